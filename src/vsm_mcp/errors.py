@@ -1,0 +1,252 @@
+"""Door 3, catch: the error tree; every error carries remedies.
+
+The branch says what the caller does next::
+
+    VSMError
+      ConfigurationError                       fix the setup
+        ExtraMissingError (+ImportError)
+      AcquisitionError                         take another way
+        DiscoveryError
+        VettingError
+        InstallationError
+          IntegrityError
+          RollbackError
+        VerificationError
+      ServerError                              wait, or configure
+        StartError
+        LinkError *
+        CircuitOpenError *
+        NeedsConfigurationError
+      CallError                                change the call
+        CapabilityMissingError
+        CallTimeoutError * (+TimeoutError)
+        ToolError
+      RefusedError                             ask a human
+        UnsafeCommandError
+        PermissionDeniedError (+PermissionError)
+        RateLimitError *
+        PayloadError
+        ZoneError
+        AnomalyError
+        PolicyError
+        SandboxError
+
+    * retryable
+"""
+
+from collections.abc import Mapping, Sequence
+
+
+class VSMError(Exception):
+    """Anything this library raises on purpose.
+
+    Attributes:
+        message: What happened, with names and numbers.
+        remedies: What to do about it, as imperatives, best first.
+        retryable: True when the same call may succeed later without any change.
+    """
+
+    retryable: bool = False
+
+    def __init__(self, message: str, *, remedies: Sequence[str] = ()) -> None:
+        """Keep what happened and what to do about it."""
+        super().__init__(message)
+        self.message = message
+        self.remedies: tuple[str, ...] = tuple(remedies)
+
+    def __str__(self) -> str:
+        """Show the message, then one line per remedy."""
+        return "\n".join((self.message, *(f"  -> {remedy}" for remedy in self.remedies)))
+
+
+class ConfigurationError(VSMError):
+    """The setup is wrong: a setting, a path or a missing program."""
+
+
+class ExtraMissingError(ConfigurationError, ImportError):
+    """A part needs an optional dependency that is not installed."""
+
+    def __init__(self, extra: str) -> None:
+        """Name the extra and the line that installs it."""
+        super().__init__(
+            f"The optional part {extra!r} is not installed.",
+            remedies=(f"pip install 'vsm_mcp[{extra}]'",),
+        )
+        self.extra = extra
+
+
+class AcquisitionError(VSMError):
+    """A capability could not be acquired; nothing half-installed is left behind.
+
+    Attributes:
+        stage: The stage of the way in that failed, such as ``"vet"``.
+        rolled_back: True when every step that had an effect was undone.
+        failures: Why each candidate failed, by name, in the order they were tried.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stage: str = "",
+        rolled_back: bool = True,
+        failures: Mapping[str, str] | None = None,
+        remedies: Sequence[str] = (),
+    ) -> None:
+        """Keep the stage, whether it was undone, and why each candidate failed."""
+        super().__init__(message, remedies=remedies)
+        self.stage = stage
+        self.rolled_back = rolled_back
+        self.failures: Mapping[str, str] = dict(failures or {})
+
+    def __str__(self) -> str:
+        """Show the message, why each candidate failed, then the remedies."""
+        failed = (f"  {name}: {why}" for name, why in self.failures.items())
+        remedies = (f"  -> {remedy}" for remedy in self.remedies)
+        return "\n".join((self.message, *failed, *remedies))
+
+
+class DiscoveryError(AcquisitionError):
+    """No source could be asked, or none knows a server for what is wanted."""
+
+
+class VettingError(AcquisitionError):
+    """A candidate was refused by the checks before any of its code ran."""
+
+
+class InstallationError(AcquisitionError):
+    """A package could not be resolved, fetched, staged or committed."""
+
+
+class IntegrityError(InstallationError):
+    """Bytes differ from what was promised: an artefact, a lock or the store."""
+
+
+class RollbackError(InstallationError):
+    """An undo failed; the journal keeps what is left to repair."""
+
+
+class VerificationError(AcquisitionError):
+    """A server was installed and started, and did not prove that it works."""
+
+
+class ServerError(VSMError):
+    """A server that was acquired is not usable at the moment."""
+
+
+class StartError(ServerError):
+    """A server did not come up.
+
+    Attributes:
+        exit_code: How its process ended; negative for a signal, ``None`` while it still ran.
+        stderr: The last lines it wrote to its error output.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        exit_code: int | None = None,
+        stderr: Sequence[str] = (),
+        remedies: Sequence[str] = (),
+    ) -> None:
+        """Keep how the process ended and what it said last."""
+        super().__init__(message, remedies=remedies)
+        self.exit_code = exit_code
+        self.stderr: tuple[str, ...] = tuple(stderr)
+
+    def __str__(self) -> str:
+        """Show the message, the last words of the server, then the remedies."""
+        said = (f"  | {line}" for line in self.stderr[-8:])
+        remedies = (f"  -> {remedy}" for remedy in self.remedies)
+        return "\n".join((self.message, *said, *remedies))
+
+
+class LinkError(ServerError):
+    """The connection to a running server broke; the call may or may not have happened."""
+
+    retryable = True
+
+
+class CircuitOpenError(ServerError):
+    """A server failed too often and is left alone for a while."""
+
+    retryable = True
+
+
+class NeedsConfigurationError(ServerError):
+    """A server works, but not without settings or credentials that only its user has.
+
+    Attributes:
+        names: The environment variables it asks for, as far as they are known.
+    """
+
+    def __init__(self, message: str, *, names: Sequence[str] = (), remedies: Sequence[str] = ()) -> None:
+        """Keep the names of what is missing."""
+        super().__init__(message, remedies=remedies)
+        self.names: tuple[str, ...] = tuple(names)
+
+
+class CallError(VSMError):
+    """One call failed; the server is well."""
+
+
+class CapabilityMissingError(CallError):
+    """Nothing that is available can do what was asked for."""
+
+
+class CallTimeoutError(CallError, TimeoutError):
+    """A call did not end before its deadline; it may still have happened."""
+
+    retryable = True
+
+
+class ToolError(CallError):
+    """A tool ran and said that it failed, or does not exist under that name."""
+
+
+class RefusedError(VSMError):
+    """A rule forbids it. Only a human may change the rule."""
+
+
+class UnsafeCommandError(RefusedError):
+    """A command line or an environment that must not reach a process."""
+
+
+class PermissionDeniedError(RefusedError, PermissionError):
+    """The caller may not use this server or tool."""
+
+
+class RateLimitError(RefusedError):
+    """Too many calls.
+
+    Attributes:
+        retry_after: Seconds until the next call can pass.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: float, remedies: Sequence[str] = ()) -> None:
+        """Keep how long to wait, in seconds."""
+        super().__init__(message, remedies=remedies)
+        self.retry_after = retry_after
+
+
+class PayloadError(RefusedError):
+    """A message is too large, too deep or not of the agreed shape."""
+
+
+class ZoneError(RefusedError):
+    """Data would flow from a higher zone of trust into a lower one."""
+
+
+class AnomalyError(RefusedError):
+    """A call differs too much from everything seen before."""
+
+
+class PolicyError(RefusedError):
+    """The policy of System 5 forbids it."""
+
+
+class SandboxError(RefusedError):
+    """The confinement that the policy requires cannot be enforced here."""

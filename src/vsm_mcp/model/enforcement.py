@@ -1,0 +1,74 @@
+"""What a sandbox was asked for and what really holds it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """Who holds a limit: the kernel, our supervision, or nothing."""
+
+    KERNEL = "kernel"
+    SUPERVISED = "supervised"
+    NONE = "none"
+
+    @property
+    def strength(self) -> int:
+        """2 for kernel, 1 for supervised, 0 for none: levels compare by this number."""
+        return {Level.KERNEL: 2, Level.SUPERVISED: 1, Level.NONE: 0}[self]
+
+
+class Aspect(StrEnum):
+    """One thing a sandbox confines."""
+
+    ISOLATION = "isolation"
+    FILES = "files"
+    NETWORK = "network"
+    PROCESS_TREE = "process tree"
+    SYSTEM_CALLS = "system calls"
+    ENVIRONMENT = "environment"
+    MEMORY = "memory"
+    PROCESSES = "processes"
+    OPEN_FILES = "open files"
+    FILE_SIZE = "file size"
+    DISK = "disk"
+    CPU = "cpu"
+    LIFETIME = "lifetime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """How one aspect is held.
+
+    Attributes:
+        requested: What the policy asked for, in words, such as ``"512 MiB per process"``.
+        level: Who holds it.
+        mechanism: By what, such as ``"RLIMIT_DATA"``.
+        evidence: What was read back from the running system that shows it.
+    """
+
+    requested: str
+    level: Level
+    mechanism: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enforcement:
+    """The honest report on one confined process.
+
+    Attributes:
+        confiner: Who confined it, such as ``"bubblewrap"`` or ``"none"``.
+        profile: ``"full"`` or ``"nested"`` (inside a container); ``"none"`` without confinement.
+        held: Per aspect, how it is held.
+        warnings: What a human should know, in full sentences.
+    """
+
+    confiner: str
+    profile: str
+    held: Mapping[Aspect, Held] = field(default_factory=dict[Aspect, Held])
+    warnings: tuple[str, ...] = ()
+
+    def level(self, aspect: Aspect) -> Level:
+        """Return who holds ``aspect``; ``Level.NONE`` when nothing does."""
+        return self.held[aspect].level if aspect in self.held else Level.NONE
