@@ -1,0 +1,1 @@
+"""The outside: each port beside its real implementation."""

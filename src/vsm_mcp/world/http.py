@@ -1,0 +1,165 @@
+"""HTTP, bounded: one method, one reply, never more bytes than asked for."""
+
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+
+from vsm_mcp.errors import LinkError, PayloadError
+
+DEFAULT_LIMIT = 10_000_000
+MOST_REDIRECTS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a server answered: status code, headers in lower case, the whole body."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """True for a status of 200 to 299."""
+        return 200 <= self.status < 300  # noqa: PLR2004
+
+
+class Http(Protocol):
+    """Sends one request and returns one bounded reply."""
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> Reply:
+        """Send a request.
+
+        Raises:
+            LinkError: No answer came.
+            PayloadError: The answer is larger than ``limit`` bytes.
+        """
+        ...
+
+
+class HttpClient:
+    """HTTP over the network, honouring the proxy and certificate settings of this process.
+
+    Args:
+        timeout: Seconds one request may take from first byte to last.
+    """
+
+    def __init__(self, *, timeout: float = 30.0) -> None:
+        """Keep the timeout; connections are made per request."""
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        """Show the timeout."""
+        return f"HttpClient(timeout={self._timeout})"
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> Reply:
+        """Send a request and read at most ``limit`` bytes of the answer."""
+        try:
+            with anyio.fail_after(self._timeout):
+                async with (
+                    _client(url, self._timeout) as client,
+                    client.stream(method, url, headers=headers, content=body) as response,
+                ):
+                    return await _receive(response, limit)
+        except TimeoutError as error:
+            raise _no_answer(method, url, f"it took more than {self._timeout:g} seconds") from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            raise _no_answer(method, url, str(error) or type(error).__name__) from error
+
+
+def _client(url: str, timeout: float) -> httpx2.AsyncClient:
+    encrypted = httpx2.URL(url).scheme == "https"
+
+    async def refuse_downgrade(request: httpx2.Request) -> None:
+        if encrypted and request.url.scheme != "https":
+            raise httpx2.UnsupportedProtocol("it was redirected to an address without encryption")
+
+    return httpx2.AsyncClient(
+        follow_redirects=True,
+        max_redirects=MOST_REDIRECTS,
+        headers={"accept-encoding": "gzip"},
+        timeout=timeout,
+        event_hooks={"request": [refuse_downgrade]},
+    )
+
+
+def _no_answer(method: str, url: str, reason: str) -> LinkError:
+    return LinkError(
+        f"{method} {_shown(url)} got no answer: {reason}.",
+        remedies=("Check the network, the proxy and the address.",),
+    )
+
+
+async def _receive(response: httpx2.Response, limit: int) -> Reply:
+    raw = bytearray()
+    chunks = response.aiter_raw()
+    async for chunk in chunks:
+        raw += chunk
+        if len(raw) > limit:
+            await _abandon(response, chunks)
+            raise _too_large(response, limit)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    body = _decoded(bytes(raw), response, limit)
+    return Reply(status=response.status_code, headers=headers, body=body)
+
+
+async def _abandon(response: httpx2.Response, chunks: AsyncIterator[bytes]) -> None:
+    """Close the connection, then run the iterators it feeds into its end: abandoned ones warn under trio."""
+    await response.aclose()
+    with suppress(httpx2.HTTPError, httpx2.StreamError):
+        async for _ in chunks:
+            pass
+
+
+def _decoded(raw: bytes, response: httpx2.Response, limit: int) -> bytes:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding == "identity" or not raw:
+        return raw
+    if encoding not in {"gzip", "x-gzip"}:
+        raise httpx2.DecodingError(f"the content encoding {encoding[:40]!r} was not asked for")
+    gzip = zlib.decompressobj(wbits=31)
+    try:
+        body = gzip.decompress(raw, limit + 1)
+    except zlib.error as error:
+        raise httpx2.DecodingError("the gzip data is broken") from error
+    if len(body) > limit:
+        raise _too_large(response, limit)
+    if not gzip.eof or gzip.unused_data:
+        raise httpx2.DecodingError("the gzip data is not whole")
+    return body
+
+
+def _too_large(response: httpx2.Response, limit: int) -> PayloadError:
+    return PayloadError(f"{_shown(str(response.url))} answered with more than {limit} bytes.")
+
+
+def _shown(url: str) -> str:
+    """Return ``url`` without user, password, query and fragment: those may hold secrets."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "an address that is none"
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
