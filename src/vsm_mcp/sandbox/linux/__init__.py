@@ -1,0 +1,1 @@
+"""Confinement on Linux: bubblewrap, driven and checked."""

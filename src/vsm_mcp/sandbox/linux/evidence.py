@@ -1,0 +1,219 @@
+"""The honest report: what a policy gets by plan, and what the kernel shows of it before the program runs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from vsm_mcp.errors import SandboxError
+from vsm_mcp.model.enforcement import Aspect, Enforcement, Held, Level
+from vsm_mcp.model.server import WORK_ROOT
+from vsm_mcp.sandbox.linux.argv import LOCKED_KIB, MIB, SHARED_MEMORY_BYTES, STACK_KIB, Profile, environment
+from vsm_mcp.sandbox.linux.observation import Mount, Observation
+from vsm_mcp.sandbox.policy import SandboxPolicy
+
+CONFINER = "bubblewrap"
+
+_WRITABLE = frozenset({WORK_ROOT, "/tmp", "/dev/shm", "/dev/pts"})  # noqa: S108 - the private ones inside
+_DEVICES = frozenset(f"/dev/{name}" for name in ("console", "full", "null", "random", "tty", "urandom", "zero"))
+_CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+_MOST_NAMES = 12
+
+_NESTED = (
+    "This machine is a container that allows no fresh /proc: servers run without one, and only the system call filter "
+    "keeps them from making namespaces."
+)
+_SHARED = (
+    "Memory is limited per process; memory that processes share, and the sum over all processes of a server, is not "
+    "limited by this version."
+)
+_KEPT = "What a server keeps in its own directory is limited per file, not in sum."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What the kernel shows of a parked process, and of this one for comparison."""
+
+    policy: SandboxPolicy
+    profile: Profile
+    env: Mapping[str, str]
+    user: int
+    seen: Observation
+    own: Mapping[str, int]
+
+
+_Check = Callable[[Scene], str | None]
+
+
+def predict(policy: SandboxPolicy, profile: Profile) -> Enforcement:
+    """Say who will hold what, without evidence.
+
+    Raises:
+        SandboxError: The policy requires more than that.
+    """
+    planned = Enforcement(
+        confiner=CONFINER, profile=profile, held=_planned(policy, profile), warnings=_warnings(policy, profile)
+    )
+    lacking = [
+        f"{aspect} held by the {level} (here: {planned.level(aspect)})"
+        for aspect, level in policy.require.items()
+        if planned.level(aspect).strength < level.strength
+    ]
+    if lacking:
+        raise SandboxError(
+            f"The policy requires more than this version can hold: {', '.join(lacking)}.",
+            remedies=("Require less of these aspects in the policy, or do not run the server.",),
+        )
+    return planned
+
+
+def judge(scene: Scene) -> Enforcement:
+    """Compare the plan with what the kernel shows.
+
+    Raises:
+        SandboxError: Something that was planned is not seen.
+    """
+    planned = predict(scene.policy, scene.profile)
+    shown = {aspect: _CHECKS[aspect](scene) for aspect in planned.held if aspect in _CHECKS}
+    missing = [
+        aspect for aspect, held in planned.held.items() if held.level is Level.KERNEL and shown.get(aspect) is None
+    ]
+    if missing:
+        raise SandboxError(
+            f"The kernel does not show what should hold {', '.join(missing)}, so the program was not started.",
+            remedies=("Report this: the sandbox was set up and something undid a part of it.",),
+        )
+    held = {aspect: replace(held, evidence=shown.get(aspect) or "") for aspect, held in planned.held.items()}
+    return replace(planned, held=held)
+
+
+def _planned(policy: SandboxPolicy, profile: Profile) -> Mapping[Aspect, Held]:
+    limits = policy.limits
+    proc = "private /proc" if profile is Profile.FULL else "no /proc"
+    return {
+        Aspect.ISOLATION: _kernel("own namespaces, no rights", "namespaces, no capabilities, no_new_privs"),
+        Aspect.FILES: _kernel(f"only {WORK_ROOT} and /tmp writable", "mount namespace, read-only mounts"),
+        Aspect.NETWORK: _kernel("no network", "network namespace"),
+        Aspect.PROCESS_TREE: _kernel("no process outlives the server", f"pid namespace, {proc}"),
+        Aspect.SYSTEM_CALLS: _kernel("only harmless system calls", "seccomp filter"),
+        Aspect.ENVIRONMENT: _kernel("only the server's own variables", "environment made anew"),
+        Aspect.MEMORY: _kernel(f"{limits.memory_mb} MiB per process", "RLIMIT_DATA, RLIMIT_STACK"),
+        Aspect.PROCESSES: _kernel(f"{limits.processes}", "RLIMIT_NPROC in its own user namespace"),
+        Aspect.OPEN_FILES: _kernel(f"{limits.open_files} per process", "RLIMIT_NOFILE"),
+        Aspect.FILE_SIZE: _kernel(f"{limits.file_mb} MiB per file", "RLIMIT_FSIZE"),
+        Aspect.DISK: _disk(policy),
+        Aspect.CPU: Held(requested="no limit", level=Level.NONE),
+        Aspect.LIFETIME: _lifetime(limits.lifetime),
+    }
+
+
+def _kernel(requested: str, mechanism: str) -> Held:
+    return Held(requested=requested, level=Level.KERNEL, mechanism=mechanism)
+
+
+def _disk(policy: SandboxPolicy) -> Held:
+    tmp = f"{policy.limits.tmp_mb} MiB in /tmp"
+    if policy.work is None:
+        return _kernel(f"{policy.limits.work_mb} MiB in {WORK_ROOT}, {tmp}", "sized tmpfs")
+    return Held(requested=f"no limit in {WORK_ROOT}, {tmp}", level=Level.NONE, mechanism="none in the kept directory")
+
+
+def _lifetime(seconds: float | None) -> Held:
+    if seconds is None:
+        return Held(requested="no limit", level=Level.NONE)
+    return Held(requested=f"{seconds:g} s", level=Level.SUPERVISED, mechanism="timer that kills the pid namespace")
+
+
+def _warnings(policy: SandboxPolicy, profile: Profile) -> tuple[str, ...]:
+    nested = (_NESTED,) if profile is Profile.NESTED else ()
+    kept = (_KEPT,) if policy.work is not None else ()
+    return (*nested, _SHARED, *kept)
+
+
+def _isolation(scene: Scene) -> str | None:
+    status, seen = scene.seen.status, scene.seen.namespaces
+    apart = [kind for kind in seen if seen[kind] != scene.own.get(kind)]
+    held = (
+        set(seen) - set(apart) <= {"cgroup"}
+        and {int(number) for number in status["Uid"].split()} == {scene.user}
+        and all(int(status[name], 16) == 0 for name in _CAPABILITIES)
+        and status["NoNewPrivs"] == "1"
+        and scene.seen.descriptors == (0, 1, 2)
+    )
+    evidence = f"namespaces {' '.join(apart)}; uid {scene.user}; capabilities 0; NoNewPrivs 1; descriptors 0 1 2"
+    return evidence if held else None
+
+
+def _files(scene: Scene) -> str | None:
+    writable = {mount.path for mount in scene.seen.mounts if "rw" in mount.options}
+    trusted = all("nosuid" in mount.options for mount in scene.seen.mounts)
+    if not trusted or not writable <= _WRITABLE | _DEVICES or WORK_ROOT not in writable:
+        return None
+    return f"writable: {', '.join(sorted(writable - _DEVICES))}"
+
+
+def _network(scene: Scene) -> str | None:
+    return "interfaces: lo" if set(scene.seen.interfaces) <= {"lo"} else None
+
+
+def _process_tree(scene: Scene) -> str | None:
+    numbers = scene.seen.status["NSpid"].split()
+    proc = [mount for mount in scene.seen.mounts if mount.path == "/proc"]
+    if len(numbers) < 2 or bool(proc) is not (scene.profile is Profile.FULL):  # noqa: PLR2004 - outside and inside
+        return None
+    return f"pid {numbers[-2]} outside, {numbers[-1]} inside"
+
+
+def _system_calls(scene: Scene) -> str | None:
+    return "Seccomp 2" if scene.seen.status["Seccomp"] == "2" else None
+
+
+def _environment(scene: Scene) -> str | None:
+    names = scene.seen.variables
+    if not set(names) <= {*environment(scene.env), "PWD", "OLDPWD", "SHLVL", "_"}:
+        return None
+    return " ".join(names[:_MOST_NAMES]) + (" ..." if len(names) > _MOST_NAMES else "")
+
+
+def _memory(scene: Scene) -> str | None:
+    limits = (
+        _limit(scene, "Max data size", scene.policy.limits.memory_mb * MIB),
+        _limit(scene, "Max stack size", STACK_KIB * 1024),
+        _limit(scene, "Max locked memory", LOCKED_KIB * 1024),
+        _limit(scene, "Max core file size", 0),
+    )
+    shown = [limit for limit in limits if limit is not None]
+    return "; ".join(shown) if len(shown) == len(limits) else None
+
+
+def _limit(scene: Scene, name: str, most: int) -> str | None:
+    value = scene.seen.limits.get(name)
+    return f"{name.removeprefix('Max ')} {value}" if value is not None and value <= most else None
+
+
+def _disk_evidence(scene: Scene) -> str | None:
+    limits = scene.policy.limits
+    sizes = {"/tmp": limits.tmp_mb * MIB, "/dev/shm": SHARED_MEMORY_BYTES}  # noqa: S108 - the private ones inside
+    if scene.policy.work is None:
+        sizes[WORK_ROOT] = limits.work_mb * MIB
+    mounts = {mount.path: mount for mount in scene.seen.mounts}
+    if not all(path in mounts and _sized(mounts[path], size) for path, size in sizes.items()):
+        return None
+    return ", ".join(f"{path} {size // 1024}k" for path, size in sizes.items())
+
+
+def _sized(mount: Mount, size: int) -> bool:
+    return mount.kind == "tmpfs" and f"size={size // 1024}k" in mount.system
+
+
+_CHECKS: Mapping[Aspect, _Check] = {
+    Aspect.ISOLATION: _isolation,
+    Aspect.FILES: _files,
+    Aspect.NETWORK: _network,
+    Aspect.PROCESS_TREE: _process_tree,
+    Aspect.SYSTEM_CALLS: _system_calls,
+    Aspect.ENVIRONMENT: _environment,
+    Aspect.MEMORY: _memory,
+    Aspect.PROCESSES: lambda scene: _limit(scene, "Max processes", scene.policy.limits.processes),
+    Aspect.OPEN_FILES: lambda scene: _limit(scene, "Max open files", scene.policy.limits.open_files),
+    Aspect.FILE_SIZE: lambda scene: _limit(scene, "Max file size", scene.policy.limits.file_mb * MIB),
+    Aspect.DISK: _disk_evidence,
+}

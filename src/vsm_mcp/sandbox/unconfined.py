@@ -1,0 +1,77 @@
+"""No confinement at all, for those who ask for it by name: every aspect is reported as held by nothing."""
+
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio.to_thread
+
+from vsm_mcp.model.enforcement import Aspect, Enforcement, Held, Level
+from vsm_mcp.model.server import PACKAGE_ROOT, WORK_ROOT
+from vsm_mcp.sandbox.confiner import Confined, ConfinedProcess
+from vsm_mcp.sandbox.policy import SandboxPolicy
+from vsm_mcp.world.processes import Command, Processes
+
+NO_CONFINEMENT = Enforcement(
+    confiner="none",
+    profile="none",
+    held={aspect: Held(requested="nothing", level=Level.NONE, mechanism="none") for aspect in Aspect},
+    warnings=("Servers run with all rights of this user: nothing confines them.",),
+)
+
+
+class Unconfined:
+    """Runs servers with all rights of this user. What a policy requires is waived by naming this class.
+
+    Only the process group is ended with its leader, and words that begin with ``/pkg`` or ``/work`` become the real
+    directories.
+    """
+
+    name = "none"
+
+    def __init__(self, processes: Processes) -> None:
+        """Keep the port that starts processes."""
+        self._processes = processes
+
+    def __repr__(self) -> str:
+        """Name it."""
+        return "Unconfined()"
+
+    async def enforces(self) -> Enforcement:
+        """Return the report that says: nothing."""
+        return NO_CONFINEMENT
+
+    def plan(self, policy: SandboxPolicy, /) -> Enforcement:
+        """Return the report that says: nothing, whatever the policy requires."""
+        return NO_CONFINEMENT
+
+    @asynccontextmanager
+    async def open(self, command: Command, policy: SandboxPolicy, /) -> AsyncGenerator[Confined]:
+        """Start a command in ``policy.work``, or in a directory that is removed afterwards."""
+        scratch = tempfile.TemporaryDirectory(prefix="vsm_mcp-work-", ignore_cleanup_errors=True)
+        try:
+            work = policy.work or Path(scratch.name)
+            async with self._processes.open(_on_host(command, policy, work)) as process:
+                yield ConfinedProcess(process=process, pid=process.pid, enforcement=NO_CONFINEMENT, end=process.kill)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(scratch.cleanup)
+
+
+def _on_host(command: Command, policy: SandboxPolicy, work: Path) -> Command:
+    roots = {WORK_ROOT: work} if policy.package is None else {PACKAGE_ROOT: policy.package, WORK_ROOT: work}
+    base = {"HOME": str(work), "LANG": "C.UTF-8", "TMPDIR": tempfile.gettempdir()}
+    env = {name: _real(value, roots) for name, value in command.env.items()}
+    # A program is never in the writable directory: one below a directory of that name is the host's own.
+    program = _real(command.argv[0], {root: path for root, path in roots.items() if root != WORK_ROOT})
+    words = (_real(word, roots) for word in command.argv[1:])
+    return Command(argv=(program, *words), env={**base, **env}, cwd=work)
+
+
+def _real(word: str, roots: dict[str, Path]) -> str:
+    """Replace the mount that ``word`` begins with by the directory that stands for it."""
+    for root, path in roots.items():
+        if word == root or word.startswith(f"{root}/"):
+            return str(path) + word.removeprefix(root)
+    return word

@@ -1,0 +1,157 @@
+"""A policy that would show or give away what a server must not reach cannot be constructed."""
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from vsm_mcp.errors import SandboxError
+from vsm_mcp.model.enforcement import Aspect, Level
+from vsm_mcp.sandbox.policy import Limits, SandboxPolicy, refuse_path
+
+PARTS = st.text(alphabet="abcdefgh123", min_size=1, max_size=8)
+SECRETS = st.sampled_from([".ssh", ".aws", ".gnupg", ".netrc", ".npmrc", ".kube", "keyrings"])
+HARMLESS = st.lists(PARTS, min_size=2, max_size=5).map(lambda parts: Path("/srv/data", *parts))
+
+
+@pytest.mark.promise("B48")
+def test_a_policy_without_words_is_the_strict_one() -> None:
+    policy = SandboxPolicy()
+    assert (policy.package, policy.work, policy.read_only, policy.run_as) == (None, None, (), None)
+    assert policy.limits == Limits(memory_mb=512, processes=64, open_files=1024, file_mb=256, tmp_mb=64, work_mb=128)
+    assert policy.limits.lifetime is None
+    required = {
+        Aspect.ISOLATION,
+        Aspect.FILES,
+        Aspect.NETWORK,
+        Aspect.PROCESS_TREE,
+        Aspect.SYSTEM_CALLS,
+        Aspect.PROCESSES,
+    }
+    assert policy.require == dict.fromkeys(required, Level.KERNEL)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"memory_mb": 0},
+        {"processes": 3},
+        {"open_files": 1},
+        {"file_mb": -1},
+        {"lifetime": 0},
+        {"lifetime": float("inf")},
+        {"memory": 512},
+    ],
+)
+def test_limits_that_mean_nothing_are_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Limits.model_validate(limits)
+
+
+@pytest.mark.parametrize("user", [0, -1, (1 << 32) - 1])
+def test_a_server_never_runs_as_root_or_as_nobody_at_all(user: int) -> None:
+    with pytest.raises(ValidationError):
+        SandboxPolicy(run_as=user)
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/home", "/root", "/tmp", "/var", "/var/lib", "/opt", "//", "/srv/../", "/etc", "/etc/ssl", "/proc",
+        "/proc/1", "/sys/kernel", "/dev/shm", "/run/user/1000", "/var/run/docker.sock", "/boot", "/srv/x/../../etc",
+        "/srv/user/.ssh", "/srv/user/.ssh/id", "/srv/user/.aws/credentials", "/srv/user/.config/gcloud/x",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("role", ["package", "work", "read_only"])
+def test_dangerous_paths_are_refused_in_every_role(path: str, role: str) -> None:
+    with pytest.raises(SandboxError) as caught:
+        SandboxPolicy.model_validate({role: (path,) if role == "read_only" else path})
+    assert caught.value.remedies
+
+
+@pytest.mark.parametrize("path", ["data", "./data", "../data"])
+def test_relative_paths_are_refused(path: str) -> None:
+    with pytest.raises(SandboxError, match="is not absolute"):
+        refuse_path(Path(path))
+
+
+def test_the_home_of_the_user_and_all_above_it_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "people" / "me"
+    home.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    for path in (home, home.parent, tmp_path):
+        with pytest.raises(SandboxError, match="holds the files of others"):
+            SandboxPolicy(read_only=(path,))
+    SandboxPolicy(read_only=(home / "project",))
+
+
+def test_the_home_in_the_user_database_is_refused_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    entry = pwd.struct_passwd(("me", "x", 1000, 1000, "", str(tmp_path / "home"), "/bin/sh"))
+    monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(pwd, "getpwuid", {os.getuid(): entry}.__getitem__)
+    for home in ("home", "elsewhere"):
+        with pytest.raises(SandboxError, match="holds the files of others"):
+            SandboxPolicy(read_only=(tmp_path / home,))
+    SandboxPolicy(read_only=(tmp_path / "other",))
+
+
+def test_a_user_without_a_home_is_no_reason_to_allow_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: int) -> pwd.struct_passwd:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.delenv("HOME")
+    with pytest.raises(SandboxError):
+        refuse_path(Path("/"))
+    refuse_path(Path("/srv/data/one"))
+
+
+@pytest.mark.security
+def test_a_link_to_a_dangerous_place_is_refused(tmp_path: Path) -> None:
+    link = tmp_path / "innocent"
+    link.symlink_to("/etc")
+    with pytest.raises(SandboxError, match="belongs to the system itself"):
+        SandboxPolicy(package=link)
+
+
+@pytest.mark.parametrize("path", ["/usr", "/usr/local/work", "/bin", "/lib/x"])
+def test_programs_may_be_read_and_never_written(path: str) -> None:
+    SandboxPolicy(read_only=(Path(path),))
+    with pytest.raises(SandboxError, match="holds programs"):
+        SandboxPolicy(work=Path(path))
+
+
+@pytest.mark.security
+@given(base=HARMLESS, below=st.lists(PARTS, max_size=3))
+def test_what_is_writable_never_overlaps_what_is_read_only(base: Path, below: list[str]) -> None:
+    inner = base.joinpath(*below)
+    for work, other in ((base, inner), (inner, base)):
+        with pytest.raises(SandboxError, match="must be read-only"):
+            SandboxPolicy(work=work, package=other)
+        with pytest.raises(SandboxError, match="must be read-only"):
+            SandboxPolicy(work=work, read_only=(other,))
+
+
+@pytest.mark.parametrize("path", ["/pkg", "/work", "/work/inside", "/pkg/site"])
+def test_nothing_hides_the_sandboxs_own_directories(path: str) -> None:
+    with pytest.raises(SandboxError, match="would hide"):
+        SandboxPolicy(read_only=(Path(path),))
+
+
+@pytest.mark.security
+@given(base=HARMLESS, secret=SECRETS, below=st.lists(PARTS, max_size=2))
+def test_places_of_secrets_are_refused_wherever_they_are(base: Path, secret: str, below: list[str]) -> None:
+    with pytest.raises(SandboxError, match="where secrets are kept"):
+        refuse_path(base.joinpath(secret, *below))
+
+
+@given(paths=st.lists(HARMLESS, min_size=1, max_size=4))
+def test_harmless_paths_are_allowed(paths: list[Path]) -> None:
+    policy = SandboxPolicy(read_only=tuple(paths))
+    assert policy.read_only == tuple(paths)
+    assert SandboxPolicy.model_validate_json(policy.model_dump_json()) == policy
