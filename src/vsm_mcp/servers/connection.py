@@ -1,0 +1,176 @@
+"""One connection to one server and the task that owns it from its first byte to its last."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+import anyio
+
+from vsm_mcp.errors import CallError, LinkError, NeedsConfigurationError, PayloadError, StartError, VSMError
+from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
+from vsm_mcp.servers.links.link import Ending, Link
+
+LAST_WORDS_SECONDS = 1.5
+
+Open = Callable[[], AbstractAsyncContextManager[Link]]
+
+
+class Connection:
+    """A link that lives in a task of its own.
+
+    Run `run` in a task; others wait with `ready`, call while it lives, and `stop` it. The task contains every failure
+    of the server: it records it and ends, and never disturbs the task group it runs in.
+
+    Args:
+        name: The server's name.
+        open: Makes the link.
+        pause: Seconds to wait first.
+        drain: Seconds that calls under way get to end when it is stopped.
+
+    Attributes:
+        link: The link, while it lives.
+        tools: What the server lists.
+        dropped: What it lists and cannot be used, with the reasons.
+        instructions: What it says about itself.
+        elapsed: Seconds from start to the list of tools.
+        failure: Why it did not come up, or broke.
+        ending: How it ended.
+    """
+
+    def __init__(self, name: str, open: Open, *, pause: float, drain: float) -> None:  # noqa: A002 - says what it does
+        """Prepare; nothing is started before `run`."""
+        self.name = name
+        self.link: Link | None = None
+        self.tools: tuple[ToolSpec, ...] = ()
+        self.dropped: Mapping[str, str] = {}
+        self.instructions: str = ""
+        self.elapsed: float = 0.0
+        self.failure: VSMError | None = None
+        self.ending: Ending | None = None
+        self._open = open
+        self._pause = pause
+        self._drain = drain
+        self._under_way = 0
+        self._scope = anyio.CancelScope()
+        self._settled = anyio.Event()
+        self._stopping = anyio.Event()
+        self._quiet = anyio.Event()
+        self._over = anyio.Event()
+
+    @property
+    def usable(self) -> bool:
+        """True while it is starting or alive and nobody asked it to stop."""
+        if self._stopping.is_set() or self._over.is_set():
+            return False
+        return self.link.alive if self.link is not None else not self._settled.is_set()
+
+    @property
+    def stopped(self) -> bool:
+        """True when somebody asked it to stop."""
+        return self._stopping.is_set()
+
+    async def run(self, *, started: Callable[["Connection"], None], over: Callable[["Connection"], None]) -> None:
+        """Own the link: make it, keep it until it breaks or is stopped, and clean up.
+
+        Args:
+            started: Called when the server is up.
+            over: Called at the very end.
+        """
+        try:
+            with self._scope:
+                await anyio.sleep(self._pause)
+                await self._live(started)
+        except VSMError as error:
+            self.failure = error
+        except Exception as error:  # noqa: BLE001 - the boundary of a task that must not disturb its group
+            self.failure = LinkError(f"The connection to {self.name} failed: {type(error).__name__}: {error}.")
+            self.failure.__cause__ = error
+        finally:
+            self.link = None
+            self._settled.set()
+            over(self)
+            self._over.set()
+
+    async def ready(self) -> Link:
+        """Wait until the server is up.
+
+        Raises:
+            VSMError: It did not come up.
+        """
+        await self._settled.wait()
+        if self.link is None:
+            why = f"broke: {self.ending.reason}" if self.ending else "was stopped"
+            raise self.failure or LinkError(
+                f"The connection to {self.name} {why}.", remedies=("Call again: the server is started anew.",)
+            )
+        return self.link
+
+    async def call(self, call: ToolCall, /) -> ToolResult:
+        """Make a call over the link, once it is up."""
+        link = await self.ready()
+        self._under_way += 1
+        try:
+            return await link.call(call)
+        finally:
+            self._under_way -= 1
+            if self._stopping.is_set() and not self._under_way:
+                self._quiet.set()
+
+    def stop(self) -> None:
+        """Ask it to end; calls under way may finish within the time to drain."""
+        self._stopping.set()
+        if not self._under_way:
+            self._quiet.set()
+        if not self._settled.is_set():
+            self._scope.cancel()
+
+    async def over(self) -> None:
+        """Wait until everything is cleaned up."""
+        await self._over.wait()
+
+    async def _live(self, started: Callable[["Connection"], None]) -> None:
+        began = anyio.current_time()
+        async with self._open() as link:
+            self.failure = await self._list(link)
+            if self.failure is not None:
+                return
+            self.elapsed = anyio.current_time() - began
+            self.link = link
+            started(self)
+            self._settled.set()
+            await self._until_over(link)
+
+    async def _list(self, link: Link) -> VSMError | None:
+        """Ask for the tools. A failure is returned: raised through the link's tasks it would come out as a group."""
+        try:
+            self.tools = await link.tools()
+            self.dropped = link.dropped
+            self.instructions = link.instructions or ""
+        except NeedsConfigurationError as error:
+            return error
+        except (LinkError, CallError, PayloadError) as error:
+            if not link.alive:
+                self.ending = await link.ended()
+            failure = StartError(
+                f"{self.name} came up and did not list its tools: {error.message}",
+                exit_code=self.ending.exit_code if self.ending else None,
+                stderr=self.ending.stderr if self.ending else (),
+                remedies=error.remedies,
+            )
+            failure.__cause__ = error
+            return failure
+        return None
+
+    async def _until_over(self, link: Link) -> None:
+        async with anyio.create_task_group() as tasks:
+
+            async def notice() -> None:
+                self.ending = await link.ended()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(notice)
+            await self._stopping.wait()
+            with anyio.move_on_after(self._drain if link.alive else LAST_WORDS_SECONDS):
+                if not link.alive:
+                    await anyio.sleep_forever()
+                await self._quiet.wait()
+            tasks.cancel_scope.cancel()

@@ -1,0 +1,154 @@
+"""From an installed server to an open link: its confinement, its environment, its process."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio.to_thread
+
+from vsm_mcp.errors import NeedsConfigurationError
+from vsm_mcp.model.enforcement import Enforcement
+from vsm_mcp.model.server import Candidate, InProcessLaunch, Installed, StdioLaunch
+from vsm_mcp.sandbox.policy import SandboxPolicy
+from vsm_mcp.sandbox.sandbox import Confined, Sandbox
+from vsm_mcp.servers.links.link import Connector, Link
+from vsm_mcp.world.processes import Command
+from vsm_mcp.world.secrets import Secrets
+
+PolicyFor = Callable[[Installed, Path | None], SandboxPolicy]
+"""Gives the confinement of a server, from what is installed and its writable directory (``None``: a scratch one)."""
+
+IN_PROCESS = Enforcement(
+    confiner="none",
+    profile="none",
+    warnings=("This server is part of the host's own process: nothing confines it.",),
+)
+
+
+class Launcher:
+    """Opens links to installed servers.
+
+    Args:
+        sandbox: Starts their processes.
+        connector: Speaks with them.
+        policy_for: Says how each is confined.
+        secrets: Resolves references.
+        references: For each variable a server may declare, the reference to its value.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        connector: Connector,
+        *,
+        policy_for: PolicyFor,
+        secrets: Secrets,
+        references: Mapping[str, str],
+    ) -> None:
+        """Join the parts."""
+        self._sandbox = sandbox
+        self._connector = connector
+        self._policy_for = policy_for
+        self._secrets = secrets
+        self._references = references
+
+    def prepare(self, installed: Installed, work: Path | None) -> "Opening":
+        """Return what opens a link to ``installed``; nothing happens yet."""
+        return Opening(self, installed, work)
+
+    @asynccontextmanager
+    async def open(
+        self, installed: Installed, work: Path | None, *, confined: Callable[[Confined], None]
+    ) -> AsyncGenerator[Link]:
+        """Open a link. ``confined`` hears of each process that is started for it.
+
+        Raises:
+            NeedsConfigurationError: A variable that it requires has no value; nothing was started.
+            StartError: It did not come up.
+            SandboxError: It could not be confined as required.
+        """
+        name = installed.candidate.name
+        match installed.launch:
+            case InProcessLaunch(make=make):
+                async with self._connector.memory(make, name=name) as link:
+                    yield link
+            case StdioLaunch(argv=argv, env=env):
+                given, secrets = await self._environment(installed.candidate)
+                command = Command(argv=argv, env={**env, **given})
+                policy = self._policy_for(installed, work)
+                if work is not None:
+                    await anyio.to_thread.run_sync(partial(work.mkdir, 0o700, parents=True, exist_ok=True))
+                start = partial(self._process, command, policy, confined)
+                async with self._connector.stdio(start, name=name, digest=installed.digest, hide=secrets) as link:
+                    yield link
+
+    @asynccontextmanager
+    async def _process(
+        self, command: Command, policy: SandboxPolicy, tell: Callable[[Confined], None]
+    ) -> AsyncGenerator[Confined]:
+        async with self._sandbox.open(command, policy) as confined:
+            tell(confined)
+            yield confined
+
+    async def _environment(self, candidate: Candidate) -> tuple[dict[str, str], list[str]]:
+        """Return the variables that a server declares: what its user gave by reference, else the default if any.
+
+        Also returns the values that were given by reference: they are secrets.
+        """
+        values: dict[str, str] = {}
+        secrets: list[str] = []
+        missing: list[str] = []
+        for variable in candidate.environment:
+            reference = self._references.get(variable.name)
+            secret = None if reference is None else await self._secrets.get(reference)
+            if secret is not None:
+                values[variable.name] = secret.get_secret_value()
+                secrets.append(secret.get_secret_value())
+            elif variable.default is not None:
+                values[variable.name] = variable.default
+            elif variable.required:
+                missing.append(variable.name)
+        if missing:
+            raise NeedsConfigurationError(
+                f"{candidate.name} requires {', '.join(missing)}, which is not given.",
+                names=missing,
+                remedies=tuple(f"Give it by reference: secrets={{{name!r}: 'env:{name}'}}." for name in missing),
+            )
+        return values, secrets
+
+
+class Opening:
+    """One link to be opened, and what really confines it once it is.
+
+    Args:
+        launcher: Opens it.
+        installed: The server.
+        work: Its writable directory.
+    """
+
+    def __init__(self, launcher: Launcher, installed: Installed, work: Path | None) -> None:
+        """Keep what is to be opened."""
+        self.installed = installed
+        self._launcher = launcher
+        self._work = work
+        self._confined: Confined | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Link]:
+        """Open the link."""
+        async with self._launcher.open(self.installed, self._work, confined=self._note) as link:
+            yield link
+
+    @property
+    def pid(self) -> int | None:
+        """The process on this host, if there is one."""
+        return None if self._confined is None else self._confined.pid
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """What confines it."""
+        return IN_PROCESS if self._confined is None else self._confined.enforcement
+
+    def _note(self, confined: Confined) -> None:
+        self._confined = confined

@@ -1,0 +1,1 @@
+"""Links to servers: one interface, one file per way of speaking."""

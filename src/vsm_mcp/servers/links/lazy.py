@@ -1,0 +1,56 @@
+"""Loads the MCP SDK when the first connection is made, not when the library is imported."""
+
+from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+
+from vsm_mcp.servers.links.link import Connector, Link, Start
+
+PROBE_SECONDS = 5.0
+
+
+class LazyConnector:
+    """Makes links through the SDK. It takes a second to load, so it is loaded by the first link, in a thread.
+
+    Args:
+        eras: What is learned of how servers want to be greeted, by digest of their package.
+        probe: Seconds the first greeting may take.
+        start: Seconds all greetings may take together.
+        call: Seconds a call may take that names no timeout of its own.
+    """
+
+    def __init__(
+        self, *, eras: MutableMapping[str, str], start: float, call: float, probe: float = PROBE_SECONDS
+    ) -> None:
+        """Keep memory and deadlines; nothing is loaded."""
+        self._eras = eras
+        self._probe = probe
+        self._start = start
+        self._call = call
+
+    def __repr__(self) -> str:
+        """Show the deadlines."""
+        return f"LazyConnector(probe={self._probe}, start={self._start}, call={self._call})"
+
+    @asynccontextmanager
+    async def stdio(self, start: Start, *, name: str, digest: str, hide: Sequence[str] = ()) -> AsyncGenerator[Link]:
+        """Start a process and speak with it over its standard input and output."""
+        connector = await self._connector()
+        async with connector.stdio(start, name=name, digest=digest, hide=hide) as link:
+            yield link
+
+    @asynccontextmanager
+    async def memory(self, make: Callable[[], object], *, name: str) -> AsyncGenerator[Link]:
+        """Speak with a server object of this process."""
+        connector = await self._connector()
+        async with connector.memory(make, name=name) as link:
+            yield link
+
+    async def _connector(self) -> Connector:
+        return await anyio.to_thread.run_sync(self._load)
+
+    def _load(self) -> Connector:
+        from vsm_mcp.servers.links.client import SdkConnector  # noqa: PLC0415 - loads the SDK, a second of work
+
+        return SdkConnector(eras=self._eras, probe=self._probe, start=self._start, call=self._call)

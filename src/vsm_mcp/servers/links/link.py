@@ -1,0 +1,117 @@
+"""What a connection to a server offers, whatever it is made of."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from vsm_mcp.model.call import Caller, ToolSpec
+from vsm_mcp.world.processes import Process
+
+Start = Callable[[], AbstractAsyncContextManager[Process]]
+"""Starts a fresh process; leaving its context ends the process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerInfo:
+    """Who a server says it is; untrusted."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Why a connection ended.
+
+    Attributes:
+        reason: In a few words.
+        exit_code: How the server's process ended; ``None`` when it still ran, or has no process.
+        stderr: The last lines it wrote to its error output.
+    """
+
+    reason: str
+    exit_code: int | None = None
+    stderr: tuple[str, ...] = ()
+
+
+class Link(Caller, Protocol):
+    """A live connection to one server. Ends with the context that made it, or by itself when the server dies."""
+
+    @property
+    def protocol_version(self) -> str:
+        """The version of the protocol both sides agreed on."""
+        ...
+
+    @property
+    def server_info(self) -> ServerInfo | None:
+        """Who the server says it is."""
+        ...
+
+    @property
+    def instructions(self) -> str | None:
+        """What the server tells its users; untrusted."""
+        ...
+
+    @property
+    def dropped(self) -> Mapping[str, str]:
+        """Tools that the last listing left out, each with the reason."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """False as soon as the connection is known to be broken or closed."""
+        ...
+
+    async def tools(self) -> tuple[ToolSpec, ...]:
+        """Ask the server for its tools.
+
+        Raises:
+            LinkError: The connection broke, or the list does not end.
+            NeedsConfigurationError: The server says that it lacks settings or credentials.
+            CallTimeoutError: No answer came.
+            ToolError: The server refused to answer.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Find out whether the server still answers.
+
+        Raises:
+            LinkError: The connection broke.
+            CallTimeoutError: No answer came.
+        """
+        ...
+
+    async def ended(self) -> Ending:
+        """Wait until the connection breaks by itself and say why."""
+        ...
+
+
+class Connector(Protocol):
+    """Makes links."""
+
+    def stdio(
+        self, start: Start, *, name: str, digest: str, hide: Sequence[str] = ()
+    ) -> AbstractAsyncContextManager[Link]:
+        """Start a process and speak with it over its standard input and output.
+
+        Args:
+            start: Starts a process; called again when the server does not understand the newest protocol.
+            name: The server's name, for messages.
+            digest: Identifies the installed package, so that what was learned about it is used again.
+            hide: Secrets that the server was given; blotted out where its error output is quoted.
+
+        Raises:
+            StartError: It did not come up or does not speak the protocol.
+            NeedsConfigurationError: It said that it lacks settings or credentials.
+        """
+        ...
+
+    def memory(self, make: Callable[[], object], *, name: str) -> AbstractAsyncContextManager[Link]:
+        """Speak with a server object of this process.
+
+        Raises:
+            StartError: ``make`` failed or made something else.
+        """
+        ...

@@ -1,0 +1,47 @@
+"""Links to servers of this process: no pipe, no other process, the same values and errors."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+
+from mcp import Client
+from mcp.server import MCPServer, Server
+
+from vsm_mcp.errors import StartError
+from vsm_mcp.servers.links.link import Link
+from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.session import SdkLink
+from vsm_mcp.world.groups import first_leaf
+
+
+@asynccontextmanager
+async def in_process(make: Callable[[], object], *, name: str, seconds: float) -> AsyncGenerator[Link]:
+    """Connect to the server object that ``make`` returns.
+
+    Raises:
+        StartError: ``make`` failed, or made something that is not a server of the SDK.
+    """
+    client = Client(_made(make, name), cache=None)
+    try:
+        await client.__aenter__()
+    except Exception as error:  # noqa: BLE001 - the host's own code runs here
+        raise StartError(f"{name} did not come up: {first_leaf(error)}.") from first_leaf(error)
+    link = SdkLink(client.session, name=name, listing=Listing(), seconds=seconds, transport=None)
+    try:
+        yield link
+    finally:
+        link.close()
+        await client.__aexit__(None, None, None)
+
+
+def _made(make: Callable[[], object], name: str) -> "Server[object] | MCPServer[object]":
+    try:
+        server = make()
+    except Exception as error:
+        raise StartError(f"{name} could not be made: {error}.") from error
+    if not isinstance(server, Server | MCPServer):
+        raise StartError(
+            f"{name} is made as {type(server).__name__}, which is no MCP server.",
+            remedies=("Let `make` return an MCPServer or a Server of the MCP SDK.",),
+        )
+    return cast("Server[object] | MCPServer[object]", server)

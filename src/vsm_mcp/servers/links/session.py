@@ -1,0 +1,273 @@
+"""A live connection through the SDK's session: our calls in, our values and our errors out."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar, cast
+
+import anyio
+from mcp import MCPError
+from mcp.client import ClientSession
+from mcp_types import (
+    CONNECTION_CLOSED,
+    INVALID_PARAMS,
+    CallToolRequest,
+    CallToolRequestParams,
+    CallToolResult,
+    InputRequiredResult,
+    PaginatedRequestParams,
+    TextContent,
+    Tool,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import TypeAdapter, ValidationError
+
+from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, ToolError, VSMError
+from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
+from vsm_mcp.model.json import JsonObject, JsonValue
+from vsm_mcp.servers.diagnosis import needs_configuration
+from vsm_mcp.servers.links.link import Ending, ServerInfo
+from vsm_mcp.servers.links.listing import Listing, spec_of, wire_form
+from vsm_mcp.servers.links.stdio import LARGEST_RESULT, TOO_LARGE, StdioTransport
+
+LARGEST_REQUEST = 2**20
+MOST_PAGES = 100
+MOST_TOOLS = 1000
+LONGEST_SAID = 1000
+
+T = TypeVar("T")
+Answer = CallToolResult | InputRequiredResult
+
+
+class SdkLink:
+    """Speaks with one server.
+
+    Args:
+        session: The SDK's session, past its greeting.
+        name: The server's name, for messages.
+        listing: What hears of its lists of tools.
+        seconds: How long a call may take that names no timeout, and everything else.
+        transport: What carries the messages; ``None`` for a server of this process.
+    """
+
+    def __init__(
+        self, session: ClientSession, *, name: str, listing: Listing, seconds: float, transport: StdioTransport | None
+    ) -> None:
+        """Join session and transport."""
+        self._session = session
+        self._name = name
+        self._listing = listing
+        self._seconds = seconds
+        self._transport = transport
+        self._closed = False
+        self._asking: set[anyio.CancelScope] = set()
+        self._one_listing = anyio.Lock()
+        self._answer: TypeAdapter[Answer] = TypeAdapter(Answer)
+        listing.speak(lambda: session.protocol_version)
+
+    @property
+    def protocol_version(self) -> str:
+        """The version of the protocol both sides agreed on."""
+        return self._session.protocol_version or "unknown"
+
+    @property
+    def server_info(self) -> ServerInfo | None:
+        """Who the server says it is."""
+        info = self._session.server_info
+        return None if info is None else ServerInfo(name=info.name, version=info.version)
+
+    @property
+    def instructions(self) -> str | None:
+        """What the server tells its users; untrusted."""
+        return self._session.instructions
+
+    @property
+    def dropped(self) -> Mapping[str, str]:
+        """Tools that the last listing left out, each with the reason."""
+        return dict(self._listing.dropped)
+
+    @property
+    def alive(self) -> bool:
+        """False as soon as the connection is known to be broken or closed."""
+        return not self._closed and (self._transport is None or self._transport.broken is None)
+
+    def close(self) -> None:
+        """Declare the connection closed on purpose, and break off what still waits for an answer."""
+        self._closed = True
+        for scope in self._asking:
+            scope.cancel()
+
+    async def ended(self) -> Ending:
+        """Wait until the connection breaks by itself and say why."""
+        if self._transport is not None:
+            return await self._transport.down()
+        await anyio.sleep_forever()
+        return Ending(reason="it was closed")
+
+    async def call(self, call: ToolCall, /) -> ToolResult:
+        """Call a tool, within the deadline from the first byte written to the last byte read."""
+        what = f"the call of {call.tool}"
+        params = CallToolRequestParams(name=call.tool, arguments=_sendable(call.arguments, what))
+        request = CallToolRequest(params=params)
+        answer = await self._ask(
+            lambda: self._session.send_request(request, self._answer),
+            what=what,
+            seconds=self._seconds if call.timeout is None else call.timeout,
+        )
+        if isinstance(answer, InputRequiredResult):
+            raise ToolError(
+                f"{call.tool} of {self._name} asks its user for more input, which is not granted.",
+                remedies=("Give everything it needs in the arguments.",),
+            )
+        return self._bounded(_result(answer), what)
+
+    async def tools(self) -> tuple[ToolSpec, ...]:
+        """Ask the server for its tools."""
+        async with self._one_listing:
+            self._listing.begin()
+            tools = await self._asked_for_tools()
+            raw = self._listing.raw if self._transport else wire_form(tools)
+            specs = tuple(spec_of(tool, raw[tool.name]) for tool in tools)
+            for name in raw.keys() - {tool.name for tool in tools}:
+                self._listing.dropped[name] = "its schema asks for headers that are not allowed"
+            return specs
+
+    async def ping(self) -> None:
+        """Find out whether the server still answers; an error is an answer, too."""
+        try:
+            await self._ask(self._greet, what="a sign of life", seconds=self._seconds)
+        except ToolError:
+            return
+
+    async def _greet(self) -> None:
+        if self.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            await self._session.send_discover(self.protocol_version)
+        else:
+            await self._session.send_ping()
+
+    async def _asked_for_tools(self) -> Sequence[Tool]:
+        try:
+            return await self._ask(self._pages, what="the request for its tools", seconds=self._seconds)
+        except ToolError as error:
+            missing = needs_configuration(self._name, () if self._transport is None else self._transport.stderr.lines)
+            if missing is None:
+                raise
+            raise missing from error
+
+    async def _pages(self) -> Sequence[Tool]:
+        tools: list[Tool] = []
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            page = await self._session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+            tools.extend(page.tools)
+            if len(tools) + len(self._listing.dropped) > MOST_TOOLS:
+                raise self._unlisted(f"{self._name} lists more than {MOST_TOOLS} tools.")
+            following = page.next_cursor
+            if following is None:
+                return tools
+            if following == cursor:
+                break
+            cursor = following
+        raise self._unlisted(f"The list of tools of {self._name} does not end.")
+
+    def _unlisted(self, why: str) -> LinkError:
+        return LinkError(why, remedies=("Use another server.", "Report it to the author of the server."))
+
+    async def _ask(self, send: Callable[[], Awaitable[T]], *, what: str, seconds: float) -> T:
+        """Wait for an answer; every error of the SDK becomes one of ours here."""
+        scope = anyio.CancelScope(deadline=anyio.current_time() + seconds)
+        self._asking.add(scope)
+        try:
+            with scope:
+                return await send()
+        except MCPError as error:
+            raise await self._refusal(error, what) from error
+        except ValidationError as error:
+            raise LinkError(
+                f"{self._name} answered {what} against the protocol; it may have been executed.",
+                remedies=("Look at what it did before you call it again.", "Report it to the author of the server."),
+            ) from error
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
+            raise await self._break(what) from error
+        finally:
+            self._asking.discard(scope)
+        if self._closed:
+            raise await self._break(what)
+        raise CallTimeoutError(
+            f"{self._name} did not answer {what} within {seconds:g} seconds; it may still have been executed.",
+            remedies=("Allow more time for it.", "Look at what it did before you call it again."),
+        )
+
+    async def _refusal(self, error: MCPError, what: str) -> VSMError:
+        if error.code == CONNECTION_CLOSED and (self._closed or self._transport is None or self._transport.broken):
+            return await self._break(what)
+        said = error.message[:LONGEST_SAID]
+        if error.data is TOO_LARGE:
+            return _too_large(f"{self._name} answered {what}", said)
+        missing = None if error.code == INVALID_PARAMS else needs_configuration(self._name, (said,))
+        return missing or ToolError(
+            f"{self._name} refused {what}: {said} (code {error.code}).",
+            remedies=("Check the name of the tool and its arguments against its description.",),
+        )
+
+    async def _break(self, what: str) -> LinkError:
+        ending = Ending(reason="it was closed")
+        if self._transport is not None and not self._closed:
+            ending = await self._transport.ending()
+        code = "" if ending.exit_code is None else f"; exit code {ending.exit_code}"
+        said = "; ".join(ending.stderr[-3:])[-LONGEST_SAID:]
+        return LinkError(
+            f"The connection to {self._name} broke during {what}, which may have been executed: "
+            f"{ending.reason}{code}{'; it said: ' + said if said else ''}.",
+            remedies=("Look at what it did, then call again: the server is started anew.",),
+        )
+
+    def _bounded(self, result: ToolResult, what: str) -> ToolResult:
+        """A transport bounds what it reads; the answer of a server in this process is measured here."""
+        if self._transport is None:
+            size = len(json.dumps([result.structured, *result.content], default=str))
+            if size > LARGEST_RESULT:
+                said = f"{size} bytes are more than the {LARGEST_RESULT} allowed"
+                raise _too_large(f"{self._name} answered {what}", said)
+        return result
+
+
+def _too_large(who: str, said: str) -> PayloadError:
+    return PayloadError(f"{who} with too much: {said}.", remedies=("Ask for less at once.",))
+
+
+def _sendable(arguments: JsonObject, what: str) -> dict[str, JsonValue]:
+    """Return a plain copy of ``arguments``.
+
+    Raises:
+        PayloadError: They are no JSON, too deep or too large.
+    """
+    try:
+        text = json.dumps(arguments, default=_plain, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PayloadError(f"The arguments of {what} are no JSON values: {error}.") from error
+    if len(text) > LARGEST_REQUEST:
+        raise PayloadError(
+            f"The arguments of {what} have {len(text)} bytes, more than the {LARGEST_REQUEST} allowed.",
+            remedies=("Send less at once, or put the data into a file that the server can read.",),
+        )
+    return cast("dict[str, JsonValue]", json.loads(text))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, JsonValue]", value))
+    if isinstance(value, Sequence):
+        return list(cast("Sequence[JsonValue]", value))
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def _result(answer: CallToolResult) -> ToolResult:
+    return ToolResult(
+        text="\n".join(block.text for block in answer.content if isinstance(block, TextContent)),
+        structured=cast("JsonValue", answer.structured_content),
+        content=tuple(
+            cast("JsonObject", block.model_dump(by_alias=True, mode="json", exclude_none=True))
+            for block in answer.content
+        ),
+        is_error=bool(answer.is_error),
+    )

@@ -1,0 +1,227 @@
+"""The SDK's transport over a process of ours: bounded, linear, and aware of the death of the process."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import anyio
+import anyio.lowlevel
+from mcp.shared.message import SessionMessage
+from mcp_types import (
+    ErrorData,
+    JSONRPCError,
+    JSONRPCMessage,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    JSONRPCResponse,
+    jsonrpc_message_adapter,
+)
+
+from vsm_mcp.errors import PayloadError
+from vsm_mcp.servers.links.framing import Framer, FrameReader, Noise
+from vsm_mcp.servers.links.link import Ending
+from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.stderr import StderrRing
+from vsm_mcp.world.processes import Process
+
+LARGEST_RESULT = 10 * 2**20
+LAST_WORDS_SECONDS = 1.0
+DRAIN_SECONDS = 0.25
+TOO_LARGE = object()
+"""Marks, as the ``data`` of an error, an answer that was larger than allowed. Cannot come over the wire."""
+
+Item = SessionMessage | Exception
+
+
+class StdioTransport:
+    """Carries messages to a process and back.
+
+    Enter it once (the SDK's client does); `watch` and the draining of the error output run beside it, see `stdio`.
+
+    Args:
+        process: The server's process.
+        listing: Hears of lists of tools, and cleans them before the SDK sees them.
+        stderr: Gets the error output of the process.
+    """
+
+    def __init__(self, process: Process, *, listing: Listing, stderr: StderrRing) -> None:
+        """Join process and listing."""
+        self.process = process
+        self.stderr = stderr
+        self.noise: Noise = Noise()
+        self._listing = listing
+        self._frames = FrameReader(process.stdout, Framer())
+        self._broken: str | None = None
+        self._down = anyio.Event()
+
+    async def __aenter__(self) -> tuple["_Read", "_Write"]:
+        """Return the stream of messages from the server and the one to it."""
+        return _Read(self), _Write(self)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the server's input: it may end by itself."""
+        await self.process.stdin.aclose()
+
+    @property
+    def broken(self) -> str | None:
+        """Why the connection can no longer be used, or ``None`` while it can."""
+        return self._broken
+
+    def break_off(self, reason: str) -> None:
+        """Declare the connection unusable; the first reason counts."""
+        if self._broken is None:
+            self._broken = reason
+        self._down.set()
+
+    async def down(self) -> Ending:
+        """Wait until the connection is unusable, then for the last words of the process, and tell both."""
+        await self._down.wait()
+        return await self.ending()
+
+    async def ending(self) -> Ending:
+        """Wait a moment for the exit code and the last words of the process, and tell them."""
+        with anyio.move_on_after(LAST_WORDS_SECONDS):
+            await self.process.wait()
+            await self.stderr.finished()
+        code = self.process.returncode
+        reason = self._broken or "the connection closed"
+        return Ending(reason=reason, exit_code=code, stderr=self.stderr.lines)
+
+    async def watch(self) -> None:
+        """Notice the end of the process even when nobody waits for an answer."""
+        code = await self.process.wait()
+        with anyio.move_on_after(DRAIN_SECONDS):
+            await self._down.wait()
+        self.break_off(f"the process ended with exit code {code}")
+        await self.process.stdout.aclose()
+
+    def sent(self, message: JSONRPCMessage) -> None:
+        """Take note of a message that is about to be written."""
+        if isinstance(message, JSONRPCRequest):
+            self._listing.sent(message.id, message.method)
+
+    async def receive(self) -> SessionMessage:
+        """Return the next message of the server.
+
+        Raises:
+            anyio.EndOfStream: There will be none; `broken` says why.
+        """
+        try:
+            while True:
+                message = self._read(await self._frames.receive())
+                if message is not None:
+                    return SessionMessage(message)
+        except anyio.EndOfStream:
+            self.break_off("the server closed its output")
+            raise
+        except PayloadError as error:
+            self.break_off(error.message.removesuffix("."))
+            self.process.kill()
+            raise anyio.EndOfStream from error
+
+    def _read(self, frame: bytes) -> JSONRPCMessage | None:
+        """Return the message in ``frame``, or ``None`` when it is none, or one that nobody waits for."""
+        try:
+            message = jsonrpc_message_adapter.validate_json(frame, by_name=False)
+        except ValueError:
+            self.noise.count(frame)
+            return None
+        match message:
+            case JSONRPCNotification():
+                return None
+            case JSONRPCRequest():
+                self.noise.count(frame)
+                return message
+            case JSONRPCResponse() if len(frame) > LARGEST_RESULT:
+                self.noise.forgive()
+                said = f"{len(frame)} bytes are more than the {LARGEST_RESULT} allowed"
+                return JSONRPCError(jsonrpc="2.0", id=message.id, error=ErrorData(code=0, message=said, data=TOO_LARGE))
+            case _:
+                self.noise.forgive()
+                return self._listing.received(message)
+
+
+@asynccontextmanager
+async def stdio(process: Process, *, listing: Listing, stderr: StderrRing) -> AsyncGenerator[StdioTransport]:
+    """Make a transport over ``process``, with its error output drained and its end watched as long as this is open."""
+    async with anyio.create_task_group() as tasks:
+        transport = StdioTransport(process, listing=listing, stderr=stderr)
+        tasks.start_soon(transport.stderr.drain, process.stderr)
+        tasks.start_soon(transport.watch)
+        try:
+            yield transport
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+class _Read:
+    """The reading side, in the shape the SDK wants."""
+
+    def __init__(self, transport: StdioTransport) -> None:
+        self._transport = transport
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
+        try:
+            return await self._transport.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def receive(self) -> Item:
+        return await self._transport.receive()
+
+    async def aclose(self) -> None:
+        await self._transport.process.stdout.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class _Write:
+    """The writing side: one message at a time, and never half of one followed by another."""
+
+    def __init__(self, transport: StdioTransport) -> None:
+        self._transport = transport
+        self._turn = anyio.Lock(fast_acquire=True)
+
+    async def send(self, item: SessionMessage, /) -> None:
+        line = item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+        self._transport.sent(item.message)
+        async with self._turn:
+            if self._transport.broken is not None:
+                raise anyio.BrokenResourceError
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            await self._write(line)
+
+    async def _write(self, line: bytes) -> None:
+        try:
+            await self._transport.process.stdin.send(line)
+        except anyio.get_cancelled_exc_class():
+            # The server has not made room: the line may be torn, and a message after it would be lost in it.
+            self._transport.break_off("the server stopped reading its input")
+            self._transport.process.kill()
+            raise
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self._transport.break_off("the server closed its input")
+            raise
+
+    async def aclose(self) -> None:
+        await self._transport.process.stdin.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,168 @@
+"""The router finds the tool that can do an operation, says why, and never sends work to one that cannot."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vsm_mcp.errors import CapabilityMissingError
+from vsm_mcp.model.call import ToolSpec
+from vsm_mcp.model.json import JsonObject
+from vsm_mcp.model.operation import Operation
+from vsm_mcp.servers.router import CapabilityRouter
+
+
+def tool(name: str, description: str = "", **arguments: str) -> ToolSpec:
+    """Return a tool whose arguments, given with their JSON types, are all required and the only ones."""
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {argument: {"type": kind} for argument, kind in arguments.items()},
+        "required": list(arguments),
+        "additionalProperties": False,
+    }
+    return ToolSpec(name=name, description=description, input_schema=schema)
+
+
+TIME = (
+    tool("get_current_time", "Get the current time in a time zone.", timezone="string"),
+    tool("convert_time", "Convert a time between time zones.", source="string", time="string", target="string"),
+)
+SLIDES = (
+    tool("create_presentation", "Create a new PowerPoint presentation.", title="string"),
+    tool("add_slide", "Add a slide to a presentation.", presentation="string", layout="integer"),
+)
+FILES = (tool("make_dir", "Make a directory.", path="string"), tool("read_file", "Read a file.", path="string"))
+
+
+@pytest.fixture
+def router() -> CapabilityRouter:
+    router = CapabilityRouter()
+    router.adopt("io.example/time", TIME, needs=["tell the current time"])
+    router.adopt("io.example/slides", SLIDES, needs=["make slides"])
+    router.adopt("files", FILES)
+    return router
+
+
+def best(router: CapabilityRouter, needs: str, tool: str | None = None, **arguments: str | int) -> tuple[str, str]:
+    route = router.route(Operation(needs=needs, arguments=arguments, tool=tool))[0]
+    return route.server, route.tool
+
+
+def test_a_tool_that_is_named_is_taken(router: CapabilityRouter) -> None:
+    assert best(router, "anything", tool="add_slide") == ("io.example/slides", "add_slide")
+
+
+def test_a_tool_may_be_named_by_the_name_that_holds_for_all_servers(router: CapabilityRouter) -> None:
+    name = router.name_of("io.example/slides", "add_slide")
+    assert best(router, "anything", tool=name) == ("io.example/slides", "add_slide")
+
+
+def test_a_named_tool_that_is_not_there_is_missing_and_the_nearest_is_told(router: CapabilityRouter) -> None:
+    with pytest.raises(CapabilityMissingError, match="add_slides") as caught:
+        best(router, "make slides", tool="add_slides")
+    assert "add_slide" in caught.value.remedies[0]
+
+
+def test_among_servers_that_have_the_named_tool_the_one_acquired_for_the_need_comes_first() -> None:
+    router = CapabilityRouter()
+    router.adopt("a", [tool("run", "Run something.")])
+    router.adopt("b", [tool("run", "Run something.")], needs=["compute"])
+    assert best(router, "compute", tool="run") == ("b", "run")
+
+
+def test_what_was_acquired_for_a_need_serves_it_and_the_arguments_choose_the_tool(router: CapabilityRouter) -> None:
+    assert best(router, "make slides", title="Plan") == ("io.example/slides", "create_presentation")
+    assert best(router, "Make  SLIDES", presentation="p", layout=1) == ("io.example/slides", "add_slide")
+
+
+def test_when_no_arguments_fit_the_best_tool_for_the_need_is_still_told(router: CapabilityRouter) -> None:
+    routes = router.route(Operation(needs="make slides", arguments={"wrong": 1}))
+    assert {route.server for route in routes} == {"io.example/slides"}
+    assert all("do not fit" in route.reason for route in routes)
+
+
+def test_a_server_acquired_for_another_need_serves_when_its_words_and_arguments_fit(router: CapabilityRouter) -> None:
+    arguments = {"source": "UTC", "time": "12:00", "target": "CET"}
+    assert best(router, "convert a time to another zone", **arguments) == ("io.example/time", "convert_time")
+
+
+def test_a_word_like_make_does_not_send_work_to_a_tool_for_something_else(router: CapabilityRouter) -> None:
+    with pytest.raises(CapabilityMissingError):
+        best(router, "make coffee", path="x")
+
+
+def test_words_alone_do_not_do_when_the_arguments_do_not_fit(router: CapabilityRouter) -> None:
+    with pytest.raises(CapabilityMissingError) as caught:
+        best(router, "read a file", url="x")
+    assert caught.value.remedies
+
+
+def test_nothing_is_there_when_nothing_was_adopted() -> None:
+    with pytest.raises(CapabilityMissingError, match="read a file"):
+        best(CapabilityRouter(), "read a file")
+
+
+def test_a_route_says_why_it_was_chosen(router: CapabilityRouter) -> None:
+    route = router.route(Operation(needs="tell the current time", arguments={"timezone": "UTC"}))[0]
+    assert route.tool == "get_current_time"
+    assert "acquired for 'tell the current time'" in route.reason
+    assert "current" in route.reason
+    assert "the arguments fit" in route.reason
+    assert 0 < route.score <= 1
+
+
+def test_a_released_server_is_gone_with_its_names(router: CapabilityRouter) -> None:
+    name = router.name_of("files", "read_file")
+    assert router.resolve(name) == ("files", "read_file")
+    router.release("files")
+    router.release("files")
+    with pytest.raises(CapabilityMissingError):
+        router.resolve(name)
+    with pytest.raises(CapabilityMissingError):
+        best(router, "read a file", path="x")
+
+
+def test_a_server_adopted_again_keeps_its_needs_and_gets_the_new_tools(router: CapabilityRouter) -> None:
+    router.adopt("io.example/slides", [tool("draw", "Draw.")], needs=["draw a picture"])
+    assert best(router, "make slides") == ("io.example/slides", "draw")
+    assert best(router, "draw a picture") == ("io.example/slides", "draw")
+    assert router.name_of("io.example/slides", "add_slide") not in router.names()
+
+
+def test_an_unknown_name_comes_with_the_nearest_known_one(router: CapabilityRouter) -> None:
+    with pytest.raises(CapabilityMissingError) as caught:
+        router.resolve("files__read_fil")
+    assert "files__read_file" in caught.value.remedies[0]
+    assert "tools=6" in repr(router)
+
+
+def test_words_are_compared_by_their_stems_and_parts() -> None:
+    router = CapabilityRouter()
+    router.adopt("a", [tool("translateTexts", "")])
+    assert best(router, "translating text") == ("a", "translateTexts")
+
+
+TOOLS = st.lists(st.sampled_from([*TIME, *SLIDES, *FILES]), unique_by=lambda spec: spec.name)
+NEEDS = st.sampled_from(["make slides", "tell the time", "read a file", "make"])
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.tuples(TOOLS, st.lists(NEEDS)), max_size=4), NEEDS)
+def test_routes_come_in_order_each_names_a_held_tool_and_the_order_of_adoption_does_not_matter(
+    servers: dict[str, tuple[list[ToolSpec], list[str]]], needs: str
+) -> None:
+    forward, backward = CapabilityRouter(), CapabilityRouter()
+    for name, (tools, wanted) in servers.items():
+        forward.adopt(name, tools, needs=wanted)
+    for name, (tools, wanted) in reversed(servers.items()):
+        backward.adopt(name, tools, needs=wanted)
+    operation = Operation(needs=needs, arguments={"path": "x"})
+    try:
+        routes = forward.route(operation)
+    except CapabilityMissingError:
+        with pytest.raises(CapabilityMissingError):
+            backward.route(operation)
+        return
+    assert routes == backward.route(operation)
+    assert [route.score for route in routes] == sorted((route.score for route in routes), reverse=True)
+    for route in routes:
+        assert route.tool in {spec.name for spec in servers[route.server][0]}
+        assert 0 <= route.score <= 1
