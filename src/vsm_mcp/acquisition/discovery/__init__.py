@@ -1,0 +1,1 @@
+"""Finding servers: sources asked at once, one ranking over what they say."""

@@ -1,0 +1,124 @@
+"""Where Python packages come from on this machine, as uv and pip themselves report it."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uv
+
+from vsm_mcp.acquisition.discovery.reading import mapping, parse, words
+from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.world.processes import Command, Processes
+
+PYTHON_INHERITS = ("PATH", "HOME", "XDG_CONFIG_*", "PIP_*", "UV_*", "LANG", "LC_*")
+"""What pip and uv read of the environment to know the user's indexes."""
+
+_PATIENCE = 60.0
+_LONGEST_WORD = 4096
+_BUILT_IN = re.compile(r"by default:\s*<(https?://[^>\s]+)>")
+
+# Runs in a process of its own: pip and the environment are read there and not in the host's process.
+_SCRIPT = """
+import contextlib, io, json, os, tomllib
+told = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
+home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+for place in (os.environ.get("UV_CONFIG_FILE"), home + "/uv/uv.toml", "/etc/uv/uv.toml"):
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        with open(place, "rb") as file:
+            read = tomllib.load(file)
+        listed = read.get("index", [])
+        told.setdefault("uv.default", next((i["url"] for i in listed if i.get("default")), read.get("index-url", "")))
+        urls = [i["url"] for i in listed if not i.get("default")] + read.get("extra-index-url", [])
+        told.setdefault("uv.extra", " ".join(urls))
+try:
+    from pip._internal.cli.main import main
+    from pip._internal.models.index import PyPI
+except ImportError:
+    pass
+else:
+    told["pip.built-in"] = PyPI.simple_url
+    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
+        main(["--no-color", "config", "list"])
+    for line in printed.getvalue().splitlines():
+        key, equals, value = line.partition("=")
+        told["pip." + key.strip()] = value.strip().strip("'\\"")
+print(json.dumps(told))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PyPIIndexes:
+    """Where Python packages come from.
+
+    Attributes:
+        default: The base address of the main index's simple pages, ending in a slash.
+        extra: Those of further indexes; ``file:`` addresses are possible.
+        cafile: The certificates that pip trusts, if the user named a file.
+    """
+
+    default: str
+    extra: tuple[str, ...] = ()
+    cafile: str | None = None
+
+    def __repr__(self) -> str:
+        """Show the addresses without user and password."""
+        shown = [_shown(address) for address in (self.default, *self.extra)]
+        return f"PyPIIndexes(default={shown[0]!r}, extra={shown[1:]!r}, cafile={self.cafile!r})"
+
+
+async def ask_indexes(processes: Processes) -> PyPIIndexes:
+    """Ask uv and pip where packages come from.
+
+    uv's settings (environment, then ``uv.toml``) win over pip's, because uv installs; what neither sets is the client's
+    own default.
+
+    Raises:
+        ConfigurationError: Neither can say.
+    """
+    command = Command(argv=(sys.executable, "-I", "-c", _SCRIPT), inherit=PYTHON_INHERITS, cwd=Path("/"))
+    done = await processes.run(command, timeout=_PATIENCE)
+    told = words(mapping(parse(done.stdout or b"{}", what="pip's configuration")), most=10_000, longest=_LONGEST_WORD)
+    default = _first(told, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "uv.default", *_pip("index-url"), "pip.built-in")
+    if not default:
+        default = await _built_in(processes)
+    extra = _first(told, "UV_INDEX", "UV_EXTRA_INDEX_URL", "uv.extra", *_pip("extra-index-url"))
+    return PyPIIndexes(
+        default=_based(default),
+        extra=tuple(_based(word) for word in re.split(r"\s+|\\n", extra) if word)[:20],
+        cafile=_first(told, *_pip("cert")) or None,
+    )
+
+
+def _pip(option: str) -> Sequence[str]:
+    """Return where pip may have the option, what wins first."""
+    return (f"pip.:env:.{option}", f"pip.install.{option}", f"pip.global.{option}")
+
+
+def _first(told: Mapping[str, str], *keys: str) -> str:
+    return next((told[key] for key in keys if told.get(key)), "")
+
+
+async def _built_in(processes: Processes) -> str:
+    command = Command(argv=(uv.find_uv_bin(), "pip", "install", "--help"), inherit=PYTHON_INHERITS, cwd=Path("/"))
+    done = await processes.run(command, timeout=_PATIENCE)
+    found = _BUILT_IN.search(done.stdout.decode(errors="replace"))
+    if found is None:
+        raise ConfigurationError(
+            "Neither uv nor pip says which package index it uses.",
+            remedies=("Set UV_DEFAULT_INDEX to the address of the index's simple pages.",),
+        )
+    return found.group(1)
+
+
+def _based(address: str) -> str:
+    """Return an index's address (``name=`` in front of it is uv's way to name one) with a slash at its end."""
+    named = re.match(r"[A-Za-z0-9._-]+=(?=[a-z]+:)", address)
+    return address[named.end() if named else 0 :].rstrip("/") + "/"
+
+
+def _shown(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"

@@ -1,0 +1,117 @@
+"""The shelf: what the host itself offers, in-process servers and server files."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary, Variable
+
+
+class Shelf:
+    """Servers of the host's own, offered by name. Offering is not trusting: they go the same way in as any other."""
+
+    name = "shelf"
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._offers: dict[str, Candidate] = {}
+
+    def __repr__(self) -> str:
+        """Show the names on offer."""
+        return f"Shelf({', '.join(self._offers)})"
+
+    def __len__(self) -> int:
+        """Return how many servers are on offer."""
+        return len(self._offers)
+
+    def offer(
+        self,
+        name: str,
+        make: Callable[[], object],
+        *,
+        summary: str = "",
+        title: str = "",
+        tools: Sequence[ToolSummary] = (),
+    ) -> Candidate:
+        """Offer an in-process server.
+
+        Args:
+            name: Its name: letters, digits, dots, dashes and underscores.
+            make: Returns a fresh server object of the MCP SDK each time.
+            summary: What it can do, in a sentence: it is found by these words.
+            title: For people.
+            tools: Its tools, as far as they are known: it is found by these as well.
+
+        Raises:
+            ConfigurationError: The name is taken.
+            PayloadError: The name is not of that form.
+        """
+        package = PackageRef(ecosystem="memory", name=name)
+        return self._put(
+            Candidate(
+                name=name,
+                source=self.name,
+                package=package,
+                title=title,
+                summary=summary,
+                tools=tuple(tools),
+                make=make,
+            )
+        )
+
+    def offer_file(
+        self,
+        path: str | Path,
+        *,
+        name: str = "",
+        summary: str = "",
+        title: str = "",
+        tools: Sequence[ToolSummary] = (),
+        arguments: Sequence[str] = (),
+        environment: Sequence[Variable] = (),
+    ) -> Candidate:
+        """Offer a server file of this machine; it is copied, scanned, confined and proven like any package.
+
+        Args:
+            path: The program that speaks MCP over its standard input and output.
+            name: Its name; by default the file's, without its ending.
+            summary: What it can do, in a sentence: it is found by these words.
+            title: For people.
+            tools: Its tools, as far as they are known: it is found by these as well.
+            arguments: Words to start it with.
+            environment: The variables it reads.
+
+        Raises:
+            ConfigurationError: The name is taken, or the file does not exist.
+        """
+        place = Path(path).expanduser().resolve()
+        if not place.is_file():
+            raise ConfigurationError(
+                f"There is no server file {place}.", remedies=("Give the path of an existing file.",)
+            )
+        return self._put(
+            Candidate(
+                name=name or re.sub(r"[^A-Za-z0-9._-]+", "-", place.stem).strip("-.") or "server",
+                source=self.name,
+                package=PackageRef(ecosystem="file", name=str(place)),
+                title=title,
+                summary=summary,
+                tools=tuple(tools),
+                arguments=tuple(arguments),
+                environment=tuple(environment),
+            )
+        )
+
+    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+        """Return what is on offer, in the order it was offered; it is few enough to be ranked whole."""
+        return tuple(self._offers.values())[:limit]
+
+    def _put(self, candidate: Candidate) -> Candidate:
+        if candidate.name in self._offers:
+            raise ConfigurationError(
+                f"The shelf already offers a server named {candidate.name!r}.",
+                remedies=("Give every server on the shelf a name of its own.",),
+            )
+        self._offers[candidate.name] = candidate
+        return candidate

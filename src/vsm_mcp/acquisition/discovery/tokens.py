@@ -1,0 +1,89 @@
+"""Words of names, texts and queries, as the ranking counts them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Protocol
+
+import snowballstemmer  # pyright: ignore[reportMissingTypeStubs] - it has none
+from cachetools import LRUCache
+
+from vsm_mcp.acquisition.discovery.reading import clean
+
+LONGEST_QUERY = 4096
+MOST_QUERY_TERMS = 64
+
+_MOST_STEMS = 50_000
+_LONGEST_WORD = 40
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD = re.compile(r"[^\W_]+")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+_STOP_WORDS = frozenset(
+    _WORD.findall(
+        """
+        a about all allow allows also am an and any are as at be been but by can could did do does enable
+        enables find for from get give had has have help her here him his how i if in into is it its just let
+        like make may me might my need of on one or our out over please provide provides see she should show so
+        some such tell than that the their them then there these they this those to us use used using via want
+        was we were what when where which while who why will with would you your
+        """
+    )
+)
+
+
+class _Stemmer(Protocol):
+    def stemWord(self, word: str) -> str: ...  # noqa: N802 - the library's name for it
+
+
+class Tokenizer:
+    """Cuts text into terms: NFKC, unseen characters removed, CamelCase and snake_case split, stemmed.
+
+    ``PowerPoint`` gives *power*, *point* and *powerpoint*; a run of Chinese, Japanese or Korean characters gives its
+    pairs. Stems are remembered, within a bound.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing remembered."""
+        self._stemmer: _Stemmer = snowballstemmer.stemmer("english")  # pyright: ignore[reportUnknownMemberType] - untyped
+        self._stems: LRUCache[str, str] = LRUCache(_MOST_STEMS)
+
+    def __repr__(self) -> str:
+        """Show how many stems are remembered."""
+        return f"Tokenizer(stems={len(self._stems)})"
+
+    def terms(self, text: str, longest: int = LONGEST_QUERY) -> list[str]:
+        """Return the terms of ``text`` in order, of its first ``longest`` characters."""
+        return [term for word in _WORD.findall(clean(text, longest)) for term in self._of_word(word)]
+
+    def query(self, text: str) -> Counter[str]:
+        """Return how often each term is in a query; at most 64 different terms, the first ones."""
+        counted = Counter(self.terms(text))
+        return Counter(dict(list(counted.items())[:MOST_QUERY_TERMS]))
+
+    def _of_word(self, word: str) -> Iterator[str]:
+        if not word.isascii() and _CJK.search(word):
+            yield from _pairs(word)
+            return
+        parts = _CAMEL.sub(" ", word).split(" ")
+        if len(parts) > 1:
+            parts.append(word)
+        for part in parts:
+            folded = part.casefold()[:_LONGEST_WORD]
+            if folded not in _STOP_WORDS:
+                yield self._stem(folded)
+
+    def _stem(self, word: str) -> str:
+        known = self._stems.get(word)
+        if known is None:
+            known = self._stemmer.stemWord(word)
+            self._stems[word] = known
+        return known
+
+
+def _pairs(word: str) -> Iterator[str]:
+    for run in _CJK.findall(word):
+        if len(run) == 1:
+            yield run
+        yield from ("".join(pair) for pair in pairwise(run))
+    yield from (rest.casefold() for rest in _CJK.sub(" ", word).split())

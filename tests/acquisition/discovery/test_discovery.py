@@ -1,0 +1,243 @@
+"""MCPDiscovery: all sources at once, each failing alone; one ranked list; exact names confirmed."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
+from vsm_mcp.acquisition.discovery.discovery import DiscoveryResult, MCPDiscovery, RankedServer
+from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError, PayloadError
+from vsm_mcp.events import CandidatesFound, SourceFailed
+from vsm_mcp.model.server import Candidate, PackageRef, Readiness, ToolSummary
+from vsm_mcp.testing.world import RecordingSink
+
+pytestmark = pytest.mark.anyio
+
+
+def candidate(package: str, summary: str = "", *, source: str = "one", **changes: object) -> Candidate:
+    reference = PackageRef.parse(package)
+    made = Candidate(name=reference.name, source=source, package=reference, summary=summary)
+    return replace(made, **changes)
+
+
+CLOCK = candidate("npm:clock", "Converts time zones.")
+SLIDES = candidate("pypi:slides", "Makes presentations with slides.")
+
+
+@dataclass
+class Given:
+    """A source with a fixed answer."""
+
+    candidates: Sequence[Candidate] = ()
+    name: str = "one"
+    before: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
+
+    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+        await self.before()
+        return self.candidates
+
+
+@dataclass
+class Failing:
+    """A source that cannot answer."""
+
+    error: Exception
+    name: str = "failing"
+
+    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+        raise self.error
+
+
+@dataclass
+class Confirming:
+    """A resolver that knows one package."""
+
+    known: Candidate
+    name: str = "npm"
+
+    async def candidate(self, package: PackageRef) -> Candidate:
+        if package.name != self.known.package.name:
+            raise DiscoveryError("There is no such package.")
+        return self.known
+
+
+async def test_the_best_server_comes_first_and_says_why() -> None:
+    heard = RecordingSink()
+    result = await MCPDiscovery([Given([CLOCK, SLIDES])], emit=heard).find("make slides for a presentation")
+    assert [entry.candidate for entry in result] == [SLIDES]
+    assert result.ranked[0].why[0].startswith("slide ")
+    assert heard.events == [CandidatesFound(wanted="make slides for a presentation", names=("slides",))]
+    assert bool(result)
+    assert not await MCPDiscovery([]).find("anything")
+
+
+@pytest.mark.promise("A17")
+async def test_all_sources_are_asked_at_the_same_time() -> None:
+    waiting = [anyio.Event(), anyio.Event()]
+
+    def meet(mine: int) -> Callable[[], Awaitable[None]]:
+        async def wait() -> None:
+            waiting[mine].set()
+            await waiting[1 - mine].wait()
+
+        return wait
+
+    sources = [Given([CLOCK], "a", meet(0)), Given([SLIDES], "b", meet(1))]
+    with anyio.fail_after(5):
+        result = await MCPDiscovery(sources).find("time slides")
+    assert {entry.candidate.name for entry in result} == {"clock", "slides"}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(LinkError("No answer."), "No answer."), (ValueError("bro\u200bken"), "It broke: ValueError: broken")],
+)
+async def test_a_source_that_fails_does_not_stop_the_others(error: Exception, reason: str) -> None:
+    heard = RecordingSink()
+    result = await MCPDiscovery([Failing(error), Given([CLOCK])], emit=heard).find("time zones")
+    assert [entry.candidate.name for entry in result] == ["clock"]
+    assert result.errors == {"failing": reason}
+    assert heard.of(SourceFailed) == [SourceFailed(source="failing", reason=reason)]
+
+
+async def test_a_source_that_is_silent_is_left_after_its_time() -> None:
+    sources = [Given([CLOCK]), Given([SLIDES], "slow", anyio.sleep_forever)]
+    with anyio.fail_after(5):
+        result = await MCPDiscovery(sources, timeout=0.01).find("time slides")
+    assert [entry.candidate.name for entry in result] == ["clock"]
+    assert result.errors == {"slow": "It did not answer within 0.01 seconds."}
+
+
+async def test_when_no_source_can_answer_that_is_an_error_with_all_reasons() -> None:
+    with pytest.raises(DiscoveryError, match="None of the 2 sources") as caught:
+        await MCPDiscovery([Failing(LinkError("Away.")), Failing(LinkError("Down."), "two")]).find("time")
+    assert caught.value.failures == {"failing": "Away.", "two": "Down."}
+
+
+async def test_one_package_of_two_sources_is_one_server_and_the_first_source_decides_what_runs() -> None:
+    first = candidate("pypi:acme-clock", arguments=("serve",), egress=("api.test",), readiness=Readiness.PROVEN)
+    second = candidate(
+        "pypi:Acme_Clock@6.6.6",
+        "Tells the time.",
+        source="two",
+        arguments=("--evil",),
+        egress=("evil.test",),
+        tools=(ToolSummary(name="now"),),
+        publisher="acme",
+    )
+    (entry,) = await MCPDiscovery([Given([first]), Given([second], "two")]).find("tell the time")
+    assert (entry.candidate.arguments, entry.candidate.egress) == (("serve",), ("api.test",))
+    assert (entry.candidate.version, entry.candidate.package) == (None, first.package)
+    assert (entry.candidate.summary, entry.candidate.publisher) == ("Tells the time.", "acme")
+    assert (entry.candidate.source, entry.candidate.readiness) == ("one", Readiness.PROVEN)
+
+
+async def test_of_equal_servers_the_proven_one_is_first_and_the_one_to_configure_last() -> None:
+    states = (Readiness.NEEDS_CONFIGURATION, Readiness.UNTRIED, Readiness.PROVEN)
+    same = [candidate(f"npm:clock-{letter}", "Time.", readiness=one) for letter, one in zip("abc", states, strict=True)]
+    result = await MCPDiscovery([Given(same)]).find("time")
+    assert [entry.candidate.readiness for entry in result] == list(reversed(states))
+    assert result.ranked[0].why[-1] == "proven x1.05"
+
+
+@given(st.sampled_from(list(Readiness)), st.sampled_from(list(Readiness)))
+def test_what_is_known_of_a_server_never_outweighs_a_clearly_better_fit(good: Readiness, bad: Readiness) -> None:
+    fitting = candidate("npm:zones", "Converts time zones.", readiness=good)
+    other = candidate("npm:stopwatch", "Measures time.", readiness=bad)
+    result = anyio.run(MCPDiscovery([Given([other, fitting])]).find, "convert time zones")
+    assert result.ranked[0].candidate.name == "zones"
+
+
+@pytest.mark.security
+async def test_what_is_wanted_must_be_said_and_bounded() -> None:
+    for wanted in ("", "  \u200b", "x" * 4097):
+        with pytest.raises(PayloadError, match="1 to 4096 characters"):
+            await MCPDiscovery([Given([CLOCK])]).find(wanted)
+
+
+async def test_no_more_than_asked_for_and_no_flood_from_a_source() -> None:
+    many = [candidate(f"npm:clock-{number}", "Time.") for number in range(1000)]
+    discovery = MCPDiscovery([Given(many)])
+    assert len(await discovery.find("time", limit=3)) == 3
+    assert len(await discovery.find("time", limit=5000)) == 300
+    assert len(await discovery.find("time", limit=-1)) == 0
+
+
+def test_two_sources_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="Two sources are named 'one'"):
+        MCPDiscovery([Given(), Given()])
+    assert repr(MCPDiscovery([Given()])) == "MCPDiscovery(sources=['one'])"
+
+
+async def test_the_result_prints_as_a_table_and_dumps_as_json() -> None:
+    shelf = Shelf()
+    shelf.offer("time", object, summary="Time zones " * 20)
+    result = await MCPDiscovery([Failing(LinkError("Away.")), shelf, Given([CLOCK])]).find("time zones")
+    lines = str(result).splitlines()
+    assert lines[0] == "2 servers for 'time zones'"
+    assert lines[1].split() == ["score", "server", "package", "source", "state", "why"]
+    assert any("npm:clock" in line and "untried" in line for line in lines)
+    assert lines[-1] == "source failing failed: Away."
+    dumped = json.loads(result.model_dump_json())
+    assert {entry["candidate"]["package"] for entry in dumped["ranked"]} == {"memory:time", "npm:clock"}
+    long = RankedServer(candidate=candidate("npm:clock", name="x" * 200), score=1.0, why=("a", "b", "c"))
+    assert f"{'x' * 59}…" in str(DiscoveryResult(wanted="time", ranked=(long,)))
+
+
+async def test_a_server_is_found_by_its_exact_name_or_package() -> None:
+    named = candidate("npm:@acme/clock@1.0.0", name="io.github.acme/clock", version="1.0.0")
+    discovery = MCPDiscovery([Given([CLOCK, named])])
+    for server in ("io.github.acme/clock", "npm:@acme/clock", "npm:@acme/clock@1.0.0"):
+        assert await discovery.named(server) == named
+
+
+async def test_an_unknown_name_gets_near_names_as_remedies() -> None:
+    discovery = MCPDiscovery([Given([CLOCK]), Failing(LinkError("Away."))])
+    with pytest.raises(DiscoveryError, match="No source knows a server named 'clok'") as caught:
+        await discovery.named("clok")
+    assert "Did you mean clock?" in caught.value.remedies
+    assert caught.value.failures == {"failing": "Away."}
+
+
+async def test_a_package_that_no_source_knows_is_confirmed_by_its_resolver() -> None:
+    confirmed = candidate("npm:other@2.0.0", source="package", version="2.0.0")
+    discovery = MCPDiscovery([Given([CLOCK])], resolvers=[Confirming(confirmed)])
+    assert await discovery.named("npm:other") == confirmed
+    with pytest.raises(DiscoveryError, match="There is no such package"):
+        await discovery.named("npm:absent")
+    with pytest.raises(DiscoveryError, match="nobody to ask about pypi packages"):
+        await discovery.named("pypi:other")
+
+
+async def test_another_version_of_a_known_package_keeps_what_is_known_but_counts_as_untried() -> None:
+    known = candidate("npm:clock@1.0.0", version="1.0.0", arguments=("serve",), readiness=Readiness.PROVEN)
+    confirmed = candidate("npm:clock@2.0.0", source="package", version="2.0.0")
+    found = await MCPDiscovery([Given([known])], resolvers=[Confirming(confirmed)]).named("npm:clock@2.0.0")
+    assert (str(found.package), found.arguments, found.readiness) == ("npm:clock@2.0.0", ("serve",), Readiness.UNTRIED)
+
+
+@pytest.mark.security
+async def test_a_package_in_a_form_that_cannot_be_is_refused() -> None:
+    with pytest.raises(PayloadError):
+        await MCPDiscovery([Given()]).named("npm:../../etc/passwd")
+
+
+@pytest.mark.promise("C14")
+@pytest.mark.parametrize(
+    ("wanted", "package"),
+    [
+        ("make a PowerPoint presentation with slides", "pypi:office-powerpoint-mcp-server"),
+        ("convert a time between time zones", "pypi:mcp-server-time"),
+        ("remember facts in a knowledge graph", "npm:@modelcontextprotocol/server-memory"),
+    ],
+)
+async def test_the_bundled_catalogue_answers_without_any_network(wanted: str, package: str) -> None:
+    result = await MCPDiscovery([CatalogueSource()]).find(wanted)
+    assert package in [str(replace(entry.candidate.package, version=None)) for entry in list(result)[:2]]
+    assert all(entry.candidate.source == "catalogue" for entry in result)

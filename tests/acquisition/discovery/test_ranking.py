@@ -1,0 +1,151 @@
+"""Ranking: what is said by name and summary is found, repeated words do not win, and every hit says why."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vsm_mcp.acquisition.discovery.ranking import Document, Hit, Ranking, rank
+from vsm_mcp.acquisition.discovery.tokens import MOST_QUERY_TERMS, Tokenizer
+from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary
+
+SLIDES = Document(
+    key="slides",
+    name="office-powerpoint-mcp-server",
+    title="PowerPoint presentations",
+    description="Creates and edits presentations: slides, text, tables and charts.",
+    tools=(ToolSummary(name="add_slide", description="Add a slide."),),
+)
+TIME = Document(key="time", name="mcp-server-time", description="Tells the time and converts between time zones.")
+DATABASE = Document(key="database", name="mcp-server-sqlite", description="Queries a SQLite database with SQL.")
+ALL = (SLIDES, TIME, DATABASE)
+
+SYLLABLES = ("dap", "fon", "lub", "nak", "pem", "rok", "sig", "tov", "vud", "zat")
+WORDS = st.sampled_from(["slide", "time", "zone", "database", "query", "convert", "presentation", "sql"])
+QUERIES = st.lists(WORDS, min_size=1, max_size=6).map(" ".join)
+
+
+def keys(hits: tuple[Hit, ...]) -> list[str]:
+    return [hit.key for hit in hits]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first"),
+    [
+        ("make a presentation with power point", "slides"),
+        ("PowerPoint", "slides"),
+        ("converting timezones and times", "time"),
+        ("query a SQLite database", "database"),
+        ("please help me to add a slide", "slides"),
+    ],
+)
+def test_what_is_wanted_finds_the_server_that_says_so(wanted: str, first: str) -> None:
+    assert keys(Ranking(ALL).search(wanted))[0] == first
+
+
+def test_a_hit_says_which_words_were_found_where_and_they_add_up() -> None:
+    hit = Ranking(ALL).search("slides for a presentation")[0]
+    fields = {one.term: one.fields for one in hit.why}
+    assert fields == {"present": ("title", "description"), "slide": ("description", "toolname", "tooldesc")}
+    assert sum(one.score for one in hit.why) == pytest.approx(hit.score)
+    assert [one.score for one in hit.why] == sorted((one.score for one in hit.why), reverse=True)
+    assert str(hit.why[0]) == f"{hit.why[0].term} {hit.why[0].score:.2f} ({', '.join(hit.why[0].fields)})"
+
+
+def test_nothing_is_found_where_no_word_fits() -> None:
+    assert Ranking(ALL).search("zebra") == ()
+    assert Ranking(ALL).search("") == ()
+    assert Ranking(()).search("time") == ()
+
+
+def test_chinese_is_found_by_pairs_of_characters() -> None:
+    weather = Document(key="weather", name="weather", description="查询天气预报")
+    assert keys(Ranking((weather, *ALL)).search("天气")) == ["weather"]
+    assert Tokenizer().terms("天 abc查询x") == ["天", "查询", "abc", "x"]
+
+
+@pytest.mark.security
+def test_a_server_that_claims_everything_is_not_first_for_anything() -> None:
+    subjects = [first + second for first in ("bar", "dom", "gup", "kel", "mot", "rin") for second in SYLLABLES]
+    honest = [Document(key=one, name=f"{one}-server", description=f"Reads and writes a {one}.") for one in subjects]
+    everything = " ".join(subjects)
+    tools = tuple(ToolSummary(name=f"use_{one}", description=everything) for one in subjects)
+    stuffed = Document(key="spam", name="best", title=everything, description=everything, tools=tools)
+    ranking = Ranking((stuffed, *honest))
+    assert [ranking.search(f"the {one} please")[0].key for one in subjects] == subjects
+
+
+def test_more_of_one_word_counts_less_and_less() -> None:
+    texts = ["slide", "slide slide", "slide slide slide slide slide slide slide slide"]
+    documents = [Document(key=str(n), name="x", description=text) for n, text in enumerate(texts)]
+    once, twice, often = sorted(hit.score for hit in Ranking(documents).search("slide"))
+    assert once < twice < often < 2.2 * once
+
+
+@given(QUERIES)
+def test_hits_are_ordered_bounded_and_the_same_every_time(query: str) -> None:
+    ranking = Ranking(ALL)
+    hits = ranking.search(query)
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert all(score > 0 for score in scores)
+    assert ranking.search(query, limit=1) == hits[:1]
+    assert Ranking(ALL, tokenizer=Tokenizer()).search(query) == hits
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_a_query(query: str) -> None:
+    assert len(Ranking(ALL).search(query)) <= len(ALL)
+
+
+@pytest.mark.security
+def test_a_huge_query_is_cut() -> None:
+    tokenizer = Tokenizer()
+    assert len(tokenizer.query(" ".join(f"w{n}" for n in range(10_000)))) == MOST_QUERY_TERMS
+    assert len(tokenizer.terms("x" * 1_000_000)) == 1
+
+
+def test_words_are_split_stemmed_and_stripped_of_stop_words() -> None:
+    assert Tokenizer().terms("Please SHOW the getHTTPResponse of list_tables") == [
+        *("http", "respons", "gethttprespons"),
+        *("list", "tabl"),
+    ]
+
+
+def test_plain_rows_can_be_ranked_for_measuring() -> None:
+    rows = [
+        {"id": "a", "name": "drinks", "params": [["sugar", "How sweet."], "broken", ["one"]]},
+        {"id": "b", "name": "weather", "tools": [{"name": "forecast", "description": "Rain and sun."}]},
+    ]
+    assert [keys(hits) for hits in rank(rows, ["less sugar", "will it rain"])] == [["a"], ["b"]]
+    assert keys(rank(ALL, ["time"], limit=1)[0]) == ["time"]
+
+
+def test_the_key_of_a_row_is_returned_letter_by_letter() -> None:
+    odd = "A\u0308 |  two spaces\u200b"
+    assert keys(rank([{"id": odd, "name": "clock"}], ["clock"])[0]) == [odd]
+
+
+def test_arguments_of_tools_are_found_too() -> None:
+    tool = {"name": "order", "description": "Orders.", "params": [["sweetness", "How sweet."]]}
+    assert keys(rank([{"id": "a", "name": "bar", "tools": [tool]}], ["sweetness"])[0]) == ["a"]
+
+
+def test_a_candidate_is_found_by_its_package_its_names_and_its_keywords() -> None:
+    candidate = Candidate(
+        name="io.github.acme/clock",
+        source="test",
+        package=PackageRef(ecosystem="npm", name="@acme/zones"),
+        keywords=("calendar",),
+    )
+    ranking = Ranking([Document.of(candidate, "one")])
+    assert all(ranking.search(word) for word in ("clock", "zones", "acme", "calendar"))
+    file = Candidate(name="clock", source="shelf", package=PackageRef(ecosystem="file", name="/secret/place.py"))
+    assert not Ranking([Document.of(file, "one")]).search("secret")
+
+
+def test_what_it_holds_can_be_seen() -> None:
+    tokenizer = Tokenizer()
+    ranking = Ranking(ALL, tokenizer=tokenizer)
+    assert len(ranking) == 3
+    assert repr(ranking).startswith("Ranking(documents=3, terms=")
+    assert repr(tokenizer) != "Tokenizer(stems=0)"

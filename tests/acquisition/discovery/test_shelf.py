@@ -1,0 +1,45 @@
+"""The shelf offers the host's own servers by name, and each name once."""
+
+from pathlib import Path
+
+import pytest
+
+from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.errors import ConfigurationError, PayloadError
+from vsm_mcp.model.server import ToolSummary, Variable
+
+pytestmark = pytest.mark.anyio
+
+
+def make() -> object:
+    return object()
+
+
+async def test_an_in_process_server_is_a_memory_package_that_can_be_made() -> None:
+    shelf = Shelf()
+    offered = shelf.offer("text", make, summary="Counts words.", tools=[ToolSummary(name="count")])
+    assert await shelf.search("anything", limit=5) == (offered,)
+    assert (str(offered.package), offered.source, offered.make) == ("memory:text", "shelf", make)
+    assert (len(shelf), repr(shelf)) == (1, "Shelf(text)")
+
+
+async def test_a_server_file_is_named_by_its_file_and_found_by_its_absolute_path(tmp_path: Path) -> None:
+    place = tmp_path / "my slides.py"
+    place.write_text("")
+    shelf = Shelf()
+    offered = shelf.offer_file(place, arguments=["--x"], environment=[Variable(name="KEY")])
+    assert (offered.name, offered.package.ecosystem, offered.package.name) == ("my-slides", "file", str(place))
+    assert (offered.arguments, offered.environment) == (("--x",), (Variable(name="KEY"),))
+    assert shelf.offer_file(str(place), name="other").name == "other"
+    assert len(await shelf.search("", limit=1)) == 1
+
+
+def test_names_are_taken_once_and_files_must_exist(tmp_path: Path) -> None:
+    shelf = Shelf()
+    shelf.offer("text", make)
+    with pytest.raises(ConfigurationError, match="already offers"):
+        shelf.offer("text", make)
+    with pytest.raises(ConfigurationError, match="no server file"):
+        shelf.offer_file(tmp_path)
+    with pytest.raises(PayloadError):
+        shelf.offer("../x", make)
