@@ -1,0 +1,1 @@
+"""Code: what an unpacked package contains, read and never imported."""

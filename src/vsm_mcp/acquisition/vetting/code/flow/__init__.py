@@ -1,0 +1,1 @@
+"""Flow: values followed from source to use, without running anything."""

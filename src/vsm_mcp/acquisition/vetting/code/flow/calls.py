@@ -1,0 +1,86 @@
+"""Calls: what was found in a file, its functions, and one call with what is known of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from vsm_mcp.acquisition.vetting.code.flow.values import UNKNOWN, Scope, Value
+from vsm_mcp.model.verdict import Permission, Severity
+
+
+class Hit(NamedTuple):
+    """Something found in a file."""
+
+    code: str
+    severity: Severity
+    what: str
+    line: int
+    permission: Permission | None = None
+
+
+class Reading(NamedTuple):
+    """What reading one file gave.
+
+    Attributes:
+        hits: What was found.
+        nested: Code in its texts, with the line on which it is run.
+        problem: Why not all of it was understood; empty when it was.
+    """
+
+    hits: tuple[Hit, ...]
+    nested: tuple[tuple[str, int], ...] = ()
+    problem: str = ""
+
+
+TOO_DEEP = "its expressions are nested too deeply"
+
+
+@dataclass(slots=True)
+class Function:
+    """A function of the scanned file: what it was given so far and what it returns."""
+
+    parameters: tuple[str, ...]
+    scope: Scope
+    result: Value = UNKNOWN
+
+    def give(self, arguments: Sequence[Value]) -> None:
+        """Note the arguments of a call."""
+        for name, argument in zip(self.parameters, arguments, strict=False):
+            if argument != UNKNOWN:
+                self.scope.bind(name, argument)
+
+
+@dataclass(slots=True)
+class Call:
+    """One call: what is called, with what, where."""
+
+    callee: Value
+    arguments: tuple[Value, ...]
+    keywords: dict[str, Value]
+    line: int
+    scope: Scope
+
+    @property
+    def everything(self) -> tuple[Value, ...]:
+        """All arguments, the named ones last."""
+        return (*self.arguments, *self.keywords.values())
+
+    @property
+    def text(self) -> str:
+        """All known texts of the arguments, one a line."""
+        return "\n".join(value.text for value in self.everything if value.text)
+
+    @property
+    def first(self) -> Value:
+        """The first argument."""
+        return next(iter(self.everything), UNKNOWN)
+
+    @property
+    def inert(self) -> bool:
+        """True when it is a call to something that an earlier call returned."""
+        return "()" in self.callee.name
+
+    @property
+    def handle(self) -> bool:
+        """True when it is a method of an open file."""
+        return self.inert and self.callee.text is None

@@ -1,0 +1,111 @@
+"""Rules: what the functions of a language's world do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from vsm_mcp.model.verdict import Permission
+
+
+class Role(Enum):
+    """What calling something does."""
+
+    PLAIN = auto()
+    CODE = auto()
+    PROCESS = auto()
+    NETWORK = auto()
+    READ = auto()
+    WRITE = auto()
+    OPEN = auto()
+    REMOVE = auto()
+    DECODE = auto()
+    UNPACK = auto()
+    CARRY = auto()
+    TEXT = auto()
+    JOIN = auto()
+    HOME = auto()
+    IMPORT = auto()
+    ATTRIBUTE = auto()
+    SAME = auto()
+    GLUE = auto()
+    PIPE = auto()
+    TIMER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What calling something does and which permission that needs."""
+
+    role: Role
+    permission: Permission | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The functions of one language's world.
+
+    Attributes:
+        functions: Effects by dotted name; a name stands for everything below it, too.
+        methods: Effects by the last part of a name, for receivers that are not known.
+        environment: The names of the whole environment.
+        imports: Permissions that importing a module suggests.
+        aliases: Name prefixes that mean another one.
+        builtins: Names that mean something without being bound in the file.
+        writer: The name of a call that returns an open file.
+        joins_receiver: True when ``join`` is a method of the list, not of the text between.
+    """
+
+    functions: Mapping[str, Effect]
+    methods: Mapping[str, Effect]
+    environment: frozenset[str]
+    imports: Mapping[str, Permission]
+    aliases: tuple[tuple[str, str], ...]
+    builtins: frozenset[str]
+    writer: str
+    joins_receiver: bool = False
+
+    def canonical(self, name: str) -> str:
+        """Return the name without the ways around that lead to the same thing."""
+        for prefix, plain in self.aliases:
+            if name.startswith(prefix):
+                name = plain + name[len(prefix) :]
+        return name
+
+    def effect(self, name: str) -> Effect | None:
+        """Return what calling ``name`` does, if anything is known."""
+        exact = self.functions.get(name)
+        if exact is not None:
+            return exact
+        head, dot, last = name.rpartition(".")
+        if ("?" in head or "()" in head) and last in self.methods:
+            return self.methods[last]
+        return self._above(head) or (self.methods.get(last) if dot else None)
+
+    def _above(self, name: str) -> Effect | None:
+        while name:
+            name = name.removesuffix("()")
+            found = self.functions.get(name)
+            if found is not None:
+                return found
+            name = name.rpartition(".")[0]
+        return None
+
+
+_PERMISSIONS = {
+    Role.CODE: Permission.DYNAMIC_CODE,
+    Role.PROCESS: Permission.PROCESSES,
+    Role.NETWORK: Permission.NETWORK,
+    Role.READ: Permission.FILES_READ,
+    Role.WRITE: Permission.FILES_WRITE,
+    Role.REMOVE: Permission.FILES_WRITE,
+    Role.UNPACK: Permission.DYNAMIC_CODE,
+}
+
+
+def effects(table: Mapping[Role, str]) -> dict[str, Effect]:
+    """Read ``role -> names``, the permission being the role's own."""
+    return {
+        name: Effect(role=role, permission=_PERMISSIONS.get(role))
+        for role, names in table.items()
+        for name in names.split()
+    }

@@ -1,0 +1,150 @@
+"""Values: what is known of an expression without running it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Flag
+
+from vsm_mcp.acquisition.vetting.code.flow.texts import HOLE
+
+LONGEST_TEXT = 32 * 1024
+
+
+class Label(Flag):
+    """Where a value comes from. Labels travel with values from source to use."""
+
+    NONE = 0
+    LITERAL = 1
+    """Written in the file itself."""
+    DECODED = 2
+    """Came out of a decoder."""
+    PACKED = 4
+    """Came out of a decoder that was fed from the file itself."""
+    REMOTE = 8
+    """Came over the network."""
+    ENVIRONMENT = 16
+    """Holds the whole environment."""
+    SECRET = 32
+    """Was read from a place of credentials."""
+    SPLIT = 64
+    """A text put together from pieces that are all in the file."""
+    HIDDEN = 128
+    """A name that was put together or decoded."""
+
+
+CARRIED = Label.DECODED | Label.PACKED | Label.REMOTE
+"""What survives a call to a function that is not known."""
+
+ENCODED = Label.DECODED | Label.PACKED
+"""What came out of any decoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is known of an expression.
+
+    Attributes:
+        name: What it is, dotted: ``os.environ``, ``requests.get().text``; empty when not known.
+        text: The text it is, with ``HOLE`` for unknown parts; ``None`` when nothing is known of its text.
+        labels: Where it comes from.
+    """
+
+    name: str = ""
+    text: str | None = None
+    labels: Label = Label.NONE
+
+    def labelled(self, labels: Label) -> "Value":
+        """Return it with more labels."""
+        return self if labels in self.labels else replace(self, labels=self.labels | labels)
+
+
+UNKNOWN = Value()
+
+
+def literal(text: str) -> Value:
+    """Return the value of a text that is written in the file."""
+    return Value(text=text if len(text) <= LONGEST_TEXT else None, labels=Label.LITERAL)
+
+
+def labels_of(values: Iterable[Value]) -> Label:
+    """Return all labels of some values."""
+    labels = Label.NONE
+    for value in values:
+        labels |= value.labels
+    return labels
+
+
+def joined(values: Iterable[Value], separator: str = "") -> Value:
+    """Put texts together; unknown ones become holes."""
+    parts = list(values)
+    known = [part.text for part in parts if part.text is not None]
+    labels = labels_of(parts)
+    if len(known) == len(parts) and len(known) > 1 and HOLE not in "".join(known):
+        labels |= Label.SPLIT
+    if not known:
+        return Value(labels=labels)
+    text = separator.join(HOLE if part.text is None else part.text for part in parts)
+    return Value(text=text if len(text) <= LONGEST_TEXT else None, labels=labels)
+
+
+def merged(old: Value, new: Value) -> Value:
+    """Return what is known of a variable that may be either: the newer name and text win, no label is lost."""
+    return Value(
+        name=new.name or old.name,
+        text=old.text if new.text is None else new.text,
+        labels=old.labels | new.labels,
+    )
+
+
+class Scope:
+    """The variables of one function or file.
+
+    Attributes:
+        parent: The scope around it.
+        names: What is known of its variables.
+        downloaded: True once something that came over the network was written to a file.
+        result_of: The name of the function whose ``return`` belongs here.
+    """
+
+    def __init__(self, parent: "Scope | None" = None) -> None:
+        self.parent = parent
+        self.names: dict[str, Value] = {}
+        self.downloaded = False
+        self.result_of = ""
+
+    def lookup(self, name: str) -> Value | None:
+        """Return what is known of a variable here or further out."""
+        owner = self.owner(name)
+        return None if owner is None else owner.names[name]
+
+    def bind(self, name: str, value: Value) -> None:
+        """Note that a variable of this scope may be ``value``."""
+        self.names[name] = merged(self.names.get(name, UNKNOWN), value)
+
+    def owner(self, name: str) -> "Scope | None":
+        """Return the scope that has the variable."""
+        scope: Scope | None = self
+        while scope is not None and name not in scope.names:
+            scope = scope.parent
+        return scope
+
+    @property
+    def outermost(self) -> "Scope":
+        """The whole file's scope."""
+        return self if self.parent is None else self.parent.outermost
+
+    @property
+    def function(self) -> "Scope":
+        """The outermost function that this scope is inside of, or the file itself."""
+        scope = self
+        while scope.parent is not None and scope.parent.parent is not None:
+            scope = scope.parent
+        return scope
+
+    def knows(self, words: frozenset[str]) -> bool:
+        """Say whether something is known of one of these variables, here or further out."""
+        scope: Scope | None = self
+        while scope is not None:
+            if any(scope.names[word] != UNKNOWN for word in words & scope.names.keys()):
+                return True
+            scope = scope.parent
+        return False

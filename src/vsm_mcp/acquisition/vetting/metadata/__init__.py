@@ -1,0 +1,1 @@
+"""Metadata: what registries and lock files say about a package."""

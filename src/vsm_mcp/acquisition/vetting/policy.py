@@ -1,0 +1,93 @@
+"""Policy: what a host lets in. The system itself never relaxes it."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from pydantic import AwareDatetime, BaseModel, Field, field_validator
+
+from vsm_mcp.acquisition.vetting.patterns import problem
+from vsm_mcp.model.verdict import Finding, Permission, Severity
+
+
+class Waiver(BaseModel, frozen=True, extra="forbid"):
+    """A human's word that one finding on one exact artefact is acceptable, for some time.
+
+    Attributes:
+        code: The finding's code.
+        integrity: The artefact's digest, as its resolution states it: a new version needs a new waiver.
+        expires: From this moment on the waiver is void.
+        reason: Why; shown with the finding.
+    """
+
+    code: str = Field(min_length=1)
+    integrity: str = Field(min_length=1)
+    expires: AwareDatetime
+    reason: str = ""
+
+
+class VettingPolicy(BaseModel, frozen=True, extra="forbid"):
+    """What is let in.
+
+    A pattern is a glob over one thing: ``npm:@scope/*``, ``pypi:name``, ``pypi:name@1.*``, ``source:catalogue``,
+    ``publisher:Example*``, ``version:1.*``, or the server's name (``io.github.owner/*``). Terms joined by ``&`` must
+    all match.
+
+    Attributes:
+        allow: Only what matches one of these is accepted; empty accepts nothing.
+        block: What matches one of these is refused, whatever ``allow`` says; dependencies are compared, too.
+        allow_dependencies: What a package may bring along.
+        min_release_age: A version must have been public for so long.
+        permitted: What code may use of its surroundings without further words.
+        tolerated: What code may contain although the sandbox withholds it: shown, not refused. A use that is neither
+            permitted nor tolerated is refused.
+        refuse_at: Findings of this severity and above refuse.
+        refuse_unknown: Whether a question that could not be answered refuses.
+        refuse_scripts: Whether a package that wants to run code while being installed is refused. Such code is never
+            run, either way.
+        require_ownership: Whether a package must name its server.
+        min_score: Refuse below this score; ``None`` leaves the decision to the severities alone.
+        waivers: Findings that a human has accepted.
+    """
+
+    allow: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+    allow_dependencies: tuple[str, ...] = ("npm:*", "pypi:*", "file:*", "memory:*")
+    min_release_age: timedelta = timedelta(days=7)
+    permitted: frozenset[Permission] = frozenset(
+        {Permission.FILES_READ, Permission.FILES_WRITE, Permission.ENVIRONMENT}
+    )
+    tolerated: frozenset[Permission] = frozenset({Permission.NETWORK, Permission.PROCESSES, Permission.DYNAMIC_CODE})
+    refuse_at: Severity = Severity.HIGH
+    refuse_unknown: bool = True
+    refuse_scripts: bool = False
+    require_ownership: bool = False
+    min_score: int | None = Field(default=None, ge=0, le=100)
+    waivers: tuple[Waiver, ...] = ()
+
+    @field_validator("allow", "block", "allow_dependencies")
+    @classmethod
+    def _patterns_are_readable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for wrong in filter(None, map(problem, patterns)):
+            raise ValueError(wrong)
+        return patterns
+
+    def refuses(self, finding: Finding) -> bool:
+        """Say whether this finding alone refuses an artefact."""
+        return finding.severity >= self.refuse_at or (finding.unknown and self.refuse_unknown)
+
+    def refusing(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return the findings that refuse."""
+        return tuple(finding for finding in findings if self.refuses(finding))
+
+    def waiver(self, finding: Finding, *, integrity: str, now: datetime) -> Waiver | None:
+        """Return the waiver in force for a finding. There is none for critical ones."""
+        if finding.severity >= Severity.CRITICAL:
+            return None
+        wanted = (finding.code, integrity)
+        return next((w for w in self.waivers if (w.code, w.integrity) == wanted and now < w.expires), None)
+
+    def severity_of(self, permission: Permission) -> Severity:
+        """Return how bad an undeclared use of ``permission`` is."""
+        if permission in self.permitted:
+            return Severity.INFO
+        return Severity.MEDIUM if permission in self.tolerated else Severity.HIGH

@@ -1,0 +1,129 @@
+"""Vetting: every check at once, one verdict, and the only way to a ``Vetted``."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import anyio
+
+from vsm_mcp.acquisition.vetting.check import Check, worst_first
+from vsm_mcp.acquisition.vetting.lists import Lists
+from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.score import score
+from vsm_mcp.errors import VettingError
+from vsm_mcp.events import CandidateJudged, EventSink, ignore
+from vsm_mcp.model.server import Artefact, Candidate, Vetted
+from vsm_mcp.model.verdict import Finding, Severity, Verdict
+from vsm_mcp.world.clock import Clock, SystemClock
+
+DEFAULT_TIMEOUT = 60.0
+MOST_REASONS = 5
+
+
+class Vetting:
+    """Judges what wants to come in, before any of its code runs."""
+
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        *,
+        policy: VettingPolicy,
+        clock: Clock | None = None,
+        emit: EventSink = ignore,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
+        """Judge by ``checks`` and, always first, by the lists of ``policy``.
+
+        Args:
+            checks: What is asked of an artefact, all at once.
+            policy: What the answers mean.
+            clock: Says when a waiver expires.
+            emit: Hears ``CandidateJudged``.
+            timeout: Seconds each check may take; one that takes longer counts as unknown.
+        """
+        self._lists = Lists(policy)
+        self._checks: tuple[Check, ...] = (self._lists, *checks)
+        self._policy = policy
+        self._clock = clock or SystemClock()
+        self._emit = emit
+        self._timeout = timeout
+
+    def screen(self, candidate: Candidate) -> Verdict:
+        """Judge a candidate by the lists alone, before anything is fetched."""
+        return self._verdict(self._lists.screen(candidate))
+
+    async def examine(self, artefact: Artefact) -> Verdict:
+        """Run every check and return the verdict, whatever it is."""
+        answers: list[Finding] = []
+
+        async def ask(check: Check) -> None:
+            answers.extend(await self._answer(check, artefact))
+
+        async with anyio.create_task_group() as tasks:
+            for check in self._checks:
+                tasks.start_soon(ask, check)
+        return self._verdict([self._waived(finding, artefact) for finding in answers])
+
+    async def judge(self, artefact: Artefact) -> Vetted:
+        """Accept an artefact.
+
+        Raises:
+            VettingError: It is refused; the message lists why, the remedies what a human may do.
+        """
+        verdict = await self.examine(artefact)
+        candidate = artefact.candidate
+        refusing = self._policy.refusing(verdict.findings)
+        reasons = tuple(finding.message for finding in refusing) or self._score_reason(verdict)
+        self._emit(CandidateJudged(candidate=candidate.name, accepted=verdict.accepted, reasons=reasons))
+        if verdict.accepted:
+            return Vetted(artefact=artefact, verdict=verdict)
+        raise VettingError(
+            f"{candidate.name} ({artefact.resolution.package}) was refused: {_summary(reasons)}",
+            stage="vet",
+            remedies=tuple(dict.fromkeys(f.remedy for f in refusing if f.remedy)) or ("Take another server.",),
+        )
+
+    async def _answer(self, check: Check, artefact: Artefact) -> Sequence[Finding]:
+        try:
+            with anyio.fail_after(self._timeout):
+                return await check.examine(artefact)
+        except Exception as error:  # noqa: BLE001 - a check that fails in any way must refuse, not pass
+            return (_failed(check.name, error),)
+
+    def _waived(self, finding: Finding, artefact: Artefact) -> Finding:
+        integrity = artefact.resolution.integrity
+        waiver = self._policy.waiver(finding, integrity=integrity, now=self._clock.now())
+        if waiver is None:
+            return finding
+        message = f"Waived until {waiver.expires:%Y-%m-%d} ({waiver.reason or 'no reason given'}): {finding.message}"
+        return replace(finding, severity=Severity.INFO, unknown=False, message=message)
+
+    def _verdict(self, findings: Sequence[Finding]) -> Verdict:
+        points = score(findings)
+        good_enough = self._policy.min_score is None or points >= self._policy.min_score
+        return Verdict(
+            accepted=good_enough and not self._policy.refusing(findings),
+            findings=worst_first(findings),
+            permissions=frozenset(f.permission for f in findings if f.permission is not None),
+            score=points,
+        )
+
+    def _score_reason(self, verdict: Verdict) -> tuple[str, ...]:
+        if verdict.accepted:
+            return ()
+        return (f"Its score of {verdict.score} is below the {self._policy.min_score} that the policy asks for.",)
+
+
+def _failed(name: str, error: Exception) -> Finding:
+    return Finding(
+        check=name,
+        code="check-failed",
+        severity=Severity.HIGH,
+        message=f"The check {name!r} could not answer: {type(error).__name__}: {str(error)[:200]}.",
+        unknown=True,
+        remedy="Repair the check, or take another server.",
+    )
+
+
+def _summary(reasons: Sequence[str]) -> str:
+    more = f" And {len(reasons) - MOST_REASONS} more." if len(reasons) > MOST_REASONS else ""
+    return " ".join(reasons[:MOST_REASONS]) + more

@@ -1,0 +1,209 @@
+"""The code scan: bounded, never importing, and speaking of files, lines and permissions."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import anyio
+import pytest
+
+from vsm_mcp.acquisition.vetting.code.code_scan import CodeScan, ScanLimits
+from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.model.server import Artefact
+from vsm_mcp.model.verdict import Finding, Permission, Severity
+
+pytestmark = pytest.mark.anyio
+
+Make = Callable[..., Artefact]
+POLICY = VettingPolicy()
+NUMBERED = "; ".join(f"_0x{number:06x}()" for number in range(0xA00000, 0xA00020))
+
+
+async def scan(artefact: Artefact, *, limits: ScanLimits | None = None) -> Sequence[Finding]:
+    return await CodeScan(POLICY, limits=limits).examine(artefact)
+
+
+async def codes(artefact: Artefact) -> dict[str, Severity]:
+    return {found.code: found.severity for found in await scan(artefact)}
+
+
+async def test_a_package_that_does_nothing_has_no_findings(make_artefact: Make) -> None:
+    artefact = make_artefact({"a/__init__.py": "X = 1\n", "README.md": "exec(eval)", "a/data.bin": b"\0\1"})
+    assert await scan(artefact) == ()
+
+
+async def test_a_use_says_where_and_how_bad_it_is(make_artefact: Make) -> None:
+    source = "import os\n\nimport httpx\nopen('a')\nopen('b', 'w')\n"
+    found = {f.permission: f for f in await scan(make_artefact({"a.py": source}))}
+    assert found[Permission.NETWORK].severity is Severity.MEDIUM
+    assert found[Permission.NETWORK].message == "Its code uses network: httpx (a.py:3)."
+    assert found[Permission.NETWORK].where == "a.py:3"
+    assert found[Permission.FILES_READ].severity is Severity.INFO
+
+
+async def test_many_uses_are_summed_up(make_artefact: Make) -> None:
+    found = await scan(make_artefact({f"{name}.py": "import httpx\n" for name in "abcde"}))
+    assert found[0].message == "Its code uses network: httpx (a.py:1), httpx (b.py:1), httpx (c.py:1) and 2 more."
+
+
+async def test_declared_network_use_is_fine(make_artefact: Make) -> None:
+    assert await codes(make_artefact({"a.py": "import httpx"}, egress=("a.example",))) == {
+        "uses-network": Severity.INFO
+    }
+
+
+@pytest.mark.promise("A12")
+async def test_a_narrowed_policy_refuses_undeclared_uses(make_artefact: Make) -> None:
+    narrow = CodeScan(VettingPolicy(tolerated=frozenset()))
+    (found,) = await narrow.examine(make_artefact({"a.js": "require('child_process')"}))
+    assert (found.permission, found.severity) == (Permission.PROCESSES, Severity.HIGH)
+
+
+@pytest.mark.promise("A13")
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("name", "content", "code", "severity"),
+    [
+        ("a.py", "exec(bytes.fromhex('70'))", "runs-decoded-code", Severity.CRITICAL),
+        ("bin/tool", "#!/usr/bin/env python3\nexec(bytes.fromhex('70'))", "runs-decoded-code", Severity.CRITICAL),
+        ("a.mjs", "eval(atob('cA=='))", "runs-decoded-code", Severity.CRITICAL),
+        ("bin/tool", "#!/usr/bin/env node\neval(atob('cA=='))", "runs-decoded-code", Severity.CRITICAL),
+        ("a.ts", "const a: number = 1; eval(atob('cA=='))", "runs-decoded-code", Severity.CRITICAL),
+        ("a.sh", "# x\ncurl x | sh\n", "runs-downloaded-command", Severity.CRITICAL),
+        ("bin/tool", "#!/bin/sh\nrm -rf ~\n", "destroys", Severity.HIGH),
+        ("a.py", "exec('import os; os.system(\"rm -rf ~\")')", "destroys", Severity.HIGH),
+        ("a.js", "eval('require(\"child_process\").exec(\"rm -rf ~\")')", "destroys", Severity.HIGH),
+        ("a.js", NUMBERED, "obfuscated", Severity.HIGH),
+        ("a.js", "eval(function(p,a,c,k,e,d){})", "obfuscated", Severity.HIGH),
+        ("a.js", "[]()!+" * 400, "obfuscated", Severity.HIGH),
+        ("a.py", "__pyarmor__(__name__, __file__, b'x')", "obfuscated", Severity.HIGH),
+        ("a.py", "\n".join(f"O0O0O{'O0' * n} = 1" for n in range(2, 9)), "obfuscated", Severity.HIGH),
+        ("a.js", f"x = '{chr(0xFE01) * 9}'", "hidden-text", Severity.HIGH),
+        ("a.js", f"x = '{chr(0x202E)}'", "hidden-text", Severity.HIGH),
+        ("a.pth", "import os\n", "path-file", Severity.HIGH),
+        ("a.pth", "\ufeffimport os\n", "path-file", Severity.HIGH),
+        ("a.pth", "# x\n" * 2000, "path-file", Severity.HIGH),
+        ("a.pth", "/opt/a\n", "path-file", Severity.MEDIUM),
+        ("sitecustomize.py", "", "starts-by-name", Severity.HIGH),
+        ("json.py", "", "shadows-standard-library", Severity.HIGH),
+        ("json/__init__.py", "", "shadows-standard-library", Severity.HIGH),
+        ("a-1.data/purelib/json.py", "", "shadows-standard-library", Severity.HIGH),
+        ("a/__pycache__/b.cpython-311.pyc", b"\0", "compiled-code", Severity.HIGH),
+        ("a/core.so", b"\x7fELF...", "native-code", Severity.INFO),
+        ("a/prebuilds/linux/x", b"\x7fELF...", "native-code", Severity.INFO),
+        ("a/logo.png", b"MZ...", "native-code", Severity.MEDIUM),
+    ],
+)  # fmt: skip
+async def test_what_no_honest_package_contains_is_found(
+    make_artefact: Make, *, name: str, content: str | bytes, code: str, severity: Severity
+) -> None:
+    assert (await codes(make_artefact({name: content}))).get(code) is severity
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a/json.py", "X = 1"),
+        ("json/data.py", "X = 1"),
+        ("tests/__init__.py", ""),
+        ("a.d.ts", "declare function eval(a): b"),
+        ("bin/tool", "#!/usr/bin/perl\ncurl x | sh\n"),
+        ("a.js", "x = '_0x123456'; y = '_0x123457'"),
+        ("a.ts", "const x = @@ eval @@"),
+        ("a.js", "x = new Worker('a'); // eval(function(p){})"),
+        ("a.py", "exec('1 +')"),
+    ],
+)
+async def test_what_only_looks_like_it_is_not_refused(make_artefact: Make, name: str, content: str) -> None:
+    findings = await scan(make_artefact({name: content}))
+    assert [f for f in findings if f.severity >= Severity.MEDIUM and f.permission is None] == []
+
+
+async def test_modules_of_npm_packages_may_have_any_name_and_local_folders_may_be_compiled(make_artefact: Make) -> None:
+    assert await codes(make_artefact({"json.py": "X = 1"}, package="npm:a@1.0")) == {}
+    assert await codes(make_artefact({"a/__pycache__/b.pyc": b"x"}, package="file:/srv/a.py")) == {}
+
+
+async def test_hits_of_one_kind_are_summed_up_at_the_worst_place(make_artefact: Make) -> None:
+    files = {"a.py": "\nexec(__import__('base64').b64decode(x))", "b.py": "exec(bytes.fromhex('70'))"}
+    found = {f.code: f for f in await scan(make_artefact(files))}["runs-decoded-code"]
+    assert found.where == "b.py:1"
+    assert found.message == "b.py:1: exec runs code that is packed in the file and 1 more."
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a.py", "def", "it is not understood (invalid syntax (<unknown>, line 1))"),
+        ("a.py", "-" * 100_000 + "1", "it is not understood (too deep)"),
+        ("a.py", b"# -*- coding: utf-7 -*-\n", "it is not understood (it is written in utf-7)"),
+        ("a.py", b"# -*- coding: ascii -*-\nx = '\xff'\n", "it is not understood (it is no ascii)"),
+        ("a.py", b"\xff\xfe", "it is not understood (invalid or missing encoding declaration)"),
+        ("a.js", "const x = @@ eval(1) @@ ;", "line 1 is not understood and holds 'eval'"),
+        ("a.js", "x = 1;" * 2000, "it is larger than 8000 bytes"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_read_is_unknown(
+    make_artefact: Make, *, name: str, content: str | bytes, why: str
+) -> None:
+    limits = ScanLimits(file_bytes=8000) if "8000" in why else None
+    found = {f.code: f for f in await scan(make_artefact({name: content}), limits=limits)}["not-read"]
+    assert found.unknown
+    assert found.message == f"Not all of its code could be read: {name}: {why}."
+
+
+async def test_too_many_files_are_unknown(make_artefact: Make) -> None:
+    artefact = make_artefact({f"{n}.txt": "" for n in range(9)} | {"z.py": "import httpx"})
+    (found,) = await scan(artefact, limits=ScanLimits(files=8))
+    assert (found.unknown, found.where) == (True, "8.txt")
+
+
+async def test_reading_that_takes_too_long_is_unknown_and_keeps_what_was_found(make_artefact: Make) -> None:
+    artefact = make_artefact({"a.py": "exec(bytes.fromhex('70'))", "b.py": "x = [" + "1," * 400_000 + "]\nexec(x)"})
+    found = {f.code: f for f in await scan(artefact, limits=ScanLimits(seconds=0.2))}
+    assert found["not-read"].unknown
+    assert "reading took longer than 0.2 seconds" in found["not-read"].message
+
+
+async def test_reading_stops_soon_when_it_is_no_longer_wanted(make_artefact: Make) -> None:
+    artefact = make_artefact({f"{n}.py": "x = [" + "1," * 100_000 + "]\nexec(x)" for n in range(30)})
+    with anyio.move_on_after(0.2) as scope:
+        await scan(artefact)
+    assert scope.cancelled_caught
+
+
+async def test_a_file_that_cannot_be_opened_is_unknown(make_artefact: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    artefact = make_artefact({"a.py": "X = 1"})
+    opening = Path.open
+
+    def refuse(path: Path, mode: str = "r") -> object:
+        if path.name == "a.py":
+            raise PermissionError(13, "Permission denied")
+        return opening(path, mode)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    (found,) = await scan(artefact)
+    assert found.message == "Not all of its code could be read: a.py: it cannot be read (Permission denied)."
+
+
+async def test_links_are_not_followed(make_artefact: Make, tmp_path: Path) -> None:
+    artefact = make_artefact({"a.txt": ""})
+    (tmp_path / "outside.py").write_text("exec(bytes.fromhex('70'))")
+    (artefact.root / "b.py").symlink_to(tmp_path / "outside.py")
+    assert await scan(artefact) == ()
+
+
+async def test_a_package_that_is_not_there_is_an_error(make_artefact: Make) -> None:
+    artefact = make_artefact()
+    artefact.root.rmdir()
+    with pytest.raises(OSError, match="root"):
+        await scan(artefact)
+
+
+async def test_servers_of_the_hosts_own_process_have_nothing_to_read(make_artefact: Make) -> None:
+    assert await scan(make_artefact({"a.py": "exec(bytes.fromhex('70'))"}, in_process=True)) == ()
+
+
+async def test_nothing_of_the_package_is_imported_or_run(make_artefact: Make, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    await scan(make_artefact({"conftest.py": f"open({str(trace)!r}, 'w')", "setup.py": f"open({str(trace)!r}, 'w')"}))
+    assert not trace.exists()
