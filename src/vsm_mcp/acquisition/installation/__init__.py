@@ -1,0 +1,1 @@
+"""Installing: resolved, locked, staged, committed by one rename, or undone."""

@@ -1,0 +1,140 @@
+"""A tree of files: what may be in one, its digest, and a cheap way to see that it is unchanged. Blocking."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from vsm_mcp.errors import InstallationError, IntegrityError
+
+MOST_FILES = 200_000
+LARGEST_TREE = 4_000_000_000
+
+_CHUNK = 1 << 20
+_DIRECTORY_MODE = 0o555
+_FILE_MODE = 0o444
+_PROGRAM_MODE = 0o555
+_ROOT_MODE = 0o755  # its owner must be able to move it to another place
+
+Manifest = dict[str, tuple[int, int, int, int]]
+"""By relative path: mode, size, time of the last change of the content and of the entry, in nanoseconds."""
+
+_MANIFEST = TypeAdapter(Manifest)
+
+
+def seal(root: Path) -> str:
+    """Refuse what must not be in a package, make the rest read-only for everybody, and return its digest.
+
+    Raises:
+        IntegrityError: There is a special file, a set-user-id file, a shared file or a link out.
+        InstallationError: It is too large.
+    """
+    size = 0
+    for count, (path, status) in enumerate(_walk(root), start=1):
+        size += status.st_size
+        if count > MOST_FILES or size > LARGEST_TREE:
+            raise InstallationError(
+                f"The package has more than {MOST_FILES} files or {LARGEST_TREE} bytes.", stage="stage"
+            )
+        _refuse(root, path, status)
+        if not stat.S_ISLNK(status.st_mode):
+            path.chmod(_mode(status.st_mode))
+    root.chmod(_ROOT_MODE)
+    return digest(root)
+
+
+def digest(root: Path) -> str:
+    """Return the sha256, in hex, over all relative paths, kinds, modes and contents below ``root``.
+
+    Raises:
+        IntegrityError: There is something that could not be in a sealed tree.
+    """
+    whole = hashlib.sha256()
+    for path, status in _walk(root):
+        _refuse(root, path, status)
+        whole.update(_framed(os.fsencode(path.relative_to(root).as_posix())))
+        if stat.S_ISLNK(status.st_mode):
+            whole.update(_framed(b"link"))
+            whole.update(_framed(os.fsencode(path.readlink())))
+        else:
+            whole.update(_framed(f"{stat.S_IMODE(status.st_mode):o}".encode()))
+            whole.update(_framed(b"directory" if stat.S_ISDIR(status.st_mode) else _content(path)))
+    return whole.hexdigest()
+
+
+def manifest(root: Path) -> bytes:
+    """Return the state of every entry below ``root``, for ``unchanged``."""
+    return _MANIFEST.dump_json(_states(root))
+
+
+def unchanged(root: Path, known: bytes) -> bool:
+    """Tell, without reading contents, whether ``root`` is surely as it was when the manifest was made."""
+    try:
+        return _MANIFEST.validate_json(known) == _states(root)
+    except (ValidationError, OSError):
+        return False
+
+
+def _states(root: Path) -> Manifest:
+    return {
+        os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace"): (
+            status.st_mode,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        )
+        for path, status in _walk(root)
+    }
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield everything below ``root``, directories before what is in them, in an order that only names decide."""
+    with os.scandir(root) as entries:
+        found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    for entry in found:
+        status = entry.stat(follow_symlinks=False)
+        yield Path(entry.path), status
+        if stat.S_ISDIR(status.st_mode):
+            yield from _walk(Path(entry.path))
+
+
+def _refuse(root: Path, path: Path, status: os.stat_result) -> None:
+    kind = status.st_mode
+    problem = ""
+    if stat.S_ISLNK(kind):
+        target = path.readlink()
+        if target.is_absolute() or not path.resolve().is_relative_to(root.resolve()):
+            problem = "is a link that leads out of the package"
+    elif not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        problem = "is neither a file nor a directory"
+    elif kind & (stat.S_ISUID | stat.S_ISGID) and not stat.S_ISDIR(kind):
+        problem = "would run as another user"
+    elif stat.S_ISREG(kind) and status.st_nlink > 1:
+        problem = "is shared with another place"
+    if problem:
+        raise IntegrityError(
+            f"{path.relative_to(root)} {problem}.", stage="stage", remedies=("Do not install this package.",)
+        )
+
+
+def _mode(mode: int) -> int:
+    if stat.S_ISDIR(mode):
+        return _DIRECTORY_MODE
+    return _PROGRAM_MODE if mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH) else _FILE_MODE
+
+
+def _content(path: Path) -> bytes:
+    whole = hashlib.sha256()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            whole.update(chunk)
+    return whole.digest()
+
+
+def _framed(part: bytes) -> bytes:
+    """Return a part with its length in front, so that no two different trees read the same."""
+    return len(part).to_bytes(8, "big") + part

@@ -1,0 +1,118 @@
+"""Real registries: what is published today can be resolved, fetched, installed and committed."""
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import uv
+
+from vsm_mcp.acquisition.discovery.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
+from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem
+from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
+from vsm_mcp.acquisition.installation.installer import Installer
+from vsm_mcp.acquisition.installation.rollback import Rollback
+from vsm_mcp.acquisition.installation.store import PackageStore
+from vsm_mcp.errors import InstallationError
+from vsm_mcp.model.server import Artefact, Candidate, Installed, PackageRef, Proven, Rung, StdioLaunch, Vetted
+from vsm_mcp.world.files import LocalFiles
+from vsm_mcp.world.http import HttpClient
+from vsm_mcp.world.processes import Command, LocalProcesses
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(300),
+    pytest.mark.parametrize("anyio_backend", ["asyncio"]),
+]
+
+NODE, NPM = shutil.which("node"), shutil.which("npm")
+HELLO = (
+    b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},'
+    b'"clientInfo":{"name":"test","version":"1"}}}\n'
+)
+
+
+@pytest.fixture
+def ecosystems() -> Sequence[Ecosystem]:
+    files, processes, http = LocalFiles(), LocalProcesses(), HttpClient()
+    python = Path(sys.executable)
+    return (
+        PyPIEcosystem(
+            processes, files, uv=Path(uv.find_uv_bin()), python=python, indexes=PyPIIndex(http, processes).indexes
+        ),
+        NpmEcosystem(
+            processes,
+            files,
+            node=Path(NODE) if NODE else None,
+            npm=Path(NPM) if NPM else None,
+            metadata=NpmRegistry(http, processes).metadata,
+        ),
+    )
+
+
+@pytest.fixture
+def installer(ecosystems: Sequence[Ecosystem], store: PackageStore, rollback: Rollback) -> Installer:
+    return Installer(ecosystems, store=store, rollback=rollback, files=LocalFiles())
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("A23")
+@pytest.mark.parametrize(
+    ("package", "ownership", "starts"),
+    [
+        ("pypi:mcp-server-time", "io.github.modelcontextprotocol/server-time", True),
+        ("pypi:office-powerpoint-mcp-server", None, False),
+        ("npm:@modelcontextprotocol/server-memory", "io.github.modelcontextprotocol/server-memory", True),
+    ],
+)
+async def test_a_published_server_is_installed_and_speaks(
+    installer: Installer,
+    rollback: Rollback,
+    *,
+    vet: Callable[[Artefact], Vetted],
+    prove: Callable[[Installed], Proven],
+    package: str,
+    ownership: str | None,
+    starts: bool,
+) -> None:
+    candidate = Candidate(name=package, source="test", package=PackageRef.parse(package))
+    resolution = await installer.resolve(candidate, Rung(before=datetime.now(UTC) - timedelta(days=7)))
+    assert resolution.released is not None
+    assert all(d.hashes and d.wheel and d.url is None and not d.scripts for d in resolution.dependencies)
+    async with rollback.transaction("acquire") as transaction:
+        artefact = await installer.fetch(candidate, resolution, into=await installer.quarantine(transaction))
+        installed = await installer.stage(vet(artefact), transaction)
+        proven = await installer.commit(prove(installed), transaction)
+    assert artefact.resolution.ownership == ownership
+    assert await installer.find(candidate) == proven
+    launch, path = proven.installed.launch, proven.installed.path
+    assert isinstance(launch, StdioLaunch)
+    words = tuple(word.replace("/pkg", str(path)) for word in launch.argv)
+    done = await LocalProcesses().run(Command(argv=words), stdin=HELLO, timeout=60)
+    if starts:
+        assert b'"serverInfo"' in done.stdout, done.stderr
+    await installer.verify(proven, full=True)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("package", "why"),
+    [
+        ("npm:lodash", "no MCP server in lodash"),
+        ("pypi:six", "no MCP server in six"),
+        ("npm:@modelcontextprotocol/server-memory@99.99.99", "no such version"),
+        ("pypi:mcp-server-time@99.99", "does not exist"),
+    ],
+)
+async def test_what_is_no_server_or_does_not_exist_is_said_to_be_so(
+    installer: Installer, package: str, *, why: str
+) -> None:
+    candidate = Candidate(name=package, source="test", package=PackageRef.parse(package))
+    with pytest.raises(InstallationError, match=why) as caught:
+        async with installer.scratch() as directory:
+            await installer.fetch(candidate, await installer.resolve(candidate, Rung()), into=directory)
+    assert caught.value.remedies

@@ -1,0 +1,323 @@
+"""Rollback: all or nothing, whatever ends the body, and never outside the state directory."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+import anyio
+import pytest
+
+from vsm_mcp.acquisition.installation.journal import Action, ActionKind, Entry, EntryKind, Journal
+from vsm_mcp.acquisition.installation.rollback import Rollback, Transaction
+from vsm_mcp.errors import ConfigurationError, InstallationError, RollbackError
+from vsm_mcp.events import Event, TransactionRepaired
+from vsm_mcp.testing.faults import Crash, CrashingFiles, Moment
+from vsm_mcp.world.files import LocalFiles
+
+
+class Stubborn(LocalFiles):
+    """Files that cannot be removed while ``stubborn`` is set."""
+
+    stubborn = True
+
+    async def remove(self, path: Path) -> None:
+        if self.stubborn and "staging" in path.parts:
+            raise ConfigurationError(f"{path} cannot be used: Permission denied.", remedies=("Give the right.",))
+        await super().remove(path)
+
+
+def remove(path: str) -> Action:
+    return Action(kind=ActionKind.REMOVE, path=PurePosixPath(path))
+
+
+def move(path: str, to: str) -> Action:
+    return Action(kind=ActionKind.MOVE, path=PurePosixPath(path), to=PurePosixPath(to))
+
+
+async def make(transaction: Transaction, state: Path, name: str = "staging/a") -> None:
+    await transaction.step(f"make {name}", undo=remove(name))
+    (state / name).mkdir(parents=True)
+    (state / name / "file").write_text("content")
+
+
+async def attempt(
+    rollback: Rollback,
+    state: Path,
+    *names: str,
+    error: BaseException | None = None,
+    finish: Sequence[Action] | None = None,
+) -> None:
+    """Run a transaction that makes ``names``, commits ``finish`` if given and ends with ``error`` if given."""
+    async with rollback.transaction("acquire") as transaction:
+        for name in names or ("staging/a",):
+            await make(transaction, state, name)
+        (state / "store").mkdir()
+        if finish is not None:
+            await transaction.commit(*finish)
+        if error is not None:
+            raise error
+
+
+def left(state: Path) -> list[str]:
+    """Return everything below the state directory that is not the journal's own."""
+    own = ("journal", "journal.lock", "transactions")
+    return sorted(str(p.relative_to(state)) for p in state.rglob("*") if p.relative_to(state).parts[0] not in own)
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("A29")
+async def test_what_is_committed_lasts(rollback: Rollback, state: Path, journal: Journal) -> None:
+    async with rollback.transaction("acquire") as transaction:
+        await make(transaction, state)
+        (state / "store").mkdir()
+        await transaction.commit(move("staging/a", "store/a"), remove("staging"))
+    assert left(state) == ["store", "store/a", "store/a/file"]
+    assert await journal.open() == ()
+    assert list((state / "transactions").iterdir()) == []
+
+
+@pytest.mark.anyio
+async def test_what_is_not_committed_is_undone(rollback: Rollback, state: Path, journal: Journal) -> None:
+    async with rollback.transaction("acquire") as transaction:
+        await make(transaction, state)
+    assert left(state) == ["staging"]
+    assert await journal.open() == ()
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("A30")
+@pytest.mark.parametrize("kind", [InstallationError, ValueError, KeyboardInterrupt, SystemExit])
+async def test_an_error_undoes_every_step_and_goes_on(
+    rollback: Rollback, state: Path, kind: Callable[[str], BaseException]
+) -> None:
+    error = kind("no")
+    with pytest.raises(type(error)) as caught:
+        await attempt(rollback, state, "staging/a", "staging/b", error=error)
+    assert caught.value is error
+    assert left(state) == ["staging", "store"]
+    assert list((state / "transactions").iterdir()) == []
+
+
+@pytest.mark.anyio
+async def test_steps_are_undone_in_reverse_order(journal: Journal, state: Path) -> None:
+    removed: list[str] = []
+
+    class Watching(LocalFiles):
+        async def remove(self, path: Path) -> None:
+            removed.append(path.name)
+            await super().remove(path)
+
+    async with Rollback(journal, Watching()).transaction("acquire") as transaction:
+        await make(transaction, state, "staging/a")
+        await make(transaction, state, "staging/b")
+    assert removed[:2] == ["b", "a"]
+
+
+@pytest.mark.anyio
+async def test_cancellation_undoes_and_stays_cancellation(rollback: Rollback, state: Path, journal: Journal) -> None:
+    with anyio.move_on_after(5) as scope:
+        async with rollback.transaction("acquire") as transaction:
+            await make(transaction, state)
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    assert left(state) == ["staging"]
+    assert await journal.open() == ()
+
+
+@pytest.mark.anyio
+async def test_a_commit_is_not_stopped_half_way_by_cancellation(rollback: Rollback, state: Path) -> None:
+    with anyio.move_on_after(5) as scope:
+        async with rollback.transaction("acquire") as transaction:
+            await make(transaction, state)
+            (state / "store").mkdir()
+            scope.cancel()
+            await transaction.commit(move("staging/a", "store/a"))
+    assert left(state) == ["staging", "store", "store/a", "store/a/file"]
+
+
+@pytest.mark.anyio
+async def test_an_error_after_the_commit_changes_nothing(rollback: Rollback, state: Path) -> None:
+    with pytest.raises(ValueError, match="late"):
+        await attempt(rollback, state, finish=[move("staging/a", "store/a")], error=ValueError("late"))
+    assert "store/a/file" in left(state)
+
+
+@pytest.mark.anyio
+async def test_a_tree_that_is_in_the_store_already_is_not_replaced(rollback: Rollback, state: Path) -> None:
+    (state / "store" / "a").mkdir(parents=True)
+    (state / "store" / "a" / "mark").touch()
+    async with rollback.transaction("acquire") as transaction:
+        await make(transaction, state)
+        await transaction.commit(move("staging/a", "store/a"))
+    assert left(state) == ["staging", "store", "store/a", "store/a/mark"]
+
+
+@pytest.mark.anyio
+async def test_a_file_replaces_a_file(rollback: Rollback, state: Path) -> None:
+    async with rollback.transaction("acquire") as transaction:
+        await make(transaction, state)
+        (state / "record").write_text("old")
+        await transaction.commit(move("staging/a/file", "record"), remove("staging"))
+    assert (state / "record").read_text() == "content"
+
+
+@pytest.mark.anyio
+async def test_a_failing_undo_is_told_and_kept_until_it_can_be_done(journal: Journal, state: Path) -> None:
+    files = Stubborn()
+    rollback = Rollback(journal, files)
+    with pytest.raises(RollbackError, match=r"could not be repaired: .*Permission denied\.") as caught:
+        await attempt(rollback, state, error=ValueError("why"))
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert not caught.value.rolled_back
+    assert caught.value.remedies[0] == "Give the right."
+    assert "staging/a" in left(state)
+    with pytest.raises(RollbackError):
+        await rollback.recover()
+    files.stubborn = False
+    assert await rollback.recover() == ("acquire",)
+    assert await rollback.recover() == ()
+    assert left(state) == ["staging", "store"]
+
+
+@pytest.mark.anyio
+async def test_one_undo_that_fails_does_not_stop_the_others(journal: Journal, state: Path) -> None:
+    class Half(LocalFiles):
+        async def remove(self, path: Path) -> None:
+            if path.name == "b":
+                raise ConfigurationError("b cannot be removed.")
+            await super().remove(path)
+
+    with pytest.raises(RollbackError, match="b cannot be removed"):
+        await attempt(Rollback(journal, Half()), state, "staging/a", "staging/b")
+    assert left(state) == ["staging", "staging/b", "staging/b/file", "store"]
+
+
+@pytest.mark.anyio
+async def test_a_failing_undo_does_not_hide_a_keyboard_interrupt(journal: Journal, state: Path) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught:
+        await attempt(Rollback(journal, Stubborn()), state, error=KeyboardInterrupt())
+    assert "waits for recover()" in caught.value.__notes__[0]
+
+
+@pytest.mark.anyio
+async def test_recovery_undoes_what_a_crash_left_and_says_so(
+    rollback: Rollback, state: Path, events: list[Event]
+) -> None:
+    dying = Rollback(rollback.journal, CrashingFiles(LocalFiles(), at=1, only=["remove"]))
+    with pytest.raises(Crash):
+        await attempt(dying, state, error=ValueError("the crash comes while this is undone"))
+    assert "staging/a/file" in left(state)
+    assert await rollback.recover() == ("acquire",)
+    assert left(state) == ["staging", "store"]
+    assert events == [TransactionRepaired(transaction="acquire", action="undone")]
+    assert list((state / "transactions").iterdir()) == []
+
+
+@pytest.mark.anyio
+async def test_recovery_finishes_what_was_committed(rollback: Rollback, state: Path, events: list[Event]) -> None:
+    dying = Rollback(rollback.journal, CrashingFiles(LocalFiles(), at=1, only=["rename"]))
+    with pytest.raises(Crash):
+        await attempt(dying, state, finish=[move("staging/a", "store/a"), remove("staging")])
+    assert "store/a" not in left(state)
+    assert await rollback.recover() == ("acquire",)
+    assert left(state) == ["store", "store/a", "store/a/file"]
+    assert events == [TransactionRepaired(transaction="acquire", action="finished")]
+
+
+@pytest.mark.anyio
+async def test_recovery_does_not_mind_what_was_finished_already(rollback: Rollback, state: Path) -> None:
+    dying = Rollback(rollback.journal, CrashingFiles(LocalFiles(), at=1, only=["rename"], moment=Moment.AFTER))
+    with pytest.raises(Crash):
+        await attempt(dying, state, finish=[move("staging/a", "store/a"), remove("staging")])
+    assert await rollback.recover() == ("acquire",)
+    assert left(state) == ["store", "store/a", "store/a/file"]
+
+
+@pytest.mark.anyio
+async def test_a_living_transaction_is_left_alone(rollback: Rollback, journal: Journal, state: Path) -> None:
+    async with rollback.transaction("acquire") as transaction:
+        await make(transaction, state)
+        assert await Rollback(journal, LocalFiles()).recover() == ()
+        assert "staging/a/file" in left(state)
+        (state / "store").mkdir()
+        await transaction.commit(move("staging/a", "store/a"))
+    assert "store/a/file" in left(state)
+
+
+@pytest.mark.anyio
+async def test_a_transaction_that_ends_while_recovery_looks_is_not_repaired(journal: Journal, state: Path) -> None:
+    await journal.add(Entry(kind=EntryKind.BEGIN, tx="1", name="acquire"))
+    (state / "transactions").mkdir()
+
+    class Slow(LocalFiles):
+        async def read(self, path: Path, *, limit: int = 0) -> bytes | None:
+            found = await super().read(path)
+            if path == journal.path and b"end" not in (found or b""):
+                await Journal(state, LocalFiles()).add(Entry(kind=EntryKind.END, tx="1"))
+            return found
+
+    late = Rollback(Journal(state, Slow()), LocalFiles())
+    assert await late.recover() == ()
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../outside", "staging/../../outside", ".", "journal", "journal.lock", "transactions/x"]
+)
+async def test_nothing_outside_the_state_directory_is_ever_touched(rollback: Rollback, path: str) -> None:
+    for actions in ((remove(path),), (move("staging/a", path),)):
+        with pytest.raises(RollbackError, match="not a place"):
+            async with rollback.transaction("acquire") as transaction:
+                await transaction.commit(*actions)
+    with pytest.raises(RollbackError, match="not a place"):
+        async with rollback.transaction("acquire") as transaction:
+            await transaction.step("evil", undo=remove(path))
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_link_does_not_lead_an_undo_outside(rollback: Rollback, journal: Journal, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "precious").mkdir(parents=True)
+    journal.root.mkdir()
+    (journal.root / "staging").symlink_to(outside)
+    await journal.add(Entry(kind=EntryKind.BEGIN, tx="1", name="evil"))
+    await journal.add(Entry(kind=EntryKind.STEP, tx="1", undo=remove("staging/precious")))
+    (journal.root / "transactions").mkdir()
+    with pytest.raises(RollbackError, match="not a place"):
+        await rollback.recover()
+    assert (outside / "precious").is_dir()
+
+
+@pytest.mark.anyio
+async def test_when_the_journal_cannot_be_written_there_is_no_step_and_nothing_is_left(
+    state: Path, files: LocalFiles
+) -> None:
+    class Full(LocalFiles):
+        async def append(self, path: Path, data: bytes) -> None:
+            if b'"step"' in data:
+                raise ConfigurationError("The disk is full.", remedies=("Free disk space.",))
+            await super().append(path, data)
+
+    journal = Journal(state, Full())
+    with pytest.raises(ConfigurationError, match="disk is full"):
+        async with Rollback(journal, files).transaction("acquire") as transaction:
+            await make(transaction, state)
+    assert left(state) == []
+    assert await journal.open() == ()
+
+
+@pytest.mark.anyio
+async def test_lock_files_that_nobody_holds_are_swept(rollback: Rollback, state: Path) -> None:
+    async with rollback.transaction("alive"):
+        (state / "transactions" / "dead.lock").touch()
+        await rollback.recover()
+        assert len(list((state / "transactions").iterdir())) == 1
+
+
+@pytest.mark.anyio
+async def test_transactions_show_themselves(rollback: Rollback) -> None:
+    async with rollback.transaction("acquire") as transaction:
+        assert "acquire" in repr(transaction)
+    assert "journal" in repr(rollback)

@@ -1,0 +1,146 @@
+"""The store: what is in it is what was put there, and its records survive the process."""
+
+from pathlib import Path
+
+import pytest
+
+from vsm_mcp.acquisition.installation.store import PackageStore
+from vsm_mcp.errors import ConfigurationError, IntegrityError
+from vsm_mcp.world.files import LocalFiles
+
+
+def modes(directory: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in (directory, *directory.iterdir())}
+
+
+async def put(store: PackageStore) -> str:
+    """Put a tree with one file in its place."""
+    await store.prepare()
+    staged = store.staging("1") / "package"
+    staged.mkdir(parents=True)
+    (staged / "file").write_text("1")
+    digest = await store.seal(staged)
+    manifest = await store.describe(staged)
+    await LocalFiles().rename(staged, store.tree(digest))
+    await LocalFiles().write(store.manifest(digest), manifest)
+    return digest
+
+
+@pytest.mark.anyio
+async def test_what_servers_read_is_open_and_the_rest_is_not(store: PackageStore, state: Path) -> None:
+    await store.prepare()
+    assert modes(state) == {
+        "state": 0o755,
+        "store": 0o755,
+        "staging": 0o755,
+        "servers": 0o700,
+        "manifests": 0o700,
+        "locks": 0o700,
+    }
+
+
+@pytest.mark.anyio
+async def test_an_unchanged_tree_passes_both_checks(store: PackageStore) -> None:
+    digest = await put(store)
+    await store.verify(digest)
+    await store.verify(digest, full=True)
+
+
+@pytest.mark.anyio
+async def test_a_copied_tree_with_other_times_passes_after_one_full_check(store: PackageStore) -> None:
+    digest = await put(store)
+    known = store.manifest(digest).read_bytes()
+    file = store.tree(digest) / "file"
+    file.chmod(0o644)
+    file.chmod(0o444)
+    await store.verify(digest)
+    assert store.manifest(digest).read_bytes() != known
+    store.manifest(digest).unlink()
+    await store.verify(digest)
+    assert store.manifest(digest).exists()
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("full", [True, False])
+async def test_a_changed_tree_is_refused(store: PackageStore, *, full: bool) -> None:
+    digest = await put(store)
+    file = store.tree(digest) / "file"
+    file.chmod(0o644)
+    file.write_text("2")
+    file.chmod(0o444)
+    with pytest.raises(IntegrityError, match="was changed after it was installed") as caught:
+        await store.verify(digest, full=full)
+    assert caught.value.remedies
+
+
+@pytest.mark.anyio
+async def test_a_missing_tree_is_refused(store: PackageStore) -> None:
+    digest = await put(store)
+    await LocalFiles().remove(store.tree(digest))
+    with pytest.raises(IntegrityError, match="missing"):
+        await store.verify(digest)
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("digest", ["../../etc", "", "a" * 63, "A" * 64, "a" * 64 + "\n"])
+def test_only_a_digest_names_a_tree(store: PackageStore, digest: str) -> None:
+    with pytest.raises(IntegrityError, match="not a digest"):
+        store.tree(digest)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"proven": 1, "at": "now"}'])
+async def test_a_record_that_cannot_be_read_is_named_with_what_to_do(
+    store: PackageStore, state: Path, content: bytes
+) -> None:
+    await store.prepare()
+    (state / "servers" / "x.json").write_bytes(content)
+    with pytest.raises(IntegrityError, match=r"x\.json cannot be read") as caught:
+        await store.records()
+    assert "Remove" in caught.value.remedies[0]
+
+
+@pytest.mark.anyio
+async def test_other_files_beside_the_records_are_no_records(store: PackageStore, state: Path) -> None:
+    assert await store.records() == ()
+    await store.prepare()
+    (state / "servers" / ".x.json.1234.tmp").touch()
+    (state / "servers" / ".x.json").touch()
+    (state / "servers" / "notes.txt").touch()
+    assert await store.records() == ()
+
+
+@pytest.mark.anyio
+async def test_a_record_that_vanishes_while_it_is_looked_for_is_none(state: Path) -> None:
+    class Vanishing(LocalFiles):
+        async def entries(self, path: Path) -> tuple[str, ...]:
+            return ("gone.json",)
+
+    assert await PackageStore(state, Vanishing()).records() == ()
+
+
+@pytest.mark.anyio
+async def test_trees_that_no_record_needs_are_known(store: PackageStore) -> None:
+    digest = await put(store)
+    assert list(await store.unreferenced()) == [digest]
+
+
+def test_the_directory_that_others_may_not_enter_is_named(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    store = PackageStore(closed / "state", LocalFiles())
+    found = store.obstacle()
+    assert found is not None
+    assert closed.is_relative_to(found)
+    for path in (closed, *closed.parents):
+        if not path.stat().st_mode & 0o001 and path.is_relative_to(tmp_path.parents[2]):
+            path.chmod(path.stat().st_mode | 0o001)
+    assert store.obstacle() is None
+    assert "closed" in repr(store)
+
+
+@pytest.mark.anyio
+async def test_a_tree_that_cannot_be_read_is_a_configuration_error(store: PackageStore, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="No such file"):
+        await store.seal(tmp_path / "nowhere")
