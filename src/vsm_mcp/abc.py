@@ -1,0 +1,34 @@
+"""Door 2, extend: every protocol you may implement."""
+
+from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
+from vsm_mcp.acquisition.vetting.check import Check
+from vsm_mcp.events import EventSink
+from vsm_mcp.model.call import Caller
+from vsm_mcp.sandbox.sandbox import Confined, Confiner
+from vsm_mcp.servers.links.link import Connector, Link
+from vsm_mcp.systems.system5 import Approver
+from vsm_mcp.world.clock import Clock
+from vsm_mcp.world.files import Files
+from vsm_mcp.world.http import Http
+from vsm_mcp.world.processes import Process, Processes
+from vsm_mcp.world.secrets import Secrets
+
+__all__ = [
+    "Approver",
+    "Caller",
+    "Check",
+    "Clock",
+    "Confined",
+    "Confiner",
+    "Connector",
+    "Ecosystem",
+    "EventSink",
+    "Files",
+    "Http",
+    "Link",
+    "Process",
+    "Processes",
+    "Secrets",
+    "Source",
+]

@@ -1,0 +1,127 @@
+"""Settings: every option in one place, read from arguments and from VSM_MCP_* variables."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar
+
+import platformdirs
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.sandbox.policy import Limits
+from vsm_mcp.systems.autonomy import Autonomy
+
+PREFIX = "VSM_MCP_"
+_SYSTEM_STATE = Path("/var/lib/vsm_mcp")
+
+
+class Confinement(StrEnum):
+    """How servers are confined. There is no switch that turns confinement off by accident: ``none`` must be written."""
+
+    BUBBLEWRAP = "bubblewrap"
+    NONE = "none"
+
+
+def default_state() -> Path:
+    """Return where packages and records live by default.
+
+    Under root the servers run as another user, who must be able to reach their own files; so not below root's home.
+    """
+    return _SYSTEM_STATE if os.geteuid() == 0 else Path(platformdirs.user_data_dir("vsm_mcp"))
+
+
+class Settings(BaseSettings):
+    """All options. Each may also be given as ``VSM_MCP_<NAME>`` in the environment (lists and mappings as JSON).
+
+    Attributes:
+        state: Where packages, records and the journal live.
+        workspace: Where servers' own writable directories live; by default inside ``state``.
+        autonomy: How far the system may go by itself.
+        allow: Globs over ``ecosystem:name``, server names, ``publisher:...`` or ``source:...``; empty allows nothing.
+        block: Globs of the same form; a match always refuses.
+        min_release_age: Packages and dependencies younger than this are not used.
+        require_ownership: Refuse packages that do not carry the mark of the server they claim to be.
+        secrets: For each variable a server may ask for, a reference: ``{"GITHUB_TOKEN": "env:GH_READ_ONLY"}``.
+        registries: Base addresses of MCP registries (API v0.1).
+        sandbox: How servers are confined.
+        run_as: User number that servers run under when this process is root; by default an unused one is chosen.
+        limits: What one server may use.
+        most_servers: How many servers may be held at once.
+        acquisitions_per_day: How many may be acquired within 24 hours.
+        installs_at_once: How many packages are installed at the same time.
+        discovery_timeout: Seconds a source may take to answer.
+        install_timeout: Seconds a package client may take.
+        start_timeout: Seconds a server may take until it lists its tools.
+        call_timeout: Seconds a call may take, unless the call says otherwise.
+        retry_failed_after: How long a need that could not be met is not tried again.
+        python: The interpreter for PyPI servers; by default this one if servers can reach it, else the system's.
+
+    Raises:
+        ConfigurationError: There is a ``VSM_MCP_*`` variable that is no setting.
+    """
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_nested_delimiter="__"
+    )
+
+    state: Path = Field(default_factory=default_state)
+    workspace: Path | None = None
+    autonomy: Autonomy = Autonomy.APPROVE
+    allow: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+    min_release_age: timedelta = timedelta(days=7)
+    require_ownership: bool = False
+    secrets: Mapping[str, str] = Field(default_factory=dict[str, str])
+    registries: tuple[str, ...] = ("https://registry.modelcontextprotocol.io",)
+    sandbox: Confinement = Confinement.BUBBLEWRAP
+    run_as: int | None = Field(default=None, gt=0)
+    limits: Limits = Field(default_factory=Limits)
+    most_servers: int = Field(default=16, ge=1)
+    acquisitions_per_day: int = Field(default=20, ge=1)
+    installs_at_once: int = Field(default=5, ge=1)
+    discovery_timeout: float = Field(default=15.0, gt=0)
+    install_timeout: float = Field(default=300.0, gt=0)
+    start_timeout: float = Field(default=30.0, gt=0)
+    call_timeout: float = Field(default=60.0, gt=0)
+    retry_failed_after: timedelta = timedelta(minutes=10)
+    python: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_variables(cls, values: object) -> object:
+        _refuse_unknown_variables(cls)
+        return values
+
+    @field_validator("autonomy", mode="before")
+    @classmethod
+    def _autonomy_by_name(cls, value: object) -> object:
+        if isinstance(value, str) and value.upper() in Autonomy.__members__:
+            return Autonomy[value.upper()]
+        return value
+
+    @field_validator("state", "workspace", "python", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().resolve()
+
+    @property
+    def work(self) -> Path:
+        """Where servers' writable directories live."""
+        return self.workspace or self.state / "work"
+
+
+def _refuse_unknown_variables(settings: type[Settings]) -> None:
+    known = {PREFIX + name.upper() for name in settings.model_fields}
+    for variable in os.environ:
+        if not variable.startswith(PREFIX) or variable.split("__")[0] in known:
+            continue
+        near = get_close_matches(variable, known, n=1)
+        raise ConfigurationError(
+            f"There is no setting {variable}.",
+            remedies=(f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(known))}.",),
+        )

@@ -1,0 +1,1 @@
+"""Beer's five systems: they decide, they do not do."""
