@@ -1,0 +1,79 @@
+"""The examples run as a user runs them."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from pptx import Presentation
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(script: str, *words: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / script, *words], cwd=cwd, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def slides_of(deck: Path) -> list[str]:
+    slides = Presentation(str(deck)).slides
+    return ["\n".join(str(getattr(shape, "text", "")) for shape in slide.shapes) for slide in slides]
+
+
+@pytest.fixture(autouse=True)
+def state(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """A state directory of its own, which confined servers can reach under another user."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        monkeypatch.setenv("VSM_MCP_STATE", directory)
+        yield
+
+
+def assert_figures_agree(said: str, slides: list[str]) -> None:
+    """The figures in the deck are those of the report that was printed."""
+    figures = [line.split(": ", 1)[1] for line in slides[1].splitlines() if line.startswith(("Before", "After"))]
+    assert len(figures) == 2
+    for figure in figures:
+        assert figure.endswith("observations)")
+        assert "".join(figure.split()) in "".join(said.replace("│", "").replace("┃", "").split())
+
+
+def test_the_readme_example_runs_in_process(tmp_path: Path) -> None:
+    assert "words, counted by" in run("embed.py", cwd=tmp_path)
+
+
+@pytest.mark.sandbox
+def test_the_main_job_runs_offline_and_leaves_a_deck_with_its_own_figures(tmp_path: Path) -> None:
+    said = run("autonomous_powerpoint.py", "--offline", "--deck", "deck.pptx", cwd=tmp_path)
+    slides = slides_of(tmp_path / "deck.pptx")
+    assert len(slides) >= 3
+    assert_figures_agree(said, slides)
+
+
+@pytest.mark.live
+@pytest.mark.sandbox
+def test_the_main_job_runs_with_a_server_of_pypi(tmp_path: Path) -> None:
+    said = run("autonomous_powerpoint.py", "--deck", "deck.pptx", cwd=tmp_path)
+    slides = slides_of(tmp_path / "deck.pptx")
+    assert len(slides) >= 3
+    assert "office-powerpoint-mcp-server" in said
+    assert_figures_agree(said, slides)
+
+
+@pytest.mark.live
+@pytest.mark.sandbox
+def test_time_zones_are_converted(tmp_path: Path) -> None:
+    assert "Asia/Tokyo" in run("time_zones.py", cwd=tmp_path)
+
+
+@pytest.mark.live
+@pytest.mark.sandbox
+@pytest.mark.node
+def test_a_memory_graph_is_kept(tmp_path: Path) -> None:
+    assert "Brain of the Firm" in run("memory_graph.py", cwd=tmp_path)
