@@ -57,7 +57,7 @@ def state() -> Generator[Path]:
         yield Path(directory)
 
 
-def system(state: Path, fault: str) -> ViableSystem:
+def system(state: Path, fault: str, *, patience: float = 3.0) -> ViableSystem:
     shelf = Shelf()
     shelf.offer_file(HOSTILE, name="hostile", summary="Says what it hears.", arguments=(fault,))
     shelf.offer("friend", lambda: memory_server({"repeat": repeat}), summary="Says what it hears.")
@@ -65,8 +65,8 @@ def system(state: Path, fault: str) -> ViableSystem:
         state=state,
         autonomy=Autonomy.AUTO,
         allow=(f"file:{HOSTILE}", "memory:friend"),
-        start_timeout=3.0,
-        call_timeout=3.0,
+        start_timeout=patience,
+        call_timeout=patience,
     )
     return ViableSystem(settings, shelf=shelf, sources=(shelf,))
 
@@ -91,9 +91,11 @@ def processes_of(word: str) -> list[int]:
     return found
 
 
-async def acquire_beside_a_friend(state: Path, fault: str) -> tuple[AcquisitionReport | VSMError, str]:
+async def acquire_beside_a_friend(
+    state: Path, fault: str, *, patience: float = 3.0
+) -> tuple[AcquisitionReport | VSMError, str]:
     """Acquire a friend, then the hostile one; return what came of that, and what the friend says afterwards."""
-    async with system(state, fault) as vsm:
+    async with system(state, fault, patience=patience) as vsm:
         await vsm.acquire_capability("repeat words", "friend")
         outcome: AcquisitionReport | VSMError
         try:
@@ -123,7 +125,7 @@ async def test_a_hostile_server_is_refused_and_leaves_nothing(state: Path, fault
 @pytest.mark.parametrize("fault", ACCEPTED)
 async def test_a_server_that_is_only_odd_is_used_and_gone_in_the_end(state: Path, fault: str) -> None:
     with anyio.fail_after(40):
-        outcome, friend = await acquire_beside_a_friend(state, fault)
+        outcome, friend = await acquire_beside_a_friend(state, fault, patience=15.0)
     assert isinstance(outcome, AcquisitionReport), outcome
     assert outcome.proof == "satisfied"
     assert friend == "still here"
@@ -132,12 +134,12 @@ async def test_a_server_that_is_only_odd_is_used_and_gone_in_the_end(state: Path
 
 @pytest.mark.anyio
 async def test_a_server_whose_files_were_changed_is_not_used_again(state: Path) -> None:
-    async with system(state, "good") as vsm:
+    async with system(state, "good", patience=15.0) as vsm:
         await vsm.acquire_capability("echo", "hostile", probe=ECHO)
     changed = next((state / "store").rglob("hostile.py"))
     changed.chmod(0o644)
     changed.write_text(changed.read_text() + "\n# one line more\n")
-    async with system(state, "good") as vsm:
+    async with system(state, "good", patience=15.0) as vsm:
         assert not vsm.status().servers
         with pytest.raises(IntegrityError, match="was changed after it was installed"):
             await vsm.acquire_capability("echo", "hostile", probe=ECHO)
