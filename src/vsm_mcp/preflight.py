@@ -172,7 +172,8 @@ class Preflight:
 
     async def _node_packages(self) -> Examined:
         if shutil.which("npm") is None:
-            return Examined(name="node packages", readiness=Readiness.DEGRADED, detail="npm not found")
+            remedy = "Install Node.js 20 or later with npm; servers of PyPI work without."
+            return Examined(name="node packages", readiness=Readiness.DEGRADED, detail="npm not found", remedy=remedy)
         package = await NpmRegistry(self._world.http, self._world.processes).metadata("@modelcontextprotocol/sdk")
         detail = f"registry reached, {len(package.versions)} versions of {package.name}"
         return Examined(name="node packages", readiness=Readiness.READY, detail=detail)
