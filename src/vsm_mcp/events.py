@@ -4,7 +4,6 @@ A sink is called at the moment of the fact, in the task where it happened. It mu
 a sink that wants a time stamp reads its own clock.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,16 +23,6 @@ class EventSink(Protocol):
 
 def ignore(event: Event, /) -> None:
     """Hear nothing: the sink for those who do not listen."""
-
-
-def fan_out(sinks: Sequence[EventSink]) -> EventSink:
-    """Return one sink that tells all of ``sinks``, in order."""
-
-    def tell(event: Event, /) -> None:
-        for sink in sinks:
-            sink(event)
-
-    return tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from vsm_mcp.errors import (
     DiscoveryError,
     PolicyError,
     ToolError,
+    VerificationError,
 )
 from vsm_mcp.events import CapabilityAdopted, Event, OperationEnded, StageEntered, ignore
 from vsm_mcp.settings import Confinement
@@ -153,6 +154,24 @@ async def test_a_need_that_could_not_be_met_is_not_tried_again_at_once(tmp_path:
             with pytest.raises(AcquisitionError):
                 await vsm.execute(COUNT)
     assert [event.stage for event in heard if isinstance(event, StageEntered)].count("verify") == 1
+
+
+@pytest.mark.anyio
+async def test_a_held_server_that_no_longer_starts_is_not_taken_for_another_need(tmp_path: Path) -> None:
+    works = [True]
+
+    def make() -> object:
+        if not works[0]:
+            raise OSError("The model file is gone.")
+        return memory_server({"count_words": count_words})
+
+    shelf = Shelf()
+    shelf.offer("text", make, summary="Counts the words of a text.")
+    async with system(tmp_path, shelf=shelf) as vsm:
+        await vsm.acquire_capability("count words", "text")
+        works[0] = False
+        with pytest.raises(VerificationError, match="The model file is gone"):
+            await vsm.acquire_capability("measure a text", "text")
 
 
 @pytest.mark.anyio

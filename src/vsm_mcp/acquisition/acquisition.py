@@ -1,7 +1,7 @@
 """The whole way in, on one page: from a wish to a proven server, one journalled transaction per attempt."""
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -28,7 +28,9 @@ from vsm_mcp.errors import (
     AcquisitionError,
     DiscoveryError,
     InstallationError,
+    IntegrityError,
     RefusedError,
+    RollbackError,
     ServerError,
     StartError,
     VerificationError,
@@ -155,11 +157,8 @@ class Acquisition:
     async def _inspect(self, entry: RankedServer) -> PlannedServer:
         candidate = entry.candidate
         screened = self._way.vetting.screen(candidate)
-        package = str(candidate.package)
         if not screened.accepted:
-            return PlannedServer(
-                name=candidate.name, package=package, score=entry.score, accepted=False, reasons=screened.reasons
-            )
+            return _refused(entry, screened.reasons)
         try:
             resolution = await self._way.installer.resolve(candidate, _first_rung(self._way))
             async with self._way.installer.scratch() as directory:
@@ -167,9 +166,7 @@ class Acquisition:
                 verdict = await self._way.vetting.examine(artefact)
                 return PlannedServer.of(artefact, verdict, score=entry.score)
         except AcquisitionError as error:
-            return PlannedServer(
-                name=candidate.name, package=package, score=entry.score, accepted=False, reasons=(error.message,)
-            )
+            return _refused(entry, (error.message,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +204,12 @@ class _Attempt:
     async def _repair(self, died: "_DiedAtStartError") -> Proven:
         """Climb the ladder; a rung that cannot be resolved or installed is passed over."""
         for rung in repairs(died.installed.vetted.artefact.resolution, died.error.stderr):
-            with suppress(_DiedAtStartError, InstallationError):
+            try:
                 return await self._acquire(rung, consented=True)
+            except (IntegrityError, RollbackError):  # wrong bytes and failed undos are never passed over
+                raise
+            except (_DiedAtStartError, InstallationError):
+                continue
         raise _dead(died.error) from died.error
 
     async def _acquire(self, rung: Rung, *, consented: bool) -> Proven:
@@ -236,7 +237,10 @@ class _Attempt:
     async def _prove_again(self, known: Proven) -> Proven:
         """A package that is in the store already, perhaps by another process, still has to work for this need."""
         self.steps.begin(self.candidate.name, known.installed.vetted.artefact.resolution.rung.name)
-        proven = await self._prove(known.installed)
+        try:
+            proven = await self._prove(known.installed)
+        except _DiedAtStartError as died:
+            raise _dead(died.error) from died.error
         with self.steps.stage(Stage.COMMIT):
             return await self.way.installer.serve(proven, needs=(self.wanted,))
 
@@ -288,6 +292,13 @@ def _refuse_poisoned(running: Running, others: Sequence[ToolSpec]) -> None:
             stage=Stage.VERIFY,
             remedies=("Read the descriptions; allow the server only if they are harmless.",),
         )
+
+
+def _refused(entry: RankedServer, reasons: tuple[str, ...]) -> PlannedServer:
+    candidate = entry.candidate
+    return PlannedServer(
+        name=candidate.name, package=str(candidate.package), score=entry.score, accepted=False, reasons=reasons
+    )
 
 
 _MOST_REMEDIES = 4
