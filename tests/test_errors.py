@@ -16,7 +16,11 @@ from vsm_mcp.errors import (
 )
 
 ERRORS = {name: value for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, VSMError)}
-RETRYABLE = {"LinkError", "CircuitOpenError", "CallTimeoutError", "RateLimitError"}
+RETRYABLE = {"LinkError", "CircuitOpenError", "CallTimeoutError", "RateLimitError"} | {
+    "CoordinationError",
+    "ContentionError",
+    "CapacityError",
+}
 
 
 def made(kind: type[VSMError]) -> VSMError:

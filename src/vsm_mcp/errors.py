@@ -17,6 +17,9 @@ The branch says what the caller does next::
         LinkError *
         CircuitOpenError *
         NeedsConfigurationError
+      CoordinationError *                      wait: others are at it
+        ContentionError *
+        CapacityError *
       CallError                                change the call
         CapabilityMissingError
         CallTimeoutError * (+TimeoutError)
@@ -185,6 +188,24 @@ class NeedsConfigurationError(ServerError):
         """Keep the names of what is missing."""
         super().__init__(message, remedies=remedies)
         self.names: tuple[str, ...] = tuple(names)
+
+
+class CoordinationError(VSMError):
+    """The operation was not begun, because of other work of the same system."""
+
+    retryable = True
+
+
+class ContentionError(CoordinationError):
+    """Something that the operation needs for itself was held by other work until the deadline."""
+
+    retryable = True
+
+
+class CapacityError(CoordinationError):
+    """All places, or the whole budget of a unit, were taken until the deadline."""
+
+    retryable = True
 
 
 class CallError(VSMError):

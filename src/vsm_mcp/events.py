@@ -1,16 +1,22 @@
-"""Door 4, listen: typed facts and the sink that hears them.
+"""Door 4, listen: typed facts, the sink that hears them, and subscriptions to some of them.
 
 A sink is called at the moment of the fact, in the task where it happened. It must not block and must not raise;
 a sink that wants a time stamp reads its own clock.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
+
+from vsm_mcp.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened."""
+
+
+E = TypeVar("E", bound=Event)
 
 
 class EventSink(Protocol):
@@ -38,11 +44,12 @@ class OperationEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapMeasured(Event):
-    """The unabsorbed share of demand (0 to 1) and the same in bits, over ``basis`` observations."""
+    """What is left undone: a share of demand (0 to 1), the same in bits and in kinds, over ``basis`` observations."""
 
     share: float | None
     bits: float | None
     basis: int
+    kinds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,3 +143,152 @@ class TransactionRepaired(Event):
 
     transaction: str
     action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlgedonicRaised(Event):
+    """Pain or pleasure is felt, or is felt more than before; ``level`` is who has to recover (1 unit to 5 host)."""
+
+    key: str
+    level: int
+    pain: bool
+    intensity: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlgedonicEscalated(Event):
+    """The level below did not recover in time; ``after`` seconds of pain it is now the task of ``level``.
+
+    ``late`` is how long after its deadline the climb was noticed.
+    """
+
+    key: str
+    level: int
+    intensity: float
+    reason: str
+    after: float
+    late: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlgedonicRelieved(Event):
+    """Pain ended, or pleasure faded, ``after`` seconds; ``level`` is how high it had climbed."""
+
+    key: str
+    level: int
+    pain: bool
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerDetached(Event):
+    """A handler failed too often and hears nothing any more; ``reason`` is its last failure."""
+
+    name: str
+    reason: str
+
+
+FAILURES_ALLOWED = 3
+"""A handler that raises this often in a row is detached."""
+
+
+class Subscription:
+    """A handler that hears events of one type. As a context manager it is detached when the context is left.
+
+    Attributes:
+        name: What it is known by.
+        kind: The type of events it hears; events of derived types are heard as well.
+        failures: How often it raised in a row.
+    """
+
+    def __init__(self, events: "Events", name: str, *, kind: type[Event], handler: Callable[[Event], object]) -> None:
+        """Keep who hears what."""
+        self.name: str = name
+        self.kind: type[Event] = kind
+        self.failures: int = 0
+        self._events = events
+        self._handler = handler
+
+    def __repr__(self) -> str:
+        """Show who hears what."""
+        return f"Subscription({self.name!r}, {self.kind.__name__})"
+
+    def __enter__(self) -> Self:
+        """Hear events within the context."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hear nothing any more."""
+        self.detach()
+
+    def detach(self) -> None:
+        """Hear nothing any more; fine if that is so already."""
+        self._events.detach(self.name)
+
+    def hear(self, event: Event) -> str | None:
+        """Give an event to the handler; return why the handler should be detached, if it should."""
+        try:
+            self._handler(event)
+        except Exception as error:  # noqa: BLE001 - a handler is foreign code; it must not break what it listens to
+            self.failures += 1
+            return f"{type(error).__name__}: {error}" if self.failures >= FAILURES_ALLOWED else None
+        self.failures = 0
+        return None
+
+
+class Events:
+    """Gives each event to those who subscribed to its type, and to the host's sink.
+
+    A handler that raises does not disturb the others, nor what it listens to. When it has failed three times in a row
+    it is detached, and `HandlerDetached` says so.
+
+    Args:
+        sink: Hears everything, last.
+    """
+
+    def __init__(self, sink: EventSink = ignore) -> None:
+        """Start without any subscription."""
+        self._sink = sink
+        self._subscriptions: dict[str, Subscription] = {}
+
+    def __repr__(self) -> str:
+        """Show who listens."""
+        return f"Events({', '.join(self._subscriptions) or 'nobody listens'})"
+
+    def attach(self, name: str, kind: type[E], handler: Callable[[E], object]) -> Subscription:
+        """Let ``handler`` hear every event of type ``kind`` from now on.
+
+        Args:
+            name: What the subscription is known by.
+            kind: A type of event; `Event` for all.
+            handler: Called at the moment of the fact; must not block.
+
+        Raises:
+            ConfigurationError: The name is taken.
+        """
+        if name in self._subscriptions:
+            raise ConfigurationError(
+                f"{name!r} is attached already.", remedies=("Detach it first, or choose another name.",)
+            )
+
+        def hear(event: Event) -> object:
+            return handler(event) if isinstance(event, kind) else None
+
+        subscription = self._subscriptions[name] = Subscription(self, name, kind=kind, handler=hear)
+        return subscription
+
+    def detach(self, name: str) -> None:
+        """Let the subscription of this name hear nothing any more; fine if there is none."""
+        self._subscriptions.pop(name, None)
+
+    def __call__(self, event: Event, /) -> None:
+        """Give an event to all who want to hear it."""
+        for subscription in tuple(self._subscriptions.values()):
+            if not isinstance(event, subscription.kind):
+                continue
+            reason = subscription.hear(event)
+            if reason is not None:
+                self.detach(subscription.name)
+                self(HandlerDetached(name=subscription.name, reason=reason))
+        self._sink(event)

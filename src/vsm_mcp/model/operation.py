@@ -32,6 +32,7 @@ def kind_of(needs: str) -> str:
     Raises:
         PayloadError: ``needs`` is empty or longer than 200 characters.
     """
+    needs = needs.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair cannot be written down
     kind = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", needs)).strip().casefold()
     if not kind or len(kind) > LONGEST_NEED:
         raise PayloadError(
@@ -51,6 +52,8 @@ class Operation:
         tool: The tool's name, when the host knows it; otherwise the router chooses by ``needs`` and arguments.
         agent: Who asks.
         timeout: Seconds the operation may take once a tool is there; ``None`` for the default.
+        uses: Names of things it needs for itself, such as a file; two operations that use the same never run at once.
+        priority: Among operations that wait for the same thing, the highest goes first; equal ones in order.
     """
 
     needs: str
@@ -58,6 +61,8 @@ class Operation:
     tool: str | None = None
     agent: str = "host"
     timeout: float | None = None
+    uses: frozenset[str] = frozenset()
+    priority: int = 0
 
     @property
     def kind(self) -> str:
