@@ -48,6 +48,6 @@ def test_measuring_variety_loads_neither_the_protocol_nor_a_network() -> None:
 
 
 def test_the_hot_path_of_variety_does_without_pydantic() -> None:
-    parts = ["meter", "funnel", "coverage", "gap", "alarm"]
+    parts = ["meter", "coverage", "gap", "alarm"]
     then = "\n".join(f"import vsm_mcp.variety.{part}" for part in parts)
     assert packages(loaded(then)) - set(sys.stdlib_module_names) <= {"vsm_mcp", "typing_extensions"}

@@ -1,6 +1,8 @@
 """The alarm: thresholds with hysteresis."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.variety.alarm import AlarmLevel, Thresholds
@@ -29,3 +31,15 @@ def test_thresholds_out_of_order_are_refused(limits: tuple[float, float, float])
     critical, alert, clear = limits
     with pytest.raises(ConfigurationError, match="not in order"):
         Thresholds(critical=critical, alert=alert, clear=clear)
+
+
+@pytest.mark.promise("C63")
+def test_by_default_it_alerts_below_80_percent() -> None:
+    assert (Thresholds().critical, Thresholds().alert, Thresholds().clear) == (0.6, 0.8, 0.85)
+    assert levels(0.8, 0.7999) == ["clear", "alert"]
+
+
+@given(st.sampled_from(AlarmLevel), st.floats(0, 1))
+def test_within_its_band_a_level_stays_and_outside_it_does_not(level: AlarmLevel, share: float) -> None:
+    low, high = Thresholds().band(level)
+    assert (low <= share < high) == (Thresholds().next_level(level, share) is level)

@@ -14,6 +14,7 @@ from vsm_mcp.model.operation import Stage
 from vsm_mcp.variety.alarm import AlarmLevel
 from vsm_mcp.variety.analysis import SystemGap, VarietyAnalysis
 from vsm_mcp.variety.calculator import VarietyCalculator
+from vsm_mcp.variety.engineering import Attenuator, VarietyEngineering
 from vsm_mcp.variety.meter import OTHER
 
 DEMANDS = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(Stage)), min_size=1, max_size=60)
@@ -279,3 +280,109 @@ def test_after_every_single_demand_the_variety_of_the_demand_so_far_is_known(
 def test_it_shows_what_it_observed() -> None:
     assert calculator_of([("a", Stage.FAILED)]).level is AlarmLevel.CRITICAL
     assert repr(calculator_of([("a", Stage.ABSORBED)])) == "VarietyCalculator(n=1, kinds=1, level=clear)"
+
+
+def test_before_the_first_demand_there_is_no_headline_no_drift_and_no_open_kind() -> None:
+    calculator = VarietyCalculator()
+    assert calculator.headline() is None
+    assert calculator.drift() is None
+    assert calculator.top_gaps() == ()
+    assert (calculator.window, calculator.shares(), calculator.weights()) == ((), {}, {})
+    assert calculator.cache_stats().hit_rate is None
+
+
+@pytest.mark.promise("A41")
+def test_a_gap_shows_at_once_in_the_headline_and_so_does_its_end() -> None:
+    calculator = calculator_of([("a", Stage.ABSORBED)] * 99)
+    calm = calculator.headline()
+    calculator.observe("b", Stage.UNKNOWN)
+    gap = calculator.headline()
+    calculator.note_capability("b", 9, 9)
+    closed = calculator.headline()
+    assert calm is not None
+    assert gap is not None
+    assert closed is not None
+    assert calm.gap_bits == 0.0 < closed.gap_bits < gap.gap_bits
+    assert gap.gap_share == pytest.approx(0.01 + 0.99 * (1 - calculator.coverage_of("a")))
+    assert calculator.top_gaps(1)[0].kind == "a"
+    assert gap.observed_absorbed_share == closed.observed_absorbed_share == pytest.approx(0.99)
+
+
+@given(DEMANDS, CAPABILITIES)
+def test_the_headline_and_the_gap_agree(demands: list[tuple[str, Stage]], capabilities: dict[str, int]) -> None:
+    calculator = calculator_of(demands, half_life=9.0)
+    for kind, trials in capabilities.items():
+        calculator.note_capability(kind, trials, trials)
+    gap, head = calculator.gap(), calculator.headline()
+    assert head == (gap.required_bits, gap.absorbed_bits, gap.bits, gap.share, gap.observed_absorbed_share)
+
+
+@given(DEMANDS)
+def test_many_demands_at_once_are_the_same_as_one_by_one(demands: list[tuple[str, Stage]]) -> None:
+    one_by_one, at_once = calculator_of(demands), VarietyCalculator(half_life=math.inf)
+    at_once.observe_many(demands)
+    assert at_once.analyze() == one_by_one.analyze()
+    assert at_once.window == one_by_one.window == tuple(kind for kind, _ in demands)
+
+
+def test_a_demand_that_is_none_changes_nothing_among_many() -> None:
+    calculator = VarietyCalculator()
+    with pytest.raises(PayloadError):
+        calculator.observe_many([("a", Stage.ABSORBED), ("", Stage.ABSORBED), ("b", Stage.ABSORBED)])
+    assert (calculator.gap().n, calculator.window) == (1, ("a",))
+
+
+def test_need_not_be_normalised_twice_and_the_table_counts_how_often() -> None:
+    calculator = VarietyCalculator(half_life=1.0, most_kinds=3)
+    for kind in ("a", "A ", "a", *["b"] * 40, "c", "d"):
+        calculator.observe(kind, Stage.UNKNOWN)
+    stats = calculator.cache_stats()
+    assert (stats.hits, stats.misses, stats.max_size, stats.ttl) == (40, 5, 3, None)
+    assert stats.hit_rate == pytest.approx(40 / 45)
+    assert (stats.size, stats.evictions) == (3, 1)
+
+
+def test_a_kind_that_faded_with_what_was_learnt_of_it_starts_anew_but_what_was_noted_stays() -> None:
+    calculator = VarietyCalculator(half_life=1.0)
+    calculator.note_capability("noted", 3, 3)
+    calculator.observe("noted", Stage.ABSORBED)
+    calculator.observe("learnt", Stage.ABSORBED)
+    known = calculator.coverage_of("noted")
+    for _ in range(800):
+        calculator.observe("frequent", Stage.UNKNOWN)
+    assert (calculator.coverage_of("noted"), calculator.coverage_of("learnt")) == (known, 0.0)
+    assert calculator.gap().kinds_required == 1
+
+
+def test_a_host_that_says_other_is_not_taken_for_the_kinds_that_are_counted_together() -> None:
+    calculator = VarietyCalculator(most_kinds=2)
+    for kind in ("a", OTHER, "c", OTHER):
+        calculator.observe(kind, Stage.UNKNOWN)
+    assert set(calculator.shares()) == {"a", "other", OTHER}
+    assert calculator.shares()["other"] == pytest.approx(0.5, abs=1e-3)
+    assert calculator.window == ("a", "other", "c", "other")
+
+
+def test_a_stage_that_is_none_changes_nothing() -> None:
+    calculator = calculator_of([("a", Stage.ABSORBED)])
+    before = calculator.analyze()
+    with pytest.raises(PayloadError, match="'elsewhere' is not a stage"):
+        calculator.observe("a", "elsewhere")  # pyright: ignore[reportArgumentType]
+    assert calculator.analyze() == before
+
+
+@pytest.mark.promise("C30")
+def test_kinds_can_be_told_apart_less_finely_while_demand_goes_on_and_that_can_be_undone() -> None:
+    groups = {"convert eur": "convert money", "convert usd": "convert money"}
+    engineering = VarietyEngineering([Attenuator(groups=groups, reason="one tool does both")])
+    calculator = VarietyCalculator(half_life=math.inf, engineering=engineering)
+    calculator.note_capability("Convert  EUR", successes=1, trials=1)
+    for kind in ("convert eur", "Convert USD", "sing"):
+        calculator.observe(kind, Stage.UNKNOWN)
+    assert calculator.shares() == {"convert money": pytest.approx(2 / 3), "sing": pytest.approx(1 / 3)}
+    assert calculator.coverage_of("convert usd") == pytest.approx(2 / 3)
+    calculator.forget_capability("convert usd")
+    assert calculator.coverage_of("convert eur") == 0.0
+    engineering.undo()
+    calculator.observe("convert eur", Stage.UNKNOWN)
+    assert calculator.shares()["convert eur"] == pytest.approx(1 / 4)

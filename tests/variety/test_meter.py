@@ -1,15 +1,18 @@
 """The meter: its figures equal those of the definition, and known answers."""
 
 import math
+import tracemalloc
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.errors import ConfigurationError, PayloadError
-from vsm_mcp.variety.meter import OTHER, VarietyMeter
+from vsm_mcp.model.operation import Stage
+from vsm_mcp.variety.meter import MOST_HELD, OTHER, VarietyMeter
 
 KINDS = st.sampled_from([f"kind {number}" for number in range(8)])
 STREAMS = st.lists(KINDS, min_size=1, max_size=120)
@@ -259,3 +262,136 @@ def test_a_coverage_that_is_no_probability_is_refused(coverage: float) -> None:
 
 def test_it_shows_what_it_observed() -> None:
     assert repr(meter_of("aab")) == "VarietyMeter(n=3, kinds=2)"
+
+
+@given(STREAMS, COVERAGES, HALF_LIVES)
+def test_the_headline_has_the_five_figures(stream: list[str], coverage: dict[str, float], half_life: float) -> None:
+    meter = meter_of(stream, coverage, half_life)
+    head = meter.headline()
+    assert head is not None
+    assert head.required_bits == meter.required_bits
+    assert head.absorbed_bits == meter.covered_bits
+    assert head.absorbed_bits + head.gap_bits == pytest.approx(head.required_bits, abs=1e-12)
+    assert head.gap_share == pytest.approx(1 - value(meter.covered_share))
+    assert head.observed_absorbed_share == 0.0
+
+
+@given(STREAMS, COVERAGES, HALF_LIVES)
+def test_the_largest_gaps_are_those_of_the_definition(
+    stream: list[str], coverage: dict[str, float], half_life: float
+) -> None:
+    meter = meter_of(stream, coverage, half_life)
+    shares = meter.shares()
+    gaps = {kind: share * (1 - coverage.get(kind, 0.0)) for kind, share in shares.items()}
+    top = meter.top_gaps(3)
+    assert [gap.gap_share for gap in top] == pytest.approx(
+        sorted((gap for gap in gaps.values() if gap), reverse=True)[:3]
+    )
+    for gap in top:
+        assert gap.gap_share == pytest.approx(gaps[gap.kind])
+        assert (gap.demand_share, gap.coverage) == (pytest.approx(shares[gap.kind]), coverage.get(gap.kind, 0.0))
+
+
+@given(st.lists(STREAMS, min_size=1, max_size=4), HALF_LIVES)
+def test_the_variety_of_the_whole_is_that_of_the_parts_and_of_the_choice_between_them(
+    streams: list[list[str]], half_life: float
+) -> None:
+    parts = [meter_of([f"{part}: {kind}" for kind in stream], {}, half_life) for part, stream in enumerate(streams)]
+    whole = VarietyMeter(half_life=half_life)
+    for part in parts:
+        whole.add(part)
+    masses = {str(number): sum(part.weights().values()) for number, part in enumerate(parts)}
+    inner = sum(
+        mass / sum(masses.values()) * value(part.required_bits)
+        for mass, part in zip(masses.values(), parts, strict=True)
+    )
+    assert value(whole.required_bits) == pytest.approx(entropy(masses) + inner, abs=1e-9)
+    assert whole.observations == sum(map(len, streams))
+    total, squares = (
+        sum(masses.values()),
+        sum(m**2 / value(p.effective_observations) for m, p in zip(masses.values(), parts, strict=True)),
+    )
+    assert value(whole.effective_observations) == pytest.approx(total**2 / squares)
+
+
+@given(STREAMS, STREAMS, COVERAGES)
+def test_without_forgetting_the_sum_of_two_meters_is_the_meter_of_both_streams(
+    one: list[str], other: list[str], coverage: dict[str, float]
+) -> None:
+    whole = meter_of(one, coverage)
+    whole.add(meter_of(other, coverage))
+    both = meter_of(one + other, coverage)
+    assert whole.weights() == pytest.approx(both.weights())
+    assert value(whole.required_bits) == pytest.approx(value(both.required_bits), abs=1e-9)
+    assert value(whole.covered_bits) == pytest.approx(value(both.covered_bits), abs=1e-9)
+    assert value(whole.covered_share) == pytest.approx(value(both.covered_share), abs=1e-9)
+    assert whole.available_kinds == both.available_kinds
+
+
+def test_what_does_not_fit_into_the_sum_is_counted_together_and_uncovered() -> None:
+    whole, part = VarietyMeter(most_kinds=1), VarietyMeter(most_kinds=2)
+    part.set_coverage("held", 0.9)
+    for kind in ("a", "b", "c", "held"):
+        part.observe(kind)
+    part.set_coverage("b", 0.7)
+    part.set_coverage("b", 0.0)
+    whole.add(part)
+    assert set(whole) == {"held", OTHER}
+    assert whole.stages_of(OTHER)[Stage.UNKNOWN] == pytest.approx(0.75, abs=0.01)
+    assert whole.other.coverage == 0.0
+    assert sum(whole.shares().values()) == pytest.approx(1.0)
+
+
+def test_kinds_without_demand_that_are_covered_are_bounded_too() -> None:
+    meter = VarietyMeter(most_kinds=1)
+    for number in range(MOST_HELD + 1):
+        meter.set_coverage(f"kind {number}", 0.5)
+    with pytest.raises(PayloadError, match="100001 kinds already"):
+        meter.set_coverage("one more", 0.5)
+    meter.set_coverage("kind 7", 0.0)
+    meter.set_coverage("one more", 0.5)
+    assert (meter.kinds, len(meter.cells)) == (0, MOST_HELD + 1)
+
+
+def test_a_stream_of_ever_new_kinds_neither_grows_the_meter_nor_spoils_its_sums() -> None:
+    meter = VarietyMeter(half_life=50.0, most_kinds=20)
+    for number in range(30_000):
+        meter.observe(f"kind {number}" if number % 3 else "steady", Stage.ABSORBED if number % 2 else Stage.UNKNOWN)
+    assert len(meter.cells) <= 20
+    assert meter.kinds <= 21
+    weights = meter.shares()
+    assert sum(weights.values()) == pytest.approx(1.0, abs=1e-12)
+    assert value(meter.required_bits) == pytest.approx(entropy(weights), abs=1e-12)
+    assert meter.shares()["steady"] == pytest.approx(1 / 3, abs=0.01)
+    assert meter.evictions > 0
+
+
+@pytest.mark.parametrize("half_life", [1.0, 100.0, math.inf])
+def test_after_100_000_events_the_running_sums_are_those_of_the_definition(half_life: float) -> None:
+    draw = Random(7)  # noqa: S311
+    kinds = [f"kind {number}" for number in range(50)]
+    stream = draw.choices(kinds, [1 / (rank + 1) for rank in range(50)], k=100_000)
+    meter = VarietyMeter(half_life=half_life)
+    for number, kind in enumerate(stream):
+        if not number % 7:
+            meter.set_coverage(kind, draw.random())
+        meter.observe(kind)
+    remembered = stream if math.isinf(half_life) else stream[-int(60 * half_life) :]
+    weights = weights_of(remembered, half_life)
+    total = sum(weights.values())
+    assert abs(value(meter.required_bits) - entropy(weights)) < 1e-9
+    covered = sum(weight / total * meter.cells[kind].coverage for kind, weight in weights.items())
+    assert abs(value(meter.covered_share) - covered) < 1e-9
+
+
+def test_a_kind_takes_less_than_400_bytes_whatever_becomes_of_it() -> None:
+    kinds = [f"kind {number}" for number in range(1000)]
+    meter = VarietyMeter()
+    tracemalloc.start()
+    try:
+        for kind in kinds:
+            for stage in Stage:
+                meter.observe(kind, stage)
+        assert tracemalloc.get_traced_memory()[0] / len(kinds) < 400
+    finally:
+        tracemalloc.stop()

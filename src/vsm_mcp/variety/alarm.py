@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from vsm_mcp.errors import ConfigurationError
 
@@ -43,3 +44,15 @@ class Thresholds:
         if absorbed_share < (self.clear if raised else self.alert):
             return AlarmLevel.ALERT
         return AlarmLevel.CLEAR
+
+    def band(self, level: AlarmLevel) -> tuple[float, float]:
+        """Return the absorbed shares, from the first up to below the second, between which ``level`` stays as it is."""
+        match level:
+            case AlarmLevel.CRITICAL:
+                return -inf, self.critical
+            case AlarmLevel.ALERT:
+                return self.critical, self.clear
+            case AlarmLevel.CLEAR:
+                return self.alert, inf
+            case AlarmLevel.UNKNOWN:
+                return inf, -inf

@@ -1,34 +1,24 @@
-"""The report on variety: where demand is lost, what to do about it, and from how many observations that is known."""
+"""The report on variety: what it says, and what each of its figures means."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from vsm_mcp.model.operation import Stage
+from vsm_mcp.model.report import Report
 from vsm_mcp.variety.alarm import AlarmLevel
 
 System = Literal["system1", "system2", "system3", "system4", "system5"]
 
-_LOST_BY: Mapping[Stage, System] = {
+LOST_BY: Mapping[Stage, System] = {
     Stage.FAILED: "system1",
     Stage.CONTENDED: "system2",
     Stage.STARVED: "system3",
     Stage.UNKNOWN: "system4",
     Stage.REFUSED: "system5",
 }
-_ADVICE = {
-    Stage.FAILED: "Repair or replace what does {kinds}: it ran and failed.",
-    Stage.CONTENDED: "Keep work on {kinds} apart, or route it to another server: it collided with other work.",
-    Stage.STARVED: "Give {kinds} more capacity or budget, or wait until its servers are well again.",
-    Stage.UNKNOWN: "Acquire a capability for {kinds}: nothing can do it.",
-    Stage.REFUSED: "Review the policy on {kinds}, or stop asking for it: the policy refused it.",
-}
-_NAMED_AT_MOST = 3
-
-
-class Report(BaseModel, frozen=True, extra="forbid"):
-    """A part of the report: frozen, closed, and stable as JSON."""
+"""Which system loses a demand that ends at a stage."""
 
 
 class KindGap(Report, frozen=True):
@@ -55,6 +45,20 @@ class KindGap(Report, frozen=True):
     outcomes: int = Field(ge=0)
 
 
+class CapabilityNeed(Report, frozen=True):
+    """A kind of demand that was lost and that no present capability is likely to absorb.
+
+    Attributes:
+        kind: The kind.
+        lost_share: The share of all demand that was lost with it, at this system.
+        coverage: Probability that the present capability absorbs its next demand; 0 when there is none.
+    """
+
+    kind: str
+    lost_share: float = Field(ge=0, le=1)
+    coverage: float = Field(ge=0, le=1)
+
+
 class SystemGap(Report, frozen=True):
     """What was lost at one of the five systems.
 
@@ -62,7 +66,9 @@ class SystemGap(Report, frozen=True):
         stage: The stage of the funnel that belongs to the system.
         share: The share of demand that was lost there; ``None`` before the first demand.
         bits: The part of the variety of demand that was lost there; ``None`` before the first demand.
-        kinds: The kinds that were lost there, largest loss first, among the kinds in the report.
+        kinds: The kinds that were lost there, largest loss first; as many as the report has kinds in detail.
+        kinds_lost: How many kinds were lost there.
+        missing: Those of ``kinds`` that no present capability is likely to absorb.
         recommendation: What to do about it.
     """
 
@@ -70,14 +76,43 @@ class SystemGap(Report, frozen=True):
     share: float | None
     bits: float | None
     kinds: tuple[str, ...]
+    kinds_lost: int
+    missing: tuple[CapabilityNeed, ...]
     recommendation: str
+
+    @property
+    def gap(self) -> float | None:
+        """The share of demand that was lost there: what the gap is decided by."""
+        return self.share
+
+
+class CacheStats(Report, frozen=True):
+    """How a bounded table did.
+
+    Attributes:
+        size: Entries it has.
+        max_size: Entries it takes; what was noted by the host comes on top.
+        hits: Look-ups that found their entry.
+        misses: Look-ups that did not.
+        hit_rate: ``hits / (hits + misses)``; ``None`` before the first look-up.
+        evictions: Entries that made room.
+        ttl: Seconds that an entry lives; ``None`` when entries age with use instead of time.
+    """
+
+    size: int
+    max_size: int
+    hits: int
+    misses: int
+    hit_rate: float | None
+    evictions: int
+    ttl: float | None = None
 
 
 class VarietyAnalysis(Report, frozen=True):
     """Required and absorbed variety, the gap between them and its parts.
 
     *Observed* figures tell what became of the demand that was recorded. *Expected* figures tell what the capabilities
-    of this moment would do with the same demand.
+    of this moment would do with the same demand. *Window* figures come from the newest demands, all of equal weight.
 
     Attributes:
         total_gap_share: Observed: the share of demand that was not absorbed; the sum over ``gaps_by_system``.
@@ -86,19 +121,32 @@ class VarietyAnalysis(Report, frozen=True):
         absorbed_bits: Observed: the part of the variety of demand that was absorbed.
         required_bits: The variety of demand (entropy of its kinds, as observed).
         required_bits_corrected: The same with the Miller-Madow correction for kinds seen too seldom.
+        required_bits_estimated: Window: the same as estimated by Chao, Wang and Jost, with kinds not seen at all.
+        ratio: Observed: ``absorbed_bits / required_bits``; ``None`` while demand has no variety.
         effective_kinds: How many equally frequent kinds would be as various: ``2 ** required_bits``.
         expected_gap_share: Expected: the share of demand that would not be absorbed.
         expected_gap_bits: Expected: the same as variety.
         expected_failing_kinds: Expected: how many equally frequent kinds would be as various as what is not absorbed.
+        conservative_gap_share: Expected: ``expected_gap_share`` with demand of unseen kinds counted as not absorbed.
+        unseen_share: Window: the share of demand that is of kinds not seen yet (Good-Turing).
+        kinds_unseen: Window: how many kinds are not seen yet, at least (Chao1).
         kinds_required: Kinds in demand.
         kinds_available: Kinds in demand that a capability covers.
         kinds_gap: Kinds in demand that none covers.
         gaps_by_system: For each system, what was lost there and what to do.
         worst_kinds: The kinds with the largest gap, first the expected, then the observed one; none without a gap.
+        trend: Window: the lost share of its newer half minus that of its older half; above 0 it gets worse. ``None``
+            with fewer than 60 demands.
+        trend_error: The standard error of ``trend``; within about twice that much it is indistinguishable from chance.
+        forecast: The gap share that System 4 expects next; ``None`` until it has forecast one.
+        drift_bits: By how much the shares of late explain demand better than those of before; see ``drifting``.
+        drifting: Whether that is more than chance brings about.
+        drift_began: How many demands ago the drift began, most likely; ``None`` without a drift.
         level: Whether the observed absorbed share is clear, on alert or critical.
         critical: True when ``level`` is critical.
         n: How many demands were recorded.
         n_effective: How many equally weighted demands tell as much.
+        n_window: How many demands are in the window.
         basis: Where the figures come from, in words.
     """
 
@@ -108,20 +156,37 @@ class VarietyAnalysis(Report, frozen=True):
     absorbed_bits: float | None
     required_bits: float | None
     required_bits_corrected: float | None
+    required_bits_estimated: float | None
+    ratio: float | None
     effective_kinds: float | None
     expected_gap_share: float | None
     expected_gap_bits: float | None
     expected_failing_kinds: float | None
+    conservative_gap_share: float | None
+    unseen_share: float | None
+    kinds_unseen: float | None
     kinds_required: int
     kinds_available: int
     kinds_gap: int
     gaps_by_system: Mapping[System, SystemGap]
     worst_kinds: tuple[KindGap, ...]
+    trend: float | None
+    trend_error: float | None
+    forecast: float | None = None
+    drift_bits: float | None
+    drifting: bool | None
+    drift_began: int | None
     level: AlarmLevel
     critical: bool
     n: int
     n_effective: float | None
+    n_window: int
     basis: str
+
+    @property
+    def total_gap(self) -> float | None:
+        """The share of demand that was not absorbed: the sum of ``gap`` over ``gaps_by_system``."""
+        return self.total_gap_share
 
     def __str__(self) -> str:
         """Show the report as a few lines of text."""
@@ -137,49 +202,3 @@ class VarietyAnalysis(Report, frozen=True):
             if gap.share
         )
         return "\n".join(lines)
-
-
-def system_gaps(
-    shares: Mapping[Stage, float],
-    bits: Mapping[Stage, float],
-    kinds: Mapping[Stage, Sequence[KindGap]],
-    *,
-    available_above: float,
-) -> dict[System, SystemGap]:
-    """Say for each system what was lost there, and recommend what to do.
-
-    Args:
-        shares: Share of demand per stage.
-        bits: Variety of demand per stage.
-        kinds: The kinds that were lost at each stage, largest loss first.
-        available_above: A kind whose coverage is greater than this has a capability by now.
-    """
-    return {
-        system: SystemGap(
-            stage=stage,
-            share=shares.get(stage),
-            bits=bits.get(stage),
-            kinds=tuple(lost.kind for lost in kinds.get(stage, ())),
-            recommendation=_recommend(
-                stage, shares.get(stage), kinds=kinds.get(stage, ()), available_above=available_above
-            ),
-        )
-        for stage, system in _LOST_BY.items()
-    }
-
-
-def _recommend(stage: Stage, share: float | None, *, kinds: Sequence[KindGap], available_above: float) -> str:
-    if share is None:
-        return "Nothing was observed yet."
-    if not share:
-        return "Nothing was lost here."
-    still_open = [lost for lost in kinds if lost.coverage <= available_above]
-    if stage is Stage.UNKNOWN and kinds and not still_open:
-        return f"Capabilities for {_named(kinds)} were added since; further demand will show what they do."
-    return _ADVICE[stage].format(kinds=_named(still_open if stage is Stage.UNKNOWN else kinds))
-
-
-def _named(kinds: Sequence[KindGap]) -> str:
-    named = ", ".join(f"{lost.kind!r} ({lost.demand_share:.1%} of demand)" for lost in kinds[:_NAMED_AT_MOST])
-    more = len(kinds) - _NAMED_AT_MOST
-    return named + (f" and {more} more kinds" if more > 0 else "")

@@ -1,118 +1,182 @@
-"""Coverage per kind: how likely the capability there is for a kind absorbs its next demand."""
+"""One kind of demand: where it ended, and what is believed of the capability for it."""
 
-from dataclasses import dataclass
+from array import array
+from collections.abc import Mapping, Sequence
+from math import log2
+from typing import Self
 
 from vsm_mcp.errors import ConfigurationError, PayloadError
-from vsm_mcp.variety.meter import DEFAULT_MOST_KINDS, refuse_bound
+from vsm_mcp.model.operation import Stage
+
+STAGES = (Stage.REFUSED, Stage.UNKNOWN, Stage.STARVED, Stage.CONTENDED, Stage.FAILED, Stage.ABSORBED)
+"""The stages by their place in a cell; at the last two something ran."""
+PLACE: Mapping[Stage, int] = {stage: place for place, stage in enumerate(STAGES)}
+FAILED = PLACE[Stage.FAILED]
+ABSORBED = PLACE[Stage.ABSORBED]
 
 DEFAULT_DISCOUNT = 0.995
+MOST_TRIALS = 10**9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Belief:
-    """What is believed of one capability, and from what.
-
-    Attributes:
-        mean: Probability that the next demand is absorbed: the mean of ``Beta(1 + successes, 1 + failures)``.
-        successes: Weight of the successes so far; each new outcome discounts the older ones.
-        failures: Weight of the failures so far.
-        trials: How many verification trials it comes from, and ``outcomes`` how many later outcomes, undiscounted.
-        outcomes: How many outcomes of real demand it comes from.
-    """
-
-    mean: float
-    successes: float
-    failures: float
-    trials: int
-    outcomes: int
-
-
-class Coverage:
-    """Keeps a discounted Beta belief for each kind for which a capability was noted.
-
-    A kind has a coverage of 0 while no capability for it was noted and none of its demand was absorbed. A capability
-    starts from ``Beta(1, 1)`` (nothing is known: mean 0.5) and the verification trials it passed and failed: one
-    success gives 2/3, three give 4/5. Each later outcome multiplies the older evidence by ``discount``, so that a
-    capability that breaks is noticed: with 0.995 evidence weighs half after about 140 outcomes.
-
-    Args:
-        discount: What older evidence is multiplied by at each outcome; 1 forgets nothing.
-        most_kinds: For how many kinds capabilities are learnt of from outcomes alone. Those that are noted are as many
-            as the host has; they are not bounded.
+def place_of(stage: Stage) -> int:
+    """Return the place of a stage in a cell.
 
     Raises:
-        ConfigurationError: An option makes no sense.
+        PayloadError: ``stage`` is none.
+    """
+    place = PLACE.get(stage)
+    if place is None:
+        raise PayloadError(f"{stage!r} is not a stage.", remedies=(f"Give one of {', '.join(PLACE)}.",))
+    return place
+
+
+def refuse_discount(discount: float) -> None:
+    """Refuse a discount that is no share of the older evidence.
+
+    Raises:
+        ConfigurationError: ``discount`` is not above 0 and at most 1.
+    """
+    if not 0.0 < discount <= 1.0:
+        raise ConfigurationError(
+            f"A discount of {discount} cannot be used.", remedies=("Give a number above 0 and at most 1.",)
+        )
+
+
+def refuse_threshold(available_above: float) -> None:
+    """Refuse a threshold that is no probability.
+
+    Raises:
+        ConfigurationError: ``available_above`` is not between 0 and 1.
+    """
+    if not 0.0 <= available_above <= 1.0:
+        raise ConfigurationError(
+            f"A threshold of {available_above} is not a probability.", remedies=("Give a number from 0 to 1.",)
+        )
+
+
+class Belief:
+    """A discounted Beta belief of one capability; it learns in place, in constant time and space.
+
+    It starts from ``Beta(1, 1)`` (nothing is known: mean 0.5) and the verification trials that were passed and failed:
+    one success gives 2/3, three give 4/5. Each later outcome multiplies the older evidence by a discount, so that a
+    capability that breaks is noticed: with 0.995 evidence weighs half after about 140 outcomes.
+
+    Attributes:
+        successes: Weight of the successes so far.
+        failures: Weight of the failures so far.
+        trials: How many verification trials it comes from, undiscounted.
+        outcomes: How many outcomes of real demand it comes from, undiscounted.
     """
 
-    def __init__(self, *, discount: float = DEFAULT_DISCOUNT, most_kinds: int = DEFAULT_MOST_KINDS) -> None:
-        """Start without any capability."""
-        refuse_bound(most_kinds)
-        if not 0.0 < discount <= 1.0:
-            raise ConfigurationError(
-                f"A discount of {discount} cannot be used.", remedies=("Give a number above 0 and at most 1.",)
-            )
-        self._discount = discount
-        self._most_kinds = most_kinds
-        self._beliefs: dict[str, Belief] = {}
+    __slots__ = ("failures", "outcomes", "successes", "trials")
 
-    def __len__(self) -> int:
-        """Return for how many kinds there is a capability."""
-        return len(self._beliefs)
+    def __init__(self) -> None:
+        """Know nothing."""
+        self.successes: float = 0.0
+        self.failures: float = 0.0
+        self.trials: int = 0
+        self.outcomes: int = 0
 
-    def note(self, kind: str, *, successes: int, trials: int) -> Belief:
-        """Take note of a capability for ``kind`` and its verification; noting again adds to the evidence.
+    def __repr__(self) -> str:
+        """Show the mean and where it comes from."""
+        return f"Belief(mean={self.mean:.3f}, trials={self.trials}, outcomes={self.outcomes})"
 
-        To replace a capability by another one, forget the old one first.
+    @property
+    def mean(self) -> float:
+        """Probability that the next demand is absorbed: the mean of ``Beta(1 + successes, 1 + failures)``."""
+        return (1.0 + self.successes) / (2.0 + self.successes + self.failures)
+
+    def note(self, successes: int, trials: int) -> float:
+        """Add verification trials to the evidence; return the new mean.
 
         Raises:
-            PayloadError: There cannot be that many successes.
+            PayloadError: There cannot be that many successes, or there are too many trials.
         """
-        if not 0 <= successes <= trials:
-            raise PayloadError(f"{successes} successes in {trials} trials are impossible.")
-        known = self._beliefs.get(kind, _NOTHING_KNOWN)
-        belief = self._beliefs[kind] = _believe(
-            known.successes + successes,
-            known.failures + trials - successes,
-            trials=known.trials + trials,
-            outcomes=known.outcomes,
-        )
-        return belief
+        if not 0 <= successes <= trials <= MOST_TRIALS:
+            raise PayloadError(
+                f"{successes} successes in {trials} trials are impossible.",
+                remedies=(f"Give 0 <= successes <= trials <= {MOST_TRIALS}.",),
+            )
+        self.successes += successes
+        self.failures += trials - successes
+        self.trials += trials
+        return self.mean
 
-    def forget(self, kind: str) -> None:
-        """Forget the capability for ``kind`` and all evidence about it; fine if there is none."""
-        self._beliefs.pop(kind, None)
+    def succeeded(self, discount: float) -> float:
+        """Learn that a demand was absorbed; return the new mean."""
+        self.successes = successes = self.successes * discount + 1.0
+        self.failures = failures = self.failures * discount
+        self.outcomes += 1
+        return (1.0 + successes) / (2.0 + successes + failures)
 
-    def learn(self, kind: str, *, success: bool) -> Belief | None:
-        """Learn from an outcome of real demand.
+    def failed(self, discount: float) -> float:
+        """Learn that a demand was tried and failed; return the new mean."""
+        self.successes = successes = self.successes * discount
+        self.failures = failures = self.failures * discount + 1.0
+        self.outcomes += 1
+        return (1.0 + successes) / (2.0 + successes + failures)
 
-        A success shows that there is a capability, even if none was noted; a failure of none shows nothing.
+    def add(self, other: Self) -> None:
+        """Add the evidence of another belief on the same kind."""
+        self.successes += other.successes
+        self.failures += other.failures
+        self.trials += other.trials
+        self.outcomes += other.outcomes
+
+
+class Cell:
+    """All that is known of one kind: read it, and change it through the meter, which keeps the sums.
+
+    Attributes:
+        weight: Weight of its demand; 0 when there is none.
+        log: ``weight * log2(weight)``.
+        coverage: Probability that its next demand is absorbed.
+        stages: Its weight by the stage where demand ended, in the order of ``STAGES``.
+        belief: Where the coverage comes from, if it is learnt.
+        held: Whether the coverage was set, and so outlives the demand.
+    """
+
+    __slots__ = ("belief", "coverage", "held", "log", "stages", "weight")
+
+    def __init__(self) -> None:
+        """Start without demand and coverage."""
+        self.belief: Belief | None = None
+        self.held: bool = False
+        self.coverage: float = 0.0
+        self.fade()
+
+    def weigh(self, stages: Sequence[float]) -> None:
+        """Set the weights by stage."""
+        self.stages: array[float] = array("d", stages)
+        self.weight: float = sum(stages)
+        self.log: float = self.weight * log2(self.weight) if self.weight else 0.0
+
+    def fade(self) -> None:
+        """Forget the demand."""
+        self.weigh(_NO_WEIGHTS)
+
+    def uncover(self) -> None:
+        """Forget that there is a capability."""
+        self.belief = None
+        self.held = False
+        self.coverage = 0.0
+
+    def join(self, other: Self, unit: float) -> None:
+        """Add what is known elsewhere of the same kind, where a weight of 1 is worth ``unit`` here.
+
+        The coverage becomes the mean, weighted by demand: the probability that a demand of either is absorbed.
         """
-        known = self._beliefs.get(kind)
-        if known is None:
-            if not success or len(self._beliefs) >= self._most_kinds:
-                return None
-            known = _NOTHING_KNOWN
-        belief = self._beliefs[kind] = _believe(
-            known.successes * self._discount + success,
-            known.failures * self._discount + (not success),
-            trials=known.trials,
-            outcomes=known.outcomes + 1,
-        )
-        return belief
-
-    def of(self, kind: str) -> Belief | None:
-        """Return what is believed of the capability for ``kind``; ``None`` when there is none."""
-        return self._beliefs.get(kind)
+        theirs = other.weight * unit
+        total = self.weight + theirs
+        if total:
+            self.coverage = min((self.weight * self.coverage + theirs * other.coverage) / total, 1.0)
+        else:
+            self.coverage = max(self.coverage, other.coverage)
+        self.weigh([mine + weight * unit for mine, weight in zip(self.stages, other.stages, strict=True)])
+        self.held = self.held or other.held
+        if other.belief is not None:
+            self.belief = self.belief or Belief()
+            self.belief.add(other.belief)
 
 
-def _believe(successes: float, failures: float, *, trials: int, outcomes: int) -> Belief:
-    return Belief(
-        mean=(1.0 + successes) / (2.0 + successes + failures),
-        successes=successes,
-        failures=failures,
-        trials=trials,
-        outcomes=outcomes,
-    )
-
-
-_NOTHING_KNOWN = _believe(0.0, 0.0, trials=0, outcomes=0)
+_NO_WEIGHTS = (0.0,) * len(STAGES)

@@ -1,0 +1,1 @@
+"""Ashby's own objects, exact: tables of regulation, entropies, the ledger of information."""
