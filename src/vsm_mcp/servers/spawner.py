@@ -141,6 +141,11 @@ class DynamicSpawner:
         now = anyio.current_time() if self._tasks is not None else None
         return {name: held.state(now) for name, held in self._held.items()}
 
+    def proven(self, server: str) -> Proven | None:
+        """Return a held server with its proof; ``None`` when there is none of this name."""
+        held = self._held.get(server)
+        return None if held is None else held.proven
+
     async def call(self, call: ToolCall, /) -> ToolResult:
         """Make a call; the server is started first when it does not run. Starting does not count as calling time.
 

@@ -1,0 +1,63 @@
+"""Inspection: calls a held server directly, with the call that proved it, and believes only the answer."""
+
+import anyio
+
+from vsm_mcp.errors import CallError, CapabilityMissingError, ServerError
+from vsm_mcp.model.call import ToolCall
+from vsm_mcp.model.proof import Trial
+from vsm_mcp.model.server import Proven
+from vsm_mcp.servers.spawner import DynamicSpawner
+
+
+class Inspection:
+    """Repeats the proof of a held server, past routing and reports: the hands of the audit channel.
+
+    A tool that says it only reads is called on the living server. For any other the proof is repeated on a throw-away
+    instance, because nobody knows what a second call would do; that shows that the server still works, not that the
+    living one does.
+
+    Args:
+        spawner: Holds the servers.
+        timeout: Seconds one inspection may take.
+    """
+
+    def __init__(self, spawner: DynamicSpawner, *, timeout: float = 60.0) -> None:
+        """Keep the spawner."""
+        self._spawner = spawner
+        self._timeout = timeout
+
+    def can_inspect(self, server: str) -> bool:
+        """Return whether there is a proof that could be repeated."""
+        proven = self._spawner.proven(server)
+        return proven is not None and _proof(proven) is not None
+
+    async def inspect(self, server: str) -> bool:
+        """Return whether the server answers the call that proved it as well as it did then.
+
+        Raises:
+            CapabilityMissingError: No such server is held, or nothing was recorded that could be repeated.
+        """
+        proven = self._spawner.proven(server)
+        trial = None if proven is None else _proof(proven)
+        if proven is None or trial is None:
+            raise CapabilityMissingError(
+                f"There is no proof of {server!r} that could be repeated.",
+                remedies=("Inspect servers that are held and were proven by a call.",),
+            )
+        call = ToolCall(server=server, tool=trial.tool, arguments=trial.arguments, timeout=self._timeout)
+        try:
+            with anyio.fail_after(self._timeout):
+                if _only_reads(proven, trial.tool):
+                    return (await self._spawner.call(call)).complaint is None
+                async with self._spawner.trial(proven.installed) as running:
+                    return (await running.link.call(call)).complaint is None
+        except (CallError, ServerError, TimeoutError):
+            return False
+
+
+def _proof(proven: Proven) -> Trial | None:
+    return next((trial for trial in proven.evidence.trials if trial.passed), None)
+
+
+def _only_reads(proven: Proven, tool: str) -> bool:
+    return any(spec.name == tool and spec.read_only for spec in proven.tools)
