@@ -92,6 +92,11 @@ class Acquisition:
         self._way = way
         self._emit = emit
 
+    def refuses(self, candidate: Candidate) -> str | None:
+        """Return why the lists do not allow a server, before anything is fetched; ``None`` when they do."""
+        screened = self._way.vetting.screen(candidate)
+        return None if screened.accepted else " ".join(screened.reasons)
+
     async def plan(self, wanted: str, *, server: str | None = None, limit: int = 3) -> AcquisitionPlan:
         """Say what acquiring would mean, for at most ``limit`` servers, without any lasting effect.
 

@@ -1,18 +1,23 @@
 """System 4, intelligence: looks outside for what the system lacks, and brings it in when the others agree."""
 
 from datetime import datetime, timedelta
+from random import Random
 
 from vsm_mcp.acquisition.acquisition import Acquired, Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.report import AcquisitionReport
-from vsm_mcp.errors import AcquisitionError, CapabilityMissingError, DiscoveryError, IntegrityError
+from vsm_mcp.errors import AcquisitionError, CapabilityMissingError, DiscoveryError, IntegrityError, ServerError
 from vsm_mcp.events import CapabilityAdopted, CapabilityReleased, EventSink, GapMeasured, Progress, ignore
 from vsm_mcp.model.operation import Operation, kind_of
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Proven
 from vsm_mcp.servers.router import CapabilityRouter
 from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.systems.intelligence.homeostat import Answer, Homeostat, Side
+from vsm_mcp.systems.intelligence.scan import TOLERATED_GAP, Scanner, ScanReport
+from vsm_mcp.systems.intelligence.upkeep import Idle, Upkeep
+from vsm_mcp.systems.operations.routing import RouteLearner
 from vsm_mcp.systems.system2 import System2
 from vsm_mcp.systems.system3 import System3
 from vsm_mcp.systems.system5 import Approver, System5
@@ -21,6 +26,10 @@ from vsm_mcp.variety.gap import VarietyGap
 from vsm_mcp.world.clock import Clock
 
 SUGGESTIONS = 3
+MOST_FAILED = 1000
+"""Needs whose failed acquisition is remembered; beyond, the oldest is forgotten."""
+
+_LONGEST_KEY = 200
 
 
 class System4:
@@ -38,7 +47,16 @@ class System4:
         system5: Permits, or does not.
         clock: Says when a failed acquisition may be tried again.
         patience: How long a failed acquisition is remembered instead of repeated.
+        tolerated_gap: The share of demand that may stay undone.
+        random: Where scenarios are drawn from.
+        upkeep: Knows which server is used how much.
+        learner: Hears what verification showed of a tool, so that it is chosen by it.
         emit: Hears of gaps and adoptions.
+
+    Attributes:
+        reports: Those of the acquisitions that succeeded, oldest first.
+        homeostat: The balance with System 3.
+        upkeep: Knows which server is used how much.
     """
 
     def __init__(
@@ -55,6 +73,10 @@ class System4:
         system5: System5,
         clock: Clock,
         patience: timedelta = timedelta(minutes=10),
+        tolerated_gap: float = TOLERATED_GAP,
+        random: Random | None = None,
+        upkeep: Upkeep | None = None,
+        learner: RouteLearner | None = None,
         emit: EventSink = ignore,
     ) -> None:
         """Join the way in with those who must agree."""
@@ -71,11 +93,63 @@ class System4:
         self._patience = patience
         self._emit = emit
         self._failed: dict[str, tuple[datetime, AcquisitionError]] = {}
+        self._failed_servers: dict[str, tuple[datetime, str]] = {}
+        self._scanner = Scanner(
+            discovery=discovery,
+            variety=variety,
+            clock=clock,
+            random=random or Random(),  # noqa: S311 - a simulation is no secret
+            search_again=patience,
+            tolerated_gap=tolerated_gap,
+            refused=acquisition.refuses,
+        )
         self.reports: list[AcquisitionReport] = []
+        self.homeostat: Homeostat = Homeostat()
+        self._learner = learner
+        self.upkeep: Upkeep = upkeep or Upkeep()
 
     def __repr__(self) -> str:
         """Show how many acquisitions succeeded and which needs failed lately."""
         return f"System4(acquired={len(self.reports)}, failed={sorted(self._failed)})"
+
+    @property
+    def last_scan(self) -> ScanReport | None:
+        """What was seen last; ``None`` before the first scan."""
+        return self._scanner.last
+
+    @property
+    def threats_detected(self) -> int | None:
+        """How many threats the last scan saw; ``None`` before the first."""
+        return None if self._scanner.last is None else len(self._scanner.last.threats)
+
+    @property
+    def opportunities(self) -> int | None:
+        """How many acquisitions the last scan proposed; ``None`` before the first."""
+        return None if self._scanner.last is None else len(self._scanner.last.proposals.best)
+
+    async def scan(self) -> ScanReport:
+        """Look at demand and outside: drift, threats, forecast, and the servers that would close the gap best.
+
+        What it proposes, System 3 is asked to answer: `acquire` accepts, `decline` does not.
+        """
+        self._forget_old_failures()
+        held = [record.proven.candidate.name for record in await self._installer.records()]
+        failed = {name: why for name, (_, why) in self._failed_servers.items()}
+        report = await self._scanner.scan(held=held, failed=failed)
+        now = report.at.timestamp()
+        for proposal in report.proposals.best:
+            self.homeostat.propose(_key(proposal.server), by=Side.INTELLIGENCE, now=now)
+        return report
+
+    def decline(self, server: str) -> None:
+        """Note that what the scan proposed is not done; fine if it was not proposed."""
+        self.homeostat.answer(_key(server), Answer.DECLINED)
+
+    async def idle(self) -> tuple[Idle, ...]:
+        """Return the servers that are held and no longer earn their keep, the least used first."""
+        records = await self._installer.records()
+        held = {record.proven.candidate.name: record.at.timestamp() for record in records}
+        return self.upkeep.idle(held, now=self._clock.now().timestamp())
 
     async def close_gap(self, operation: Operation, *, approve: Approver | None = None) -> None:
         """Acquire what ``operation`` lacks; its own call, made on a throw-away instance, is the proof.
@@ -94,7 +168,7 @@ class System4:
             try:
                 await self._acquire(kind, None, probe, approve=approve)
             except AcquisitionError as error:
-                self._failed[kind] = (self._clock.now(), error)
+                self._remember_failure(kind, error)
                 raise
 
     async def suggest(self, operation: Operation, missing: CapabilityMissingError) -> CapabilityMissingError:
@@ -136,10 +210,16 @@ class System4:
                 remedies=(f"Held are: {', '.join(sorted(records)) or 'none'}.",),
             )
         self._router.release(server)
-        for need in records[server].needs:
+        others = {kind_of(need) for name, record in records.items() if name != server for need in record.needs}
+        for need in {kind_of(need) for need in records[server].needs} - others:
             self._variety.forget_capability(need)
         await self._spawner.release(server)
         await self._installer.remove(server)
+        self.upkeep.forget(server)
+        self._system3.forget_unit(server)
+        self._system3.note_release(records[server].at)
+        if self._learner is not None:
+            self._learner.forget(server)
         self._emit(CapabilityReleased(server=server))
 
     async def adopt_held(self) -> None:
@@ -154,6 +234,8 @@ class System4:
                 self._emit(Progress(subject=record.proven.candidate.name, detail=f"not adopted: {error.message}"))
                 continue
             self._adopt(record.proven, record.needs)
+            for need in record.needs:
+                self._note(record.proven, kind_of(need))
 
     def _can(self, operation: Operation) -> bool:
         try:
@@ -166,9 +248,15 @@ class System4:
         when, error = self._failed.get(kind, (None, None))
         if when is None or error is None:
             return
-        if self._clock.now() - when < self._patience:
-            raise error
+        if timedelta(0) <= self._clock.now() - when < self._patience:
+            raise error.with_traceback(None)  # or it would grow with each time that it is told
         del self._failed[kind]
+
+    def _remember_failure(self, kind: str, error: AcquisitionError) -> None:
+        self._failed.pop(kind, None)
+        while len(self._failed) >= MOST_FAILED:
+            del self._failed[next(iter(self._failed))]
+        self._failed[kind] = (self._clock.now(), error)
 
     async def _acquire(
         self, wanted: str, server: str | None, probe: Probe | None, *, approve: Approver | None
@@ -176,14 +264,45 @@ class System4:
         self._system5.may_acquire(approve)
         self._system3.grant([record.at for record in await self._installer.records()])
         before = self._measure()
-        acquired = await self._acquisition.acquire(
-            wanted, server=server, probe=probe, consent=self._system5.consent(approve)
-        )
+        try:
+            acquired = await self._acquisition.acquire(
+                wanted, server=server, probe=probe, consent=self._system5.consent(approve)
+            )
+        except (AcquisitionError, ServerError) as error:
+            self._learn_failure(error, server)
+            raise
         self._adopt(acquired.proven, (wanted,))
-        self._note(acquired, kind_of(wanted))
-        report = acquired.report.model_copy(update={"gap_before": before, "gap_after": self._measure()})
+        self._note(acquired.proven, kind_of(wanted))
+        after = self._measure()
+        self._learn_success(acquired, gain=(before.share or 0.0) - (after.share or 0.0))
+        report = acquired.report.model_copy(update={"gap_before": before, "gap_after": after})
         self.reports.append(report)
         return report
+
+    def _learn_success(self, acquired: Acquired, *, gain: float) -> None:
+        name = acquired.proven.candidate.name
+        self._scanner.record.note(acquired.proven.candidate, success=True)
+        self._failed_servers.pop(name, None)
+        self.homeostat.answer(_key(name), Answer.ACCEPTED, gain=gain, cost=1.0)
+
+    def _learn_failure(self, error: AcquisitionError | ServerError, server: str | None) -> None:
+        failures = {server: error.message} if server is not None else {}
+        if isinstance(error, AcquisitionError):
+            failures.update(error.failures)
+        for name, why in failures.items():
+            candidate = self._scanner.candidate(name)
+            if candidate is not None:
+                self._scanner.record.note(candidate, success=False)
+                self._failed_servers[name] = (self._clock.now(), why)
+            self.homeostat.answer(_key(name), Answer.ACCEPTED, cost=1.0)
+
+    def _forget_old_failures(self) -> None:
+        now = self._clock.now()
+        self._failed_servers = {
+            name: (when, why)
+            for name, (when, why) in self._failed_servers.items()
+            if timedelta(0) <= now - when < self._patience
+        }
 
     def _adopt(self, proven: Proven, needs: tuple[str, ...]) -> None:
         name = proven.candidate.name
@@ -191,11 +310,20 @@ class System4:
         self._router.adopt(name, proven.tools, needs=tuple(kind_of(need) for need in needs))
         self._emit(CapabilityAdopted(server=name, tools=tuple(tool.name for tool in proven.tools)))
 
-    def _note(self, acquired: Acquired, kind: str) -> None:
-        trials = acquired.proven.evidence.trials
+    def _note(self, proven: Proven, kind: str) -> None:
+        trials = proven.evidence.trials
         self._variety.note_capability(kind, successes=sum(trial.passed for trial in trials), trials=len(trials))
+        if self._learner is not None:
+            server = proven.candidate.name
+            for trial in trials:
+                self._learner.note(kind, server, trial.tool, successes=int(trial.passed), trials=1)
 
     def _measure(self) -> VarietyGap:
         gap = self._variety.gap()
-        self._emit(GapMeasured(share=gap.share, bits=gap.bits, basis=gap.n))
+        self._emit(GapMeasured(share=gap.share, bits=gap.bits, basis=gap.n, kinds=gap.kinds_gap))
         return gap
+
+
+def _key(server: str) -> str:
+    """Return what a proposal to acquire ``server`` is called: names come from outside and may be of any length."""
+    return server[:_LONGEST_KEY]

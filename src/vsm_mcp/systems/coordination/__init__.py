@@ -1,0 +1,1 @@
+"""The parts of System 2: leases, oscillation, dampers, schedules."""

@@ -1,0 +1,1 @@
+"""The parts of System 5: identity, rules, decisions and their calibration."""

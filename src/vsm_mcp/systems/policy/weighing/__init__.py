@@ -1,0 +1,1 @@
+"""The weighing of options and ventures into a decision."""
