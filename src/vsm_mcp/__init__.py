@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vsm_mcp.acquisition.installation.rollback import Rollback as Rollback
     from vsm_mcp.acquisition.report import AcquisitionPlan as AcquisitionPlan
     from vsm_mcp.acquisition.report import AcquisitionReport as AcquisitionReport
+    from vsm_mcp.diagnostics import GapDiagnosis as GapDiagnosis
+    from vsm_mcp.diagnostics import PerformanceReport as PerformanceReport
     from vsm_mcp.errors import VSMError as VSMError
     from vsm_mcp.model.call import ToolResult as ToolResult
     from vsm_mcp.model.operation import Operation as Operation
@@ -28,32 +30,90 @@ if TYPE_CHECKING:
     from vsm_mcp.status import SystemStatus as SystemStatus
     from vsm_mcp.system import ViableSystem as ViableSystem
     from vsm_mcp.systems.autonomy import Autonomy as Autonomy
+    from vsm_mcp.systems.charter import Charter as Charter
+    from vsm_mcp.systems.control.bargain import ResourceRequest as ResourceRequest
+    from vsm_mcp.systems.control.cyberfilter import Cyberfilter as Cyberfilter
+    from vsm_mcp.systems.intelligence.scan import ScanReport as ScanReport
+    from vsm_mcp.systems.operations.unit import OperationalUnit as OperationalUnit
+    from vsm_mcp.systems.operations.unit import UnitProof as UnitProof
+    from vsm_mcp.systems.operations.unit_policy import UnitPolicy as UnitPolicy
+    from vsm_mcp.systems.policy.context import DecisionContext as DecisionContext
+    from vsm_mcp.systems.policy.context import Option as Option
+    from vsm_mcp.systems.policy.decision import Decision as Decision
+    from vsm_mcp.systems.policy.identity import Identity as Identity
+    from vsm_mcp.systems.policy.pressure import PolicyDecision as PolicyDecision
+    from vsm_mcp.systems.policy.pressure import PressureContext as PressureContext
+    from vsm_mcp.systems.policy.rules import Bound as Bound
+    from vsm_mcp.systems.policy.rules import PolicySet as PolicySet
+    from vsm_mcp.systems.policy.rules import Rule as Rule
+    from vsm_mcp.systems.policy.utility import Preferences as Preferences
+    from vsm_mcp.systems.policy.venture import Venture as Venture
+    from vsm_mcp.systems.policy.weighing.circumstances import Priors as Priors
+    from vsm_mcp.systems.regulation import CycleReport as CycleReport
+    from vsm_mcp.systems.regulation import Regulation as Regulation
     from vsm_mcp.systems.system1 import System1 as System1
     from vsm_mcp.systems.system2 import System2 as System2
     from vsm_mcp.systems.system3 import System3 as System3
     from vsm_mcp.systems.system4 import System4 as System4
     from vsm_mcp.systems.system5 import System5 as System5
+    from vsm_mcp.systems.vitals.algedonic import AlgedonicChannel as AlgedonicChannel
+    from vsm_mcp.systems.vitals.diagnosis.diagnosis import Diagnosis as Diagnosis
+    from vsm_mcp.systems.vitals.principles import Principles as Principles
     from vsm_mcp.variety.analysis import VarietyAnalysis as VarietyAnalysis
+    from vsm_mcp.variety.ashby.information import Joint as Joint
+    from vsm_mcp.variety.ashby.regulation import RegulationTable as RegulationTable
     from vsm_mcp.variety.calculator import VarietyCalculator as VarietyCalculator
+    from vsm_mcp.variety.engineering import Amplifier as Amplifier
+    from vsm_mcp.variety.engineering import Attenuator as Attenuator
+    from vsm_mcp.variety.engineering import VarietyEngineering as VarietyEngineering
     from vsm_mcp.variety.gap import VarietyGap as VarietyGap
+    from vsm_mcp.variety.statistics.channels import ChannelMeter as ChannelMeter
     from vsm_mcp.world.world import World as World
 
 _HOMES = {
     "AcquisitionPlan": "acquisition.report",
     "AcquisitionReport": "acquisition.report",
+    "AlgedonicChannel": "systems.vitals.algedonic",
+    "Amplifier": "variety.engineering",
+    "Attenuator": "variety.engineering",
     "Autonomy": "systems.autonomy",
+    "Bound": "systems.policy.rules",
     "CapabilityRouter": "servers.router",
+    "ChannelMeter": "variety.statistics.channels",
+    "Charter": "systems.charter",
+    "Cyberfilter": "systems.control.cyberfilter",
+    "CycleReport": "systems.regulation",
+    "Decision": "systems.policy.decision",
+    "DecisionContext": "systems.policy.context",
+    "Diagnosis": "systems.vitals.diagnosis.diagnosis",
     "DynamicSpawner": "servers.spawner",
+    "GapDiagnosis": "diagnostics",
+    "Identity": "systems.policy.identity",
     "Installer": "acquisition.installation.installer",
+    "Joint": "variety.ashby.information",
     "Limits": "sandbox.policy",
     "MCPDiscovery": "acquisition.discovery.discovery",
     "Operation": "model.operation",
+    "OperationalUnit": "systems.operations.unit",
+    "Option": "systems.policy.context",
     "Outcome": "model.operation",
     "PackageRef": "model.server",
+    "PerformanceReport": "diagnostics",
+    "PolicyDecision": "systems.policy.pressure",
+    "PolicySet": "systems.policy.rules",
+    "Preferences": "systems.policy.utility",
+    "PressureContext": "systems.policy.pressure",
+    "Principles": "systems.vitals.principles",
+    "Priors": "systems.policy.weighing.circumstances",
     "Probe": "model.proof",
+    "Regulation": "systems.regulation",
+    "RegulationTable": "variety.ashby.regulation",
+    "ResourceRequest": "systems.control.bargain",
     "Rollback": "acquisition.installation.rollback",
+    "Rule": "systems.policy.rules",
     "Sandbox": "sandbox.sandbox",
     "SandboxPolicy": "sandbox.policy",
+    "ScanReport": "systems.intelligence.scan",
     "Settings": "settings",
     "Shelf": "acquisition.discovery.shelf",
     "System1": "systems.system1",
@@ -63,10 +123,14 @@ _HOMES = {
     "System5": "systems.system5",
     "SystemStatus": "status",
     "ToolResult": "model.call",
+    "UnitPolicy": "systems.operations.unit_policy",
+    "UnitProof": "systems.operations.unit",
     "VSMError": "errors",
     "VarietyAnalysis": "variety.analysis",
     "VarietyCalculator": "variety.calculator",
+    "VarietyEngineering": "variety.engineering",
     "VarietyGap": "variety.gap",
+    "Venture": "systems.policy.venture",
     "ViableSystem": "system",
     "World": "world.world",
 }
@@ -74,19 +138,47 @@ _HOMES = {
 __all__ = [
     "AcquisitionPlan",
     "AcquisitionReport",
+    "AlgedonicChannel",
+    "Amplifier",
+    "Attenuator",
     "Autonomy",
+    "Bound",
     "CapabilityRouter",
+    "ChannelMeter",
+    "Charter",
+    "Cyberfilter",
+    "CycleReport",
+    "Decision",
+    "DecisionContext",
+    "Diagnosis",
     "DynamicSpawner",
+    "GapDiagnosis",
+    "Identity",
     "Installer",
+    "Joint",
     "Limits",
     "MCPDiscovery",
     "Operation",
+    "OperationalUnit",
+    "Option",
     "Outcome",
     "PackageRef",
+    "PerformanceReport",
+    "PolicyDecision",
+    "PolicySet",
+    "Preferences",
+    "PressureContext",
+    "Principles",
+    "Priors",
     "Probe",
+    "Regulation",
+    "RegulationTable",
+    "ResourceRequest",
     "Rollback",
+    "Rule",
     "Sandbox",
     "SandboxPolicy",
+    "ScanReport",
     "Settings",
     "Shelf",
     "System1",
@@ -96,10 +188,14 @@ __all__ = [
     "System5",
     "SystemStatus",
     "ToolResult",
+    "UnitPolicy",
+    "UnitProof",
     "VSMError",
     "VarietyAnalysis",
     "VarietyCalculator",
+    "VarietyEngineering",
     "VarietyGap",
+    "Venture",
     "ViableSystem",
     "World",
 ]

@@ -7,6 +7,10 @@ from vsm_mcp.events import EventSink
 from vsm_mcp.model.call import Caller
 from vsm_mcp.sandbox.sandbox import Confined, Confiner
 from vsm_mcp.servers.links.link import Connector, Link
+from vsm_mcp.systems.operations.recursion import Recursive
+from vsm_mcp.systems.operations.unit import Performer
+from vsm_mcp.systems.policy.context import DecisionStrategy
+from vsm_mcp.systems.system3 import Inspector
 from vsm_mcp.systems.system5 import Approver
 from vsm_mcp.world.clock import Clock
 from vsm_mcp.world.files import Files
@@ -22,13 +26,17 @@ __all__ = [
     "Confined",
     "Confiner",
     "Connector",
+    "DecisionStrategy",
     "Ecosystem",
     "EventSink",
     "Files",
     "Http",
+    "Inspector",
     "Link",
+    "Performer",
     "Process",
     "Processes",
+    "Recursive",
     "Secrets",
     "Source",
 ]

@@ -15,8 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.sandbox.policy import Limits
 from vsm_mcp.systems.autonomy import Autonomy
+from vsm_mcp.variety.alarm import Thresholds
 
 PREFIX = "VSM_MCP_"
+HYSTERESIS = 0.05
 _SYSTEM_STATE = Path("/var/lib/vsm_mcp")
 
 
@@ -59,6 +61,14 @@ class Settings(BaseSettings):
         start_timeout: Seconds a server may take until it lists its tools.
         call_timeout: Seconds a call may take, unless the call says otherwise.
         retry_failed_after: How long a need that could not be met is not tried again.
+        variety_check_interval: Seconds between two cycles of `ViableSystem.regulate`.
+        variety_half_life: Demands after which one weighs half; less where demand is little and changes fast.
+        variety_objective: Share of demand that is to be absorbed in the long run; burn rates are counted from it.
+        variety_threshold: Absorbed share of demand below which there is an alarm; it is clear again 0.05 above.
+        recursion_depth: How many levels of systems there may be, this one included.
+        max_concurrent_operations: Operations that may be under way at once; further ones wait.
+        coordination_timeout: Seconds that an operation waits for a place, or for what others hold.
+        decision_timeout: Seconds that a strategy may think about a decision.
         python: The interpreter for PyPI servers; by default this one if servers can reach it, else the system's.
 
     Raises:
@@ -89,6 +99,14 @@ class Settings(BaseSettings):
     start_timeout: float = Field(default=30.0, gt=0)
     call_timeout: float = Field(default=60.0, gt=0)
     retry_failed_after: timedelta = timedelta(minutes=10)
+    variety_check_interval: float = Field(default=60.0, gt=0)
+    variety_half_life: float = Field(default=1000.0, ge=1)
+    variety_objective: float = Field(default=0.95, gt=0, lt=1)
+    variety_threshold: float = Field(default=0.8, ge=0, le=1)
+    recursion_depth: int = Field(default=3, ge=1, le=10)
+    max_concurrent_operations: int = Field(default=1000, ge=1)
+    coordination_timeout: float = Field(default=5.0, gt=0)
+    decision_timeout: float = Field(default=10.0, gt=0)
     python: Path | None = None
 
     @model_validator(mode="before")
@@ -108,6 +126,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """When the absorbed share is critical, on alert, and clear again."""
+        alert = self.variety_threshold
+        usual = Thresholds()
+        return Thresholds(critical=min(usual.critical, alert), alert=alert, clear=min(alert + HYSTERESIS, 1.0))
 
     @property
     def work(self) -> Path:

@@ -1,7 +1,7 @@
 """ViableSystem: the facade."""
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -13,16 +13,33 @@ from vsm_mcp.acquisition.discovery.shelf import Shelf
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.report import AcquisitionPlan, AcquisitionReport
 from vsm_mcp.acquisition.vetting.check import Check
+from vsm_mcp.diagnostics import (
+    GapDiagnosis,
+    PerformanceReport,
+    analyze,
+    diagnose_gap,
+    diagnose_performance,
+    diagnose_whole,
+)
 from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, DiscoveryError, VSMError
-from vsm_mcp.events import EventSink, ignore
+from vsm_mcp.events import Events, EventSink, ignore
+from vsm_mcp.measured import principles_of, with_what_is_measured
 from vsm_mcp.model.operation import Operation, Outcome
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.preflight import Preflight, PreflightReport
 from vsm_mcp.settings import Settings
 from vsm_mcp.status import ConnectionTest, SystemStatus, status_of
 from vsm_mcp.systems.autonomy import Autonomy
+from vsm_mcp.systems.charter import Charter
+from vsm_mcp.systems.operations.unit import OperationalUnit
+from vsm_mcp.systems.policy.context import DecisionContext, read_context
+from vsm_mcp.systems.policy.decision import Decision
+from vsm_mcp.systems.policy.record import RecordedOutcome
+from vsm_mcp.systems.regulation import Regulation
 from vsm_mcp.systems.system5 import Approver
-from vsm_mcp.variety.analysis import VarietyAnalysis
+from vsm_mcp.systems.vitals.diagnosis.diagnosis import Diagnosis
+from vsm_mcp.systems.vitals.principles import Principles
+from vsm_mcp.variety.analysis import CacheStats, VarietyAnalysis
 from vsm_mcp.wiring import Parts, build
 from vsm_mcp.world.world import World
 
@@ -44,6 +61,12 @@ class ViableSystem:
         checks: Further checks every package must pass.
         emit: Hears everything that happens.
         approve: Asked before an acquisition, at autonomy ``APPROVE``.
+        charter: How the system is governed: identity, policy, preferences, resources.
+        units: Operational units of the host's own, also whole viable systems; more can be added with `add_unit`.
+
+    Attributes:
+        settings: The options.
+        events: Where to listen: ``vsm.events.attach("gap", GapMeasured, handler)``; also before the system is entered.
 
     Raises:
         ConfigurationError: A setting or the environment is wrong.
@@ -60,6 +83,8 @@ class ViableSystem:
         checks: Sequence[Check] = (),
         emit: EventSink = ignore,
         approve: Approver | None = None,
+        charter: Charter | None = None,
+        units: Sequence[OperationalUnit] = (),
     ) -> None:
         """Keep what the system is to be made of."""
         self.settings: Settings = settings or Settings()
@@ -67,8 +92,10 @@ class ViableSystem:
         self._world = world or World()
         self._sources = sources
         self._checks = tuple(checks)
-        self._emit = emit
+        self.events: Events = Events(emit)
         self._approve = approve
+        self._charter = charter or Charter()
+        self._units = tuple(units)
         self._parts: Parts | None = None
         self._life: AsyncExitStack | None = None
 
@@ -88,9 +115,12 @@ class ViableSystem:
             shelf=self._shelf,
             sources=self._sources,
             checks=self._checks,
-            emit=self._emit,
+            emit=self.events,
             approve=self._approve,
+            charter=self._charter,
         )
+        for unit in self._units:
+            parts.system1.add_unit(unit)
         async with AsyncExitStack() as stack:
             await parts.rollback.recover()
             await stack.enter_async_context(parts.spawner)
@@ -230,12 +260,113 @@ class ViableSystem:
         return tuple(self.parts.system4.reports)
 
     def status(self) -> SystemStatus:
-        """Return a snapshot of the whole; cheap, measured figures only."""
+        """Return a snapshot of the whole: measured figures only, at a cost that does not grow with demand."""
         return status_of(self.parts, self.settings)
 
     def analyze_variety(self) -> VarietyAnalysis:
         """Return the variety gap, per system and per kind, from the recorded demand."""
-        return self.parts.variety.analyze()
+        return analyze(self.parts)
+
+    def cache_stats(self) -> Mapping[str, CacheStats]:
+        """Return how the tables that are kept for speed do, by name: so far that of the kinds of demand."""
+        return {"kinds": self.parts.variety.cache_stats()}
+
+    def diagnose_variety_gap(self) -> GapDiagnosis:
+        """Say which system loses how much of demand, and what to do: tools, units, thresholds, or less variety."""
+        return diagnose_gap(self.parts)
+
+    def diagnose_performance(self) -> PerformanceReport:
+        """Say what slows the system down: coordination, too few scans, queues, slow tools."""
+        return diagnose_performance(self.parts, every=self.settings.variety_check_interval)
+
+    def diagnose(self) -> Diagnosis:
+        """Say which pathologies of viable systems the figures show; what is not measured is named as such."""
+        return diagnose_whole(self.parts, identity=self._charter.identity)
+
+    def check_principles(self) -> Principles:
+        """Say which of Beer's principles and axioms the figures keep; what is not measured is never taken for kept.
+
+        Amounts of variety are shares of the demand that was met since the system was entered, newer demand weighing
+        more; loops are due every ``Settings(variety_check_interval=...)``. Takes time that grows with the number of
+        units and kinds.
+        """
+        return principles_of(self.parts, every=self.settings.variety_check_interval)
+
+    async def make_decision(self, context: DecisionContext | Mapping[str, object]) -> Decision:
+        """Decide on a matter of policy: rules first, then what is worth most, with the rationale in numbers.
+
+        A context that brings neither options nor circumstances is about the system itself: the options come from where
+        demand is lost and from what the last scan found.
+
+        Args:
+            context: The issue, its circumstances, constraints, objectives and, if there are any, options.
+
+        Raises:
+            PayloadError: The context holds what cannot be weighed.
+            CallTimeoutError: The strategy took longer than ``Settings(decision_timeout=...)``.
+        """
+        given = self._charter.strategy is not None
+        known = with_what_is_measured(self.parts, read_context(context), strategy=given)
+        return await self.parts.system5.make_decision(known, timeout=self.settings.decision_timeout)
+
+    def record_outcome(self, decision_id: str, success: bool, note: str = "") -> RecordedOutcome:  # noqa: FBT001 - the shape that is promised
+        """Tell what became of a decision: from then on it counts for similar ones.
+
+        Raises:
+            PayloadError: No such decision is remembered, or its outcome was told already.
+        """
+        return self.parts.system5.record_outcome(decision_id, success, note)
+
+    def add_unit(self, unit: OperationalUnit) -> None:
+        """Let a unit of the host's own do the work of its kinds; its performer may be another viable system.
+
+        Raises:
+            ConfigurationError: Its name is taken, or with it the system would contain itself or be too deep.
+        """
+        self.parts.system1.add_unit(unit)
+
+    def remove_unit(self, name: str) -> OperationalUnit:
+        """Give a unit no further work, forget what it reported, and return it.
+
+        Raises:
+            ConfigurationError: There is no unit of this name.
+        """
+        unit = self.parts.system1.remove_unit(name)
+        self.parts.system3.forget_unit(name)
+        return unit
+
+    def subsystems(self) -> Sequence[OperationalUnit]:
+        """Return the units: the systems that this one is made of."""
+        return self.parts.system1.subsystems()
+
+    @asynccontextmanager
+    async def regulate(self, *, every: float | None = None, budget: int = 5) -> AsyncGenerator[Regulation]:
+        """Look after the whole while the body runs: close gaps, let go what is unused, audit, watch the vital signs.
+
+        Gaps are closed while there is an alarm and the next acquisition is worth its cost, within autonomy, policy and
+        budgets. Leaving the body ends it; an acquisition under way is rolled back.
+
+        Args:
+            every: Seconds between two cycles; by default ``Settings(variety_check_interval=...)``.
+            budget: How many servers may be acquired in all.
+
+        Yields:
+            The regulation, with the report of each cycle.
+
+        Raises:
+            ConfigurationError: The system is not entered, or an option makes no sense.
+        """
+        seconds = self.settings.variety_check_interval if every is None else every
+        regulation = Regulation(self.parts.organs, every=seconds, budget=budget, emit=self.events)
+        tasks = anyio.create_task_group()
+        await tasks.__aenter__()
+        tasks.start_soon(regulation.run)
+        try:
+            yield regulation
+        finally:
+            tasks.cancel_scope.cancel()
+            await tasks.__aexit__(None, None, None)  # what the body raised passes bare
+            regulation.end()
 
     def _may_ask(self, approve: Approver | None) -> bool:
         return self.settings.autonomy is Autonomy.AUTO or (approve or self._approve) is not None

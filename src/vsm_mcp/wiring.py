@@ -36,17 +36,28 @@ from vsm_mcp.events import EventSink, ignore
 from vsm_mcp.model.server import Installed
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Sandbox
+from vsm_mcp.servers.inspection import Inspection
 from vsm_mcp.servers.launcher import Launcher
 from vsm_mcp.servers.links.lazy import LazyConnector
-from vsm_mcp.servers.router import CapabilityRouter
+from vsm_mcp.servers.router import CapabilityRouter, Route
 from vsm_mcp.servers.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import Workspace
 from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.systems.charter import Charter
+from vsm_mcp.systems.feedback import Feedback
+from vsm_mcp.systems.intelligence.upkeep import Upkeep
+from vsm_mcp.systems.operations.unit import UnitInspection
+from vsm_mcp.systems.operations.ways import SafeToRepeat
+from vsm_mcp.systems.regulation import Organs
 from vsm_mcp.systems.system1 import System1
 from vsm_mcp.systems.system2 import System2
 from vsm_mcp.systems.system3 import Budget, System3
 from vsm_mcp.systems.system4 import System4
 from vsm_mcp.systems.system5 import Approver, System5
+from vsm_mcp.systems.vitals.algedonic import AlgedonicChannel
+from vsm_mcp.systems.vitals.burn_rate import BurnRate
+from vsm_mcp.systems.vitals.channels import Channels
+from vsm_mcp.systems.vitals.vitals import Vitals
 from vsm_mcp.variety.calculator import VarietyCalculator
 from vsm_mcp.world.world import World
 
@@ -63,6 +74,8 @@ class Parts:
     system4: System4
     system5: System5
     variety: VarietyCalculator
+    vitals: Vitals
+    organs: Organs
     discovery: MCPDiscovery
     acquisition: Acquisition
     vetting: Vetting
@@ -119,6 +132,7 @@ async def build(
     checks: Sequence[Check] = (),
     emit: EventSink = ignore,
     approve: Approver | None = None,
+    charter: Charter | None = None,
 ) -> Parts:
     """Join all parts of a system.
 
@@ -129,7 +143,12 @@ async def build(
     sandbox = make_sandbox(settings, world)
     await sandbox.probe()
     workspace = Workspace(settings.work)
-    variety = VarietyCalculator()
+    charter = charter or Charter()
+    variety = VarietyCalculator(
+        half_life=settings.variety_half_life,
+        thresholds=settings.thresholds,
+        engineering=charter.engineering if charter.engineering.steps else None,
+    )
     router = CapabilityRouter()
     spawner = _spawner(settings, world, sandbox, workspace=workspace, emit=emit)
     packages = Registries(npm=NpmRegistry(world.http, world.processes), pypi=PyPIIndex(world.http, world.processes))
@@ -156,12 +175,54 @@ async def build(
         cool_down=settings.min_release_age,
     )
     acquisition = Acquisition(discovery=discovery, way=way, emit=emit)
-    system2 = System2()
+    system2 = System2(
+        clock=world.clock,
+        random=world.random,
+        timeout=settings.coordination_timeout,
+        policy=charter.conflicts,
+        weights=charter.shares,
+        capacities=charter.capacities,
+    )
     system3 = System3(
         budget=Budget(servers=settings.most_servers, acquisitions_per_day=settings.acquisitions_per_day),
         clock=world.clock,
+        resources=charter.resources,
+        random=world.random,
     )
-    system5 = System5(autonomy=settings.autonomy, approve=approve)
+    vitals, upkeep = _vitals(settings, world, charter, emit=emit), Upkeep()
+    system1 = System1(
+        router=router,
+        caller=spawner,
+        variety=variety,
+        emit=Feedback(
+            system3=system3,
+            upkeep=upkeep,
+            burn=vitals.burn,
+            channels=vitals.channels,
+            clock=world.clock,
+            emit=emit,
+        ),
+        random=world.random,
+        coordination=system2,
+        most_at_once=settings.max_concurrent_operations,
+        place_timeout=settings.coordination_timeout,
+        safe_to_repeat=_safe_to_repeat(spawner),
+        recursion_depth=settings.recursion_depth,
+        half_life=settings.variety_half_life,
+    )
+    system3.inspect_with(
+        UnitInspection(system1.units), Inspection(spawner, timeout=settings.call_timeout), timeout=settings.call_timeout
+    )
+    system5 = System5(
+        autonomy=settings.autonomy,
+        approve=approve,
+        policy=charter.policy,
+        identity=charter.identity,
+        limits=charter.pressure,
+        preferences=charter.preferences,
+        priors=charter.priors,
+        strategy=charter.strategy,
+    )
     system4 = System4(
         discovery=discovery,
         acquisition=acquisition,
@@ -174,15 +235,31 @@ async def build(
         system5=system5,
         clock=world.clock,
         patience=settings.retry_failed_after,
+        tolerated_gap=1.0 - settings.thresholds.alert,
+        random=world.random,
+        upkeep=upkeep,
+        learner=system1.learner,
         emit=emit,
     )
-    return Parts(
-        system1=System1(router=router, caller=spawner, variety=variety, emit=emit),
+    organs = Organs(
         system2=system2,
         system3=system3,
         system4=system4,
         system5=system5,
         variety=variety,
+        vitals=vitals,
+        clock=world.clock,
+        thresholds=settings.thresholds,
+    )
+    return Parts(
+        system1=system1,
+        system2=system2,
+        system3=system3,
+        system4=system4,
+        system5=system5,
+        variety=variety,
+        vitals=vitals,
+        organs=organs,
         discovery=discovery,
         acquisition=acquisition,
         vetting=vetting,
@@ -193,6 +270,29 @@ async def build(
         router=router,
         workspace=workspace,
     )
+
+
+def _vitals(settings: Settings, world: World, charter: Charter, *, emit: EventSink) -> Vitals:
+    """Return what tells how the whole fares."""
+    return Vitals(
+        algedonic=AlgedonicChannel(clock=world.clock, emit=emit),
+        burn=BurnRate(slo=settings.variety_objective),
+        channels=Channels(now=world.clock.now().timestamp(), capacity=charter.channels),
+    )
+
+
+def _safe_to_repeat(spawner: DynamicSpawner) -> SafeToRepeat:
+    """Return who knows whether a tool says of itself that it only reads.
+
+    That it may be called twice with the same effect would not do: the second call goes to another server.
+    """
+
+    def safe(route: Route) -> bool:
+        proven = spawner.proven(route.server)
+        tools = proven.tools if proven is not None else ()
+        return any(tool.name == route.tool and tool.read_only for tool in tools)
+
+    return safe
 
 
 def _spawner(

@@ -48,6 +48,21 @@ def test_the_readme_example_runs_in_process(tmp_path: Path) -> None:
     assert "words, counted by" in run("embed.py", cwd=tmp_path)
 
 
+def test_a_unit_a_tool_and_a_system_within_the_system_do_the_work(tmp_path: Path) -> None:
+    said = run("units.py", cwd=tmp_path)
+    assert "greet a visitor: Good morning, Ada., by greeter" in said
+    assert "count words: 4, by words" in said
+    assert "add numbers: 42, by sums" in said
+    assert "unit accounts: viable True, absorbed 1 of 1" in said
+
+
+def test_decisions_are_made_from_a_table_from_worth_and_from_outcomes(tmp_path: Path) -> None:
+    said = run("decide.py", cwd=tmp_path)
+    assert said.startswith("expand_capacity critical\n")
+    assert "phased_entry: prior 0.38, seen None" in said
+    assert "phased_entry: seen 0.58 from 1 of recorded_outcomes" in said
+
+
 @pytest.mark.sandbox
 def test_the_main_job_runs_offline_and_leaves_a_deck_with_its_own_figures(tmp_path: Path) -> None:
     said = run("autonomous_powerpoint.py", "--offline", "--deck", "deck.pptx", cwd=tmp_path)

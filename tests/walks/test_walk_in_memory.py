@@ -189,7 +189,7 @@ async def test_what_a_tool_fails_at_is_told_and_counted(tmp_path: Path) -> None:
         await vsm.execute(COUNT)
         with pytest.raises(ToolError):
             await vsm.execute(Operation(needs="count words", tool="count_words", arguments={"wrong": 1}))
-        assert vsm.status().systems.failed == 1
+        assert vsm.status().systems.system1.failed == 1
 
 
 @pytest.mark.anyio
