@@ -43,6 +43,24 @@ def test_every_program_in_the_documentation_is_included_from_the_examples(page: 
         assert (ROOT / included[1]).is_file()
 
 
+WITH_SESSIONS = [page for page in PAGES if "```pycon" in page.read_text()]
+
+
+@pytest.mark.parametrize("page", WITH_SESSIONS, ids=lambda page: page.name)
+def test_every_session_in_the_documentation_prints_what_it_shows(page: Path) -> None:
+    names: dict[str, object] = {}
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    for number, block in enumerate(blocks(page.read_text(), "pycon"), 1):
+        session = doctest.DocTestParser().get_doctest(block, names, f"{page.name} {number}", str(page), 0)
+        runner.run(session, clear_globs=False)
+        names = session.globs
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def test_there_are_sessions_to_run() -> None:
+    assert len(WITH_SESSIONS) >= 5
+
+
 def test_every_page_is_in_the_navigation() -> None:
     named = set(re.findall(r"[\w/-]+\.md$", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE))
     assert named == {str(page.relative_to(ROOT / "docs")) for page in PAGES}

@@ -357,7 +357,9 @@ async def proposals_without_an_answer(place: Place) -> None:
     ("name", "setup", "act"),
     [
         ("absorbed share", demand((Stage.ABSORBED, 85), (Stage.UNKNOWN, 15)), None),
-        ("absorbed share", demand((Stage.ABSORBED, 75), (Stage.UNKNOWN, 25)), "Close the gap in time"),
+        ("absorbed share", demand((Stage.ABSORBED, 75), (Stage.STARVED, 25)), "Close the gap in time"),
+        ("absorbed share", demand((Stage.UNKNOWN, 25), (Stage.ABSORBED, 75)), "Wait for further demand"),
+        ("diversity of the gap", demand((Stage.UNKNOWN, 25), (Stage.ABSORBED, 75)), None),
         ("gap by system", demand((Stage.ABSORBED, 90), (Stage.FAILED, 10)), None),
         ("gap by system", demand((Stage.FAILED, 9)), "lost at system1: repair or replace"),
         ("gap by system", demand((Stage.CONTENDED, 9)), "lost at system2: keep colliding work apart"),

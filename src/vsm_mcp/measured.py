@@ -75,6 +75,8 @@ def with_what_is_measured(parts: Parts, context: DecisionContext, *, strategy: b
         return context
     lost, scan = parts.variety.lost_by_system(), parts.system4.last_scan
     funnel = {stage: lost[system] for stage, system in LOST_BY.items() if system in lost}
+    if Stage.UNKNOWN in funnel:
+        funnel[Stage.UNKNOWN] = _still_unknown(parts, funnel[Stage.UNKNOWN])
     proposals = () if scan is None else scan.proposals.best
     if proposals:
         funnel.pop(Stage.UNKNOWN, None)
@@ -170,19 +172,21 @@ def anatomy_of(parts: Parts, *, identity: Identity | None) -> Anatomy:
     lost = parts.variety.lost_by_system()
     audits = parts.system3.audits
     units, observed = len(parts.system1.units), parts.variety.gap().n
-    audited = sum(audits.report(unit).audits > 0 for unit in audits.units)
+    audited = sum(any(audits.evidence(unit)) for unit in audits.units)
     bare, shared = _unfolding(parts.system1)
     silent = (scan is None, parts.system3.index_of() is None, not parts.system5.decided and not parts.system4.reports)
     return Anatomy(
         recursion_levels=_recursion_levels(parts),
         kinds_per_unit=parts.variety.gap().kinds_required / units if units else None,
-        unowned_demand_share=lost.get("system4"),
+        unowned_demand_share=_still_unknown(parts, lost["system4"]) if lost else None,
         levels_without_metasystem=bare,
         units_with_two_parents=shared,
         identity_gaps=_identity_gaps(identity) + int(not parts.system5.policies_active),
         scan_age_s=None if scan is None else max((now - scan.at).total_seconds(), 0.0),
         proposals_answered_share=balance.answered_share,
-        audited_units_share=audited / len(audits.units) if audits.units else None,
+        audited_units_share=audited / len(audits.units)
+        if audits.units and channels.watched_s > AUDITED_WITHIN
+        else None,
         collided_operations_share=lost.get("system2"),
         system2_refusal_share=parts.system2.veto_rate,
         worst_unit_overdraw=_worst_overdraw(parts.system1),
@@ -341,6 +345,12 @@ def _recursion_levels(parts: Parts) -> int | None:
         return depth(parts.system1)
     except ConfigurationError:
         return None
+
+
+def _still_unknown(parts: Parts, lost: float) -> float:
+    """Return the share of demand that was lost because nothing could do it, and would be lost again."""
+    share = parts.variety.gap().share
+    return lost if share is None else min(lost, share)
 
 
 def _identity_gaps(identity: Identity | None) -> int:

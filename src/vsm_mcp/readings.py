@@ -20,6 +20,7 @@ BROKEN = frozenset({ServerStatus.FAILED, ServerStatus.RESTING})
 """What a server is doing that does not work."""
 
 _Z = NormalDist().inv_cdf(0.975)
+_WAIT = "Wait for further demand: what was acquired since is expected to absorb it."
 _ACTIONS = {
     "system1": "repair or replace what ran and failed",
     "system2": "keep colliding work apart",
@@ -110,7 +111,7 @@ def _absorbed(parts: Parts) -> Reading:
     act = None
     if level in {AlarmLevel.ALERT, AlarmLevel.CRITICAL}:
         how = "now: the budget of lost demand burns fast" if burn.page else "in time"
-        act = f"Close the gap {how}; see 'gap by system'."
+        act = _WAIT if _expected_to_close(parts) else f"Close the gap {how}; see 'gap by system'."
     return Reading(
         number=2,
         value=share,
@@ -127,9 +128,9 @@ def _by_system(parts: Parts) -> Reading:
     worst = max(lost, key=lambda system: lost[system], default=None)
     share = sum(lost.values()) if lost else None
     act = f"Most is lost at {worst}: {_ACTIONS[worst]}." if worst is not None and lost[worst] > 0 else None
-    gap, level = parts.variety.gap(), parts.variety.level
-    if worst == "system4" and gap.share is not None and gap.share <= 1.0 - parts.organs.thresholds.clear:
-        act = "Wait for further demand: what was acquired since is expected to absorb it."
+    level = parts.variety.level
+    if worst == "system4" and _expected_to_close(parts):
+        act = _WAIT
     return Reading(
         number=3,
         value=share,
@@ -143,7 +144,8 @@ def _by_system(parts: Parts) -> Reading:
 def _diversity(parts: Parts) -> Reading:
     gap, failing = parts.variety.gap(), parts.variety.failing_kinds
     act = None
-    if failing and parts.variety.level in {AlarmLevel.ALERT, AlarmLevel.CRITICAL}:
+    alarmed = parts.variety.level in {AlarmLevel.ALERT, AlarmLevel.CRITICAL}
+    if failing and alarmed and not _expected_to_close(parts):
         few = "Acquire: a few capabilities close the gap."
         act = few if failing <= FEW_KINDS else "Acquire a generalist, or attenuate: merge or refuse kinds of demand."
     return Reading(
@@ -306,6 +308,14 @@ def _trust(parts: Parts) -> Reading:
 
 def _moment(scan: ScanReport) -> str:
     return f"{scan.at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _expected_to_close(parts: Parts) -> bool:
+    """Return whether what is held now is expected to absorb enough, whatever was lost before it was held."""
+    gap, lost = parts.variety.gap(), parts.variety.lost_by_system()
+    elsewhere = sum(share for system, share in lost.items() if system != "system4")
+    limit = 1.0 - parts.organs.thresholds.clear
+    return gap.share is not None and max(gap.share, elsewhere) <= limit
 
 
 def _wilson(share: float, n: float) -> tuple[float, float]:

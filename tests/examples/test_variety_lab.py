@@ -1,7 +1,6 @@
 """The variety lab runs as a reader runs it, and what its text and the page on variety say is true."""
 
 import dataclasses
-import doctest
 import importlib
 import json
 import os
@@ -181,19 +180,6 @@ def test_the_lab_has_the_style_of_the_code(words: Sequence[str]) -> None:
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout
-
-
-def test_what_the_page_on_variety_shows_is_what_comes_out() -> None:
-    text = PAGE.read_text()
-    names: dict[str, object] = {}
-    runner = doctest.DocTestRunner(verbose=False)
-    for block in re.finditer(r"^```pycon\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
-        line = text.count("\n", 0, block.start()) + 1
-        shown = doctest.DocTestParser().get_doctest(block[1], names, "variety.md", str(PAGE), line)
-        runner.run(shown, clear_globs=False)
-        names = shown.globs
-    assert runner.tries > 20
-    assert runner.failures == 0
 
 
 def test_every_module_and_figure_that_the_page_on_variety_names_exists() -> None:
