@@ -441,3 +441,14 @@ async def test_pain_climbs_in_time_and_does_not_wait_for_the_next_cycle(tmp_path
                 tasks.start_soon(quick.run)
                 await climbed.wait()
                 tasks.cancel_scope.cancel()
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("C62")
+async def test_the_time_between_two_cycles_is_a_setting_and_a_minute_by_default(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    settings = place.vsm.settings.model_copy(update={"variety_check_interval": 7.0})
+    async with place.vsm as vsm, vsm.regulate() as usual:
+        assert repr(usual).endswith("every=60 s)")
+    async with ViableSystem(settings, sources=(shelf(),)) as vsm, vsm.regulate() as quicker:
+        assert repr(quicker).endswith("every=7 s)")
