@@ -6,6 +6,7 @@ that is held, or are written the way one would first write them; the single benc
 """
 
 import argparse
+import gc
 import json
 import statistics
 import sys
@@ -102,6 +103,12 @@ def _milliseconds(work: Callable[[], object]) -> float:
     return 1000.0 * (time.perf_counter() - start)
 
 
+def _forget_garbage() -> None:
+    """Let what one part of the run leaves behind not be looked through by the collector during the next."""
+    gc.collect()
+    gc.freeze()
+
+
 def looking_for_due(draws: int) -> float:
     """Return the microseconds to find the next due of 1,000 units by looking through all of them."""
     luck = Random(20_26)  # noqa: S311 - a reproducible stream
@@ -117,11 +124,15 @@ def measure(*, quick: bool) -> Result:
     """Measure everything."""
     began, scale = time.perf_counter(), 0.05 if quick else 1.0
     observed = variety.measure_observe(int(400_000 * scale), repeat=3)
+    _forget_garbage()
     grants = coordination.measure_grants(int(200_000 * scale))
     looking = coordination.measure_looking_through(max(int(2_000 * scale), 200))
+    _forget_garbage()
     made = decisions.measure_decisions(int(50_000 * scale))
     weighings, naive = decisions.measure_weighings(int(20_000 * scale)), decisions.measure_baseline(int(10_000 * scale))
+    _forget_garbage()
     status = anyio.run(measure_status, max(int(1_000 * scale), 50))
+    _forget_garbage()
     pick = units.measure_pick(int(20_000 * scale))
     draw = control.measure_audit_draw(int(50_000 * scale))
     kib, live = units.measure_units(500 if quick else 10_000)

@@ -1,8 +1,9 @@
 """What options are worth: additive utility, belief in success, caution, and the value of knowing more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
+from operator import itemgetter
 from typing import NamedTuple
 
 from vsm_mcp.errors import ConfigurationError, PayloadError
@@ -65,6 +66,9 @@ IGNORANCE = Prior()
 """Beta(1, 1): every probability is equally likely."""
 
 _ROUNDING = 1e-9
+_Figures = tuple[str, float, float, float, float, float, float]
+_score: Callable[[type[Score], _Figures], Score] = tuple.__new__  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+_value: Callable[[Score], float] = itemgetter(1)
 
 
 def believe(prior: Prior, *, successes: float, failures: float) -> Belief:
@@ -117,7 +121,7 @@ def evaluate(
         spread = sqrt(p * (1.0 - p) / (n + 1.0) + option.risk * option.risk)
         cautious = p - risk_aversion * spread
         value = (cautious if cautious > 0.0 else 0.0) * utility - option.cost  # noqa: FURB136 - the same
-        scores.append(Score(option.name, value, utility, p, spread, option.cost, good + bad))
+        scores.append(_score(Score, (option.name, value, utility, p, spread, option.cost, good + bad)))
     scores.sort(key=_value, reverse=True)
     return scores
 
@@ -130,9 +134,13 @@ def knowing_success(scores: Sequence[Score]) -> float:
     """
     if not scores:
         return 0.0
-    floor = -min([score.cost for score in scores])
-    expected = max([score.probability * score.utility - score.cost for score in scores])
-    hopes = [(score.utility - score.cost, score.probability) for score in scores]
+    floor = expected = -inf
+    hopes: list[tuple[float, float]] = []
+    for _, _, utility, probability, _, cost, _ in scores:
+        mean = probability * utility - cost
+        floor = floor if floor > -cost else -cost  # noqa: FURB136 - on this path a call of a function is what costs
+        expected = expected if expected > mean else mean  # noqa: FURB136 - the same
+        hopes.append((utility - cost, probability))
     hopes.sort(reverse=True)
     none_yet, best = 1.0, 0.0
     for payoff, probability in hopes:
@@ -200,11 +208,7 @@ def normalised(weights: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
             f"The weights of {', '.join(weights) or 'no attribute'} sum to {total:g}.",
             remedies=("Give at least one attribute a positive weight.",),
         )
-    return tuple((name, weight / total) for name, weight in weights.items())
-
-
-def _value(score: Score) -> float:
-    return score.value
+    return tuple([(name, weight / total) for name, weight in weights.items()])
 
 
 def _sums_to_one(probabilities: Sequence[float]) -> bool:

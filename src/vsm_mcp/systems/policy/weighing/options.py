@@ -56,10 +56,12 @@ class OptionWeighing:
         weights, not_assessed = _weights(context, options)
         prior, assumptions = self._prior(context, not_assessed)
         refused = self._refused(context, options, not_assessed=not_assessed)
-        names = {option for option, _ in refused}
+        if refused:
+            names = {option for option, _ in refused}
+            options = [option for option in options if option.name not in names]
         evidence = self._record.similar(context.kind)
         scores = evaluate(
-            [option for option in options if option.name not in names],
+            options,
             weights=weights,
             risk_aversion=self._preferences.risk_aversion,
             evidence=evidence,
@@ -90,7 +92,7 @@ class OptionWeighing:
     def _compare(self, findings: Findings, context: DecisionContext, *, options: Sequence[Option]) -> None:
         """Set the best beside doing nothing, and say whether to look before it is done."""
         scores = findings.scores
-        if all(score.name != IDLE.name for score in scores):
+        if IDLE.name not in [score.name for score in scores]:
             place = len(scores)
             while place and scores[place - 1].value <= 0.0:
                 place -= 1

@@ -131,20 +131,22 @@ def _forecast(findings: Findings) -> float | None:
 
 
 def _alternatives(scores: list[Score]) -> list[dict[str, object]]:
-    return [
-        _IDLE_SHOWN
-        if score is IDLE
-        else {
-            "name": score.name,
-            "value": score.value,
-            "utility": score.utility,
-            "probability": score.probability,
-            "spread": score.spread,
-            "cost": score.cost,
-            "outcomes": score.outcomes,
-        }
-        for score in scores
-    ]
+    shown: list[dict[str, object]] = []
+    for score in scores:
+        if score is IDLE:
+            shown.append(_IDLE_SHOWN)
+            continue
+        name, value, utility, probability, spread, cost, outcomes = score
+        shown.append({
+            "name": name,
+            "value": value,
+            "utility": utility,
+            "probability": probability,
+            "spread": spread,
+            "cost": cost,
+            "outcomes": outcomes,
+        })  # fmt: skip
+    return shown
 
 
 def _steps(findings: Findings) -> list[Step]:
