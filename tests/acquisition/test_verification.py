@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.verification import Verifier, accepts_arguments, sample_arguments
+from vsm_mcp.acquisition.verification import Verifier, sample_arguments
 from vsm_mcp.errors import LinkError, VerificationError
 from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
 from vsm_mcp.model.enforcement import Enforcement
@@ -180,13 +180,6 @@ async def test_a_server_with_nothing_to_try_is_refused_with_a_remedy() -> None:
         await Verifier().prove(running(Answers({}), ToolSpec(name="get", input_schema=schema)))
 
 
-def test_arguments_fit_when_all_required_and_no_unknown_are_there() -> None:
-    tool = ToolSpec(name="echo", input_schema=TEXT)
-    assert accepts_arguments(tool, {"text": "x"})
-    assert not accepts_arguments(tool, {})
-    assert not accepts_arguments(tool, {"text": "x", "more": 1})
-
-
 @pytest.mark.parametrize(
     ("described", "value"),
     [
@@ -229,4 +222,3 @@ _JSON = st.recursive(
 @given(schema=st.dictionaries(st.sampled_from(["properties", "required", "type"]), _JSON))
 def test_no_schema_however_odd_breaks_the_choice_of_arguments(schema: dict[str, JsonValue]) -> None:
     sample_arguments(schema)
-    accepts_arguments(ToolSpec(name="t", input_schema=schema), {"text": "x"})

@@ -62,3 +62,11 @@ def test_unknown_names_count_only_where_the_schema_forbids_them() -> None:
 def test_no_schema_of_a_hostile_server_breaks_it(schema: dict[str, JsonValue], value: JsonValue) -> None:
     reason = misfit(schema, {"x": value})
     assert reason is None or reason
+
+
+def test_a_name_that_the_schema_does_not_know_is_wrong_where_only_known_ones_are_wanted() -> None:
+    schema: dict[str, JsonValue] = {"properties": {"text": {"type": "string"}}, "required": ["text"]}
+    assert misfit(schema, {"text": "x", "more": 1}) is None
+    assert misfit(schema, {"text": "x", "more": 1}, known_only=True) == "more is not known"
+    assert misfit(schema, {"text": "x"}, known_only=True) is None
+    assert misfit(schema, {}, known_only=True) == "text is missing"

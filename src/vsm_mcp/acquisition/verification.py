@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 import anyio
 
 from vsm_mcp.errors import CallError, PayloadError, ServerError, VerificationError
-from vsm_mcp.model.call import ToolCall, ToolSpec
+from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.model.proof import Evidence, Probe, ProofLevel, Trial
 from vsm_mcp.model.server import Proven, Running
+from vsm_mcp.servers.fitting import misfit
 
 MOST_TRIALS = 3
 _SAMPLES: Mapping[str, JsonValue] = {
@@ -71,8 +72,9 @@ class Verifier:
         if probe is None:
             return self._by_itself(running)
         if probe.tool is None:
-            fitting = [tool for tool in running.tools if accepts_arguments(tool, probe.arguments)]
-            return [(tool.name, probe.arguments) for tool in fitting[:MOST_TRIALS]] or self._by_itself(running)
+            given = probe.arguments
+            fitting = [one.name for one in running.tools if misfit(one.input_schema, given, known_only=True) is None]
+            return [(name, given) for name in fitting[:MOST_TRIALS]] or self._by_itself(running)
         if probe.tool not in {tool.name for tool in running.tools}:
             raise self._refusal(running, f"has no tool {probe.tool!r}", ())
         return [(probe.tool, probe.arguments)]
@@ -112,15 +114,6 @@ class Verifier:
             stage="verify",
             remedies=("Pass a Probe with a tool and arguments that must work.", "Try another server."),
         )
-
-
-def accepts_arguments(tool: ToolSpec, arguments: JsonObject) -> bool:
-    """Tell whether ``arguments`` hold all that ``tool`` requires and nothing it does not know."""
-    properties = tool.input_schema.get("properties")
-    known = set(properties) if isinstance(properties, Mapping) else set[str]()
-    required = tool.input_schema.get("required")
-    needed = {str(name) for name in required} if isinstance(required, Sequence) else set[str]()
-    return needed <= set(arguments) <= known | needed
 
 
 def sample_arguments(schema: JsonObject) -> JsonObject | None:

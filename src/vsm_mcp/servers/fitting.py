@@ -5,17 +5,23 @@ from collections.abc import Mapping, Sequence
 from vsm_mcp.model.json import JsonObject, JsonValue
 
 
-def misfit(schema: JsonObject, arguments: JsonObject) -> str | None:
+def misfit(schema: JsonObject, arguments: JsonObject, *, known_only: bool = False) -> str | None:
     """Return why ``arguments`` cannot be right for a tool with the input ``schema``, or ``None``.
 
     Looks at required and unknown names, plain types and enumerations; what it does not understand it lets pass.
+
+    Args:
+        schema: The schema of the tool's input.
+        arguments: What would be given to it.
+        known_only: Whether a name that the schema does not know is wrong also where the schema would let it pass.
     """
     properties = _object(schema.get("properties"))
     missing = sorted(name for name in _names(schema.get("required")) if name not in arguments)
     if missing:
         return f"{', '.join(missing)} is missing"
     unknown = sorted(name for name in arguments if name not in properties)
-    if unknown and schema.get("additionalProperties") is False and "patternProperties" not in schema:
+    closed = schema.get("additionalProperties") is False and "patternProperties" not in schema
+    if unknown and (known_only or closed):
         return f"{', '.join(unknown)} is not known"
     for name, value in arguments.items():
         reason = _mismatch(_object(properties.get(name)), value)
