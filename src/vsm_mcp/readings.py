@@ -9,7 +9,6 @@ from pydantic import Field
 from vsm_mcp.model.report import Report
 from vsm_mcp.servers.spawner import ServerStatus
 from vsm_mcp.systems.intelligence.scan import ScanReport
-from vsm_mcp.variety.alarm import AlarmLevel
 from vsm_mcp.wiring import Parts
 
 TIGHT = 0.85
@@ -109,7 +108,7 @@ def _absorbed(parts: Parts) -> Reading:
     low, high = (None, None) if share is None or n is None else _wilson(share, n)
     burn = parts.vitals.burn.report(parts.organs.clock.now().timestamp())
     act = None
-    if level in {AlarmLevel.ALERT, AlarmLevel.CRITICAL}:
+    if level.raised:
         how = "now: the budget of lost demand burns fast" if burn.page else "in time"
         act = _WAIT if _expected_to_close(parts) else f"Close the gap {how}; see 'gap by system'."
     return Reading(
@@ -137,15 +136,14 @@ def _by_system(parts: Parts) -> Reading:
         unit="of demand is lost",
         parts=lost,
         basis=f"{parts.variety.gap().n} demands",
-        act=act if level in {AlarmLevel.ALERT, AlarmLevel.CRITICAL} else None,
+        act=act if level.raised else None,
     )
 
 
 def _diversity(parts: Parts) -> Reading:
     gap, failing = parts.variety.gap(), parts.variety.failing_kinds
     act = None
-    alarmed = parts.variety.level in {AlarmLevel.ALERT, AlarmLevel.CRITICAL}
-    if failing and alarmed and not _expected_to_close(parts):
+    if failing and parts.variety.level.raised and not _expected_to_close(parts):
         few = "Acquire: a few capabilities close the gap."
         act = few if failing <= FEW_KINDS else "Acquire a generalist, or attenuate: merge or refuse kinds of demand."
     return Reading(

@@ -15,6 +15,11 @@ class AlarmLevel(StrEnum):
     ALERT = "alert"
     CRITICAL = "critical"
 
+    @property
+    def raised(self) -> bool:
+        """Whether there is an alarm: it stays raised until the level is clear again."""
+        return self in {AlarmLevel.ALERT, AlarmLevel.CRITICAL}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
@@ -40,8 +45,7 @@ class Thresholds:
         """Return the level that follows ``level`` when ``absorbed_share`` of demand is absorbed."""
         if absorbed_share < self.critical:
             return AlarmLevel.CRITICAL
-        raised = level in {AlarmLevel.ALERT, AlarmLevel.CRITICAL}
-        if absorbed_share < (self.clear if raised else self.alert):
+        if absorbed_share < (self.clear if level.raised else self.alert):
             return AlarmLevel.ALERT
         return AlarmLevel.CLEAR
 
