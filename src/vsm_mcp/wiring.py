@@ -147,7 +147,7 @@ async def build(
     variety = VarietyCalculator(
         half_life=settings.variety_half_life,
         thresholds=settings.thresholds,
-        engineering=charter.engineering if charter.engineering.steps else None,
+        engineering=charter.engineering,
     )
     router = CapabilityRouter()
     spawner = _spawner(settings, world, sandbox, workspace=workspace, emit=emit)

@@ -8,7 +8,19 @@ from pathlib import Path
 import anyio
 import pytest
 
-from vsm_mcp import Autonomy, Operation, OperationalUnit, Outcome, Settings, Shelf, UnitPolicy, ViableSystem
+from vsm_mcp import (
+    Attenuator,
+    Autonomy,
+    Charter,
+    Operation,
+    OperationalUnit,
+    Outcome,
+    Settings,
+    Shelf,
+    UnitPolicy,
+    VarietyEngineering,
+    ViableSystem,
+)
 from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, ToolError
 from vsm_mcp.events import AlgedonicEscalated, AlgedonicRaised, Event, Progress, ignore
 from vsm_mcp.model.operation import Stage
@@ -452,3 +464,33 @@ async def test_the_time_between_two_cycles_is_a_setting_and_a_minute_by_default(
         assert repr(usual).endswith("every=60 s)")
     async with ViableSystem(settings, sources=(shelf(),)) as vsm, vsm.regulate() as quicker:
         assert repr(quicker).endswith("every=7 s)")
+
+
+@pytest.mark.anyio
+async def test_what_cyberfilter_made_hurt_hurts_no_longer_when_regulation_ends(tmp_path: Path) -> None:
+    change = "change of the absorbed share"
+    async with Place(tmp_path, autonomy=Autonomy.OBSERVE).vsm as vsm:
+        cycles, pain = regulation(vsm), vsm.parts.vitals.algedonic
+        for step in range(60):
+            stage = Stage.FAILED if step >= 25 else Stage.ABSORBED
+            for _ in range(30):
+                vsm.parts.variety.observe("count words", stage)
+            await cycles.tick()
+            if [signal for signal in pain.open() if signal.pain and signal.key == change]:
+                break
+        else:
+            pytest.fail("the loss was not felt")
+        cycles.end()
+        assert not [signal for signal in pain.open() if signal.pain]
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("C30")
+async def test_steps_of_engineering_may_be_declared_after_the_system_was_entered(tmp_path: Path) -> None:
+    steps = VarietyEngineering()
+    settings = Settings(state=tmp_path, sandbox=Confinement.NONE)
+    async with ViableSystem(settings, sources=(shelf(),), charter=Charter(engineering=steps)) as vsm:
+        steps.add(Attenuator(groups={"count words": "texts"}, reason="All of these are about texts."))
+        with pytest.raises(CapabilityMissingError):
+            await vsm.parts.system1.execute(COUNT)
+        assert set(vsm.parts.variety.shares()) == {"texts"}

@@ -29,7 +29,8 @@ class Charter:
         capacities: How many may use a named thing at once, where that is more than one.
         conflicts: Who goes first of those that wait for the same thing.
         shares: How much of the shared time a unit is due, relative to others, when conflicts are settled by sharing.
-        engineering: Steps that attenuate or amplify variety: how demand is told apart, beyond its wording.
+        engineering: Steps that attenuate or amplify variety: how demand is told apart, beyond its wording. They may be
+            added and undone while the system lives; ``None`` when there will be none.
         channels: What the channels between the systems can carry, where that is known.
     """
 
@@ -43,5 +44,5 @@ class Charter:
     capacities: Mapping[str, int] = field(default_factory=dict[str, int])
     conflicts: ConflictPolicy = ConflictPolicy.PRIORITY
     shares: Mapping[str, float] = field(default_factory=dict[str, float])
-    engineering: VarietyEngineering = field(default_factory=VarietyEngineering)
+    engineering: VarietyEngineering | None = None
     channels: Mapping[Link, Capacity] = field(default_factory=dict[Link, Capacity])

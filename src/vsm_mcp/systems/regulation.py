@@ -223,8 +223,8 @@ class Regulation:
             lost if burn.page or burn.ticket else "",
             level=Level.INTELLIGENCE if burn.page else Level.CONTROL,
         )
-        swinging = ", ".join(name for name, _ in organs.system2.oscillating())
-        advice = (organs.system2.damp(name) for name, _ in organs.system2.oscillating())
+        swinging = organs.system2.oscillating()
+        advice = (organs.system2.damp(name) for name, _ in swinging)
         why = " ".join(f"{one.series} swings: {one.reason}" for one in advice if one is not None)
         self._feel("oscillation", why, level=Level.CONTROL)
         self._tell(_S2, _S3, Purpose.COORDINATION, kind="oscillation" if swinging else "steady")
@@ -240,7 +240,9 @@ class Regulation:
             return
         worse = (verdict.slope or 0.0) < 0.0 if verdict.kind is Pattern.TREND else share < before
         why = f"Cyberfilter sees a {verdict.kind} in the absorbed share, which is {share:.0%} after {before:.0%}."
-        self._organs.vitals.algedonic.signal(_CHANGE, pain=worse, level=Level.CONTROL, reason=why)
+        self._feel(_CHANGE, why if worse else "", level=Level.CONTROL)
+        if not worse:
+            self._organs.vitals.algedonic.signal(_CHANGE, pain=False, level=Level.CONTROL, reason=why)
 
     def end(self) -> None:
         """Take back the pain that regulation felt: nobody looks any more whether its causes are gone."""
@@ -314,7 +316,7 @@ class Regulation:
         """Return why a proposal is not followed; empty when it is."""
         organs = self._organs
         head = organs.variety.headline()
-        if organs.variety.level not in {AlarmLevel.ALERT, AlarmLevel.CRITICAL} or head is None:
+        if not organs.variety.level.raised or head is None:
             return f"The absorbed share is {organs.variety.level}: there is no alarm."
         if 1.0 - head.gap_share >= organs.thresholds.clear:
             return "What is held is expected to absorb enough; further demand will show."
@@ -322,7 +324,7 @@ class Regulation:
             return f"It would add {proposal.gain:.2%} of demand, less than is worth its cost."
         if self._budget < 1:
             return "The budget of this regulation is used up."
-        ruling = organs.system2.may_change(f"server {proposal.server}"[:200])
+        ruling = organs.system2.may_change(_change_of(proposal.server))
         return "" if ruling.allowed else ruling.reason
 
     async def _acquire(self, proposal: Proposal) -> str:
@@ -341,7 +343,7 @@ class Regulation:
         finally:
             self._tell(_S3, _S4, Purpose.ADAPTATION, kind="answered")
         self._tell(_S5, _S4, Purpose.POLICY, kind="permitted")
-        self._organs.system2.flap(f"server {proposal.server}"[:200])
+        self._organs.system2.flap(_change_of(proposal.server))
         return ""
 
     async def _let_go(self, skipped: dict[str, str]) -> tuple[str, ...]:
@@ -351,7 +353,7 @@ class Regulation:
             return ()
         released: list[str] = []
         for idle in await organs.system4.idle():
-            ruling = organs.system2.may_change(f"server {idle.server}"[:200])
+            ruling = organs.system2.may_change(_change_of(idle.server))
             if not ruling.allowed:
                 skipped[idle.server] = ruling.reason
                 continue
@@ -360,7 +362,7 @@ class Regulation:
             except VSMError as error:
                 skipped[idle.server] = error.message
                 continue
-            organs.system2.flap(f"server {idle.server}"[:200])
+            organs.system2.flap(_change_of(idle.server))
             released.append(idle.server)
         return tuple(released)
 
@@ -386,6 +388,11 @@ class Regulation:
     def _tell(self, source: SystemId, target: SystemId, purpose: Purpose, *, kind: str) -> None:
         now = self._organs.clock.now().timestamp()
         self._organs.vitals.channels.send(source, target, purpose=purpose, kind=kind, now=now)
+
+
+def _change_of(server: str) -> str:
+    """Return what System 2 knows the coming and going of a server by."""
+    return f"server {server}"[:_LONGEST_KEY]
 
 
 def _audit_of(unit: str) -> str:
