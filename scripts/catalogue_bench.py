@@ -21,7 +21,7 @@ from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
 from vsm_mcp.acquisition.installation.tree import seal
 from vsm_mcp.acquisition.ladder import first_rung, repairs
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.errors import ConfigurationError, InstallationError, NeedsConfigurationError, StartError, VSMError
 from vsm_mcp.model.call import ToolSpec
@@ -124,7 +124,7 @@ class Bench:
         )
         self._ecosystems: Mapping[str, Ecosystem] = {"npm": npm, "pypi": pypi}
         # Nothing is judged here: it is the sandbox that protects this machine from what is tried.
-        self._vetting = Vetting([], policy=VettingPolicy(allow=("npm:*", "pypi:*")))
+        self._vetting = Vetting([], policy=Policy(allow=("npm:*", "pypi:*")))
         self._files = files
         self._sandbox = sandbox
         self._first = first_rung(now, cool_down=COOL_DOWN)

@@ -29,7 +29,7 @@ from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.acquisition.verification import Verifier
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.checks import standard_checks
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.errors import SandboxError
 from vsm_mcp.events import EventSink, ignore
@@ -358,7 +358,7 @@ def _program(name: str) -> Path | None:
 
 
 def _vetting(settings: Settings, world: World, checks: Sequence[Check], *, emit: EventSink) -> Vetting:
-    policy = VettingPolicy(
+    policy = Policy(
         allow=settings.allow,
         block=settings.block,
         min_release_age=settings.min_release_age,

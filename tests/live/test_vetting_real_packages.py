@@ -12,7 +12,7 @@ import pytest
 
 from vsm_mcp.acquisition.vetting.code.code_scan import CodeScan
 from vsm_mcp.acquisition.vetting.code.files import FileAudit
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Resolution, StdioLaunch
 from vsm_mcp.model.verdict import Severity
@@ -64,7 +64,7 @@ async def test_well_known_honest_servers_are_accepted_by_the_code_checks(
         root=fetch(name, tmp_path),
         launch=StdioLaunch(argv=("/usr/bin/true",)),
     )
-    policy = VettingPolicy(allow=(f"{ecosystem}:{name}",))
+    policy = Policy(allow=(f"{ecosystem}:{name}",))
     verdict = await Vetting((CodeScan(policy), FileAudit()), policy=policy).examine(artefact)
     assert [found.message for found in verdict.findings if found.severity >= Severity.HIGH or found.unknown] == []
     assert verdict

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from vsm_mcp.acquisition.vetting.lists import NODE_MODULES, WELL_KNOWN, Lists, PackageValidator
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import PayloadError, PolicyError
 from vsm_mcp.model.server import Artefact, Candidate, PackageRef
 from vsm_mcp.model.verdict import Severity
@@ -17,26 +17,26 @@ CANDIDATE = Candidate(
 )
 
 
-def codes(policy: VettingPolicy, candidate: Candidate = CANDIDATE) -> list[str]:
+def codes(policy: Policy, candidate: Candidate = CANDIDATE) -> list[str]:
     return [finding.code for finding in Lists(policy).screen(candidate)]
 
 
 @pytest.mark.promise("A7", "C139")
 def test_an_empty_allow_list_lets_nobody_in() -> None:
-    assert codes(VettingPolicy()) == ["not-allowed"]
+    assert codes(Policy()) == ["not-allowed"]
 
 
 @pytest.mark.promise("A7", "C139")
 def test_who_is_on_the_allow_list_is_let_in() -> None:
-    assert codes(VettingPolicy(allow=("npm:@example/*",))) == []
+    assert codes(Policy(allow=("npm:@example/*",))) == []
 
 
 def test_the_block_list_wins() -> None:
-    assert codes(VettingPolicy(allow=("*",), block=("npm:@Example/server",))) == ["blocked"]
+    assert codes(Policy(allow=("*",), block=("npm:@Example/server",))) == ["blocked"]
 
 
 def test_a_refusal_by_the_lists_cannot_be_waived() -> None:
-    assert {finding.severity for finding in Lists(VettingPolicy()).screen(CANDIDATE)} == {Severity.CRITICAL}
+    assert {finding.severity for finding in Lists(Policy()).screen(CANDIDATE)} == {Severity.CRITICAL}
 
 
 @pytest.mark.anyio
@@ -44,13 +44,13 @@ async def test_the_word_of_the_registry_on_the_publisher_counts_more_than_that_o
     make_artefact: Callable[..., Artefact],
 ) -> None:
     claimed = make_artefact(publisher="Claimed")
-    assert await Lists(VettingPolicy(allow=("publisher:Claimed",))).examine(claimed) == ()
+    assert await Lists(Policy(allow=("publisher:Claimed",))).examine(claimed) == ()
 
 
 @pytest.mark.promise("B16", "B20")
 @pytest.mark.parametrize("name", sorted(NODE_MODULES))
 def test_modules_of_node_are_never_packages(name: str) -> None:
-    verdict = PackageValidator(VettingPolicy(allow=("*",))).validate_package(name)
+    verdict = PackageValidator(Policy(allow=("*",))).validate_package(name)
     assert not verdict
     assert [finding.code for finding in verdict.findings] == ["builtin-module"]
 
@@ -76,7 +76,7 @@ def test_other_packages_do_not_pass_and_the_error_says_why() -> None:
 
 @pytest.mark.parametrize("name", ["json", "Subprocess"])
 def test_modules_of_python_are_never_packages(name: str) -> None:
-    assert not PackageValidator(VettingPolicy(allow=("*",))).validate_package(name, ecosystem="pypi")
+    assert not PackageValidator(Policy(allow=("*",))).validate_package(name, ecosystem="pypi")
 
 
 def test_what_could_not_be_a_name_is_refused() -> None:

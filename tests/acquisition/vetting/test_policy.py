@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from vsm_mcp.acquisition.vetting.patterns import Subject, allows, blocks
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy, Waiver
+from vsm_mcp.acquisition.vetting.policy import Policy, Waiver
 from vsm_mcp.model.verdict import Finding, Permission, Severity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -94,25 +94,25 @@ def test_an_empty_allow_list_matches_nothing(name: str) -> None:
 @pytest.mark.parametrize("pattern", ["pipy:name", "", "npm:", "source:a & ", "npm:a & b:c"])
 def test_a_pattern_that_cannot_mean_anything_is_refused(pattern: str) -> None:
     with pytest.raises(ValidationError, match=r"none of npm|empty term"):
-        VettingPolicy(allow=(pattern,))
+        Policy(allow=(pattern,))
 
 
 def test_a_typing_error_in_an_option_is_refused() -> None:
     with pytest.raises(ValidationError):
-        VettingPolicy.model_validate({"alow": ["*"]})
+        Policy.model_validate({"alow": ["*"]})
 
 
 def test_severity_and_unanswered_questions_refuse() -> None:
     high = Finding(check="a", code="x", severity=Severity.HIGH, message="m")
     unknown = Finding(check="a", code="x", severity=Severity.INFO, message="m", unknown=True)
-    policy = VettingPolicy()
+    policy = Policy()
     assert policy.refusing([high, unknown]) == (high, unknown)
-    assert VettingPolicy(refuse_unknown=False).refusing([high, unknown]) == (high,)
-    assert VettingPolicy(refuse_at=Severity.CRITICAL, refuse_unknown=False).refusing([high, unknown]) == ()
+    assert Policy(refuse_unknown=False).refusing([high, unknown]) == (high,)
+    assert Policy(refuse_at=Severity.CRITICAL, refuse_unknown=False).refusing([high, unknown]) == ()
 
 
 def test_a_use_is_fine_when_permitted_shown_when_tolerated_and_refused_otherwise() -> None:
-    policy = VettingPolicy(permitted=frozenset({Permission.FILES_READ}), tolerated=frozenset({Permission.NETWORK}))
+    policy = Policy(permitted=frozenset({Permission.FILES_READ}), tolerated=frozenset({Permission.NETWORK}))
     assert policy.severity_of(Permission.FILES_READ) is Severity.INFO
     assert policy.severity_of(Permission.NETWORK) is Severity.MEDIUM
     assert policy.severity_of(Permission.FILES_WRITE) is Severity.HIGH
@@ -120,7 +120,7 @@ def test_a_use_is_fine_when_permitted_shown_when_tolerated_and_refused_otherwise
 
 def test_a_waiver_holds_for_one_finding_of_one_artefact_until_it_expires() -> None:
     waiver = Waiver(code="x", integrity="sha256:aa", expires=NOW + timedelta(days=1))
-    policy = VettingPolicy(waivers=(waiver,))
+    policy = Policy(waivers=(waiver,))
     high = Finding(check="a", code="x", severity=Severity.HIGH, message="m")
     other = Finding(check="a", code="y", severity=Severity.HIGH, message="m")
     critical = Finding(check="a", code="x", severity=Severity.CRITICAL, message="m")

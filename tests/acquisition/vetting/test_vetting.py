@@ -9,7 +9,7 @@ import pytest
 
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.checks import standard_checks
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy, Waiver
+from vsm_mcp.acquisition.vetting.policy import Policy, Waiver
 from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.errors import VettingError
 from vsm_mcp.events import CandidateJudged
@@ -17,7 +17,7 @@ from vsm_mcp.model.server import Artefact
 from vsm_mcp.model.verdict import Finding, Permission, Severity
 from vsm_mcp.testing.world import START, FakeClock, RecordingSink
 
-OPEN = VettingPolicy(allow=("*",))
+OPEN = Policy(allow=("*",))
 
 
 @dataclass
@@ -109,7 +109,7 @@ async def test_of_many_reasons_the_error_names_the_worst_and_counts_the_rest(
 
 @pytest.mark.anyio
 async def test_the_lists_are_always_asked(make_artefact: Callable[..., Artefact]) -> None:
-    verdict = await Vetting((), policy=VettingPolicy()).examine(make_artefact())
+    verdict = await Vetting((), policy=Policy()).examine(make_artefact())
     assert [found.code for found in verdict.findings] == ["not-allowed"]
 
 
@@ -117,7 +117,7 @@ def test_screening_asks_the_lists_alone(make_artefact: Callable[..., Artefact]) 
     check = Says((finding(Severity.CRITICAL),))
     vetting = Vetting((check,), policy=OPEN)
     assert vetting.screen(make_artefact().candidate)
-    assert not Vetting((check,), policy=VettingPolicy()).screen(make_artefact().candidate)
+    assert not Vetting((check,), policy=Policy()).screen(make_artefact().candidate)
     assert check.asked == []
 
 
@@ -150,7 +150,7 @@ async def test_an_unanswered_question_refuses_unless_the_policy_says_otherwise(
 @pytest.mark.anyio
 async def test_a_waiver_lets_one_artefact_pass_until_it_expires(make_artefact: Callable[..., Artefact]) -> None:
     waiver = Waiver(code="x", integrity="sha256:aa", expires=START + timedelta(days=1))
-    policy = VettingPolicy(allow=("*",), waivers=(waiver,))
+    policy = Policy(allow=("*",), waivers=(waiver,))
     clock = FakeClock()
     vetting = Vetting((Says((finding(Severity.HIGH, unknown=True),)),), policy=policy, clock=clock)
     verdict = await vetting.examine(make_artefact())
@@ -164,7 +164,7 @@ async def test_a_waiver_lets_one_artefact_pass_until_it_expires(make_artefact: C
 @pytest.mark.anyio
 @pytest.mark.promise("B14")
 async def test_a_score_below_the_wanted_one_refuses(make_artefact: Callable[..., Artefact]) -> None:
-    policy = VettingPolicy(allow=("*",), min_score=70)
+    policy = Policy(allow=("*",), min_score=70)
     mild = [finding(Severity.MEDIUM, code=f"c{n}") for n in range(8)]
     vetting = Vetting((Says(mild),), policy=policy)
     with pytest.raises(VettingError, match=r"score of 68 is below the 70"):
@@ -175,7 +175,7 @@ async def test_a_score_below_the_wanted_one_refuses(make_artefact: Callable[...,
 @pytest.mark.anyio
 async def test_an_honest_package_passes_the_standard_checks(make_artefact: Callable[..., Artefact]) -> None:
     source = "import os\n\ndef main():\n    with open(os.environ['NOTES']) as file:\n        return file.read()\n"
-    policy = VettingPolicy(allow=("pypi:example-server",))
+    policy = Policy(allow=("pypi:example-server",))
     vetting = Vetting(standard_checks(policy, clock=FakeClock()), policy=policy)
     vetted = await vetting.judge(make_artefact({"example_server/__init__.py": source}))
     assert vetted.verdict.permissions == {Permission.ENVIRONMENT, Permission.FILES_READ}

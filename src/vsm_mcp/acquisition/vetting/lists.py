@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from vsm_mcp.acquisition.vetting.patterns import Subject, allows, blocks
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.score import score
 from vsm_mcp.errors import PolicyError
 from vsm_mcp.model.server import Artefact, Candidate, PackageRef
@@ -51,7 +51,7 @@ class Lists:
 
     name = "lists"
 
-    def __init__(self, policy: VettingPolicy) -> None:
+    def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
     async def examine(self, artefact: Artefact) -> Sequence[Finding]:
@@ -87,8 +87,8 @@ class Lists:
 class PackageValidator:
     """Says whether a package may be used at all, by its name."""
 
-    def __init__(self, policy: VettingPolicy | None = None) -> None:
-        self._lists = Lists(policy or VettingPolicy(allow=WELL_KNOWN))
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._lists = Lists(policy or Policy(allow=WELL_KNOWN))
 
     def validate_package(self, package: str | PackageRef, *, ecosystem: str = "npm") -> Verdict:
         """Return a verdict that is true when the lists let the package in.

@@ -25,7 +25,7 @@ class Waiver(BaseModel, frozen=True, extra="forbid"):
     reason: str = ""
 
 
-class VettingPolicy(BaseModel, frozen=True, extra="forbid"):
+class Policy(BaseModel, frozen=True, extra="forbid"):
     """What is let in.
 
     A pattern is a glob over one thing: ``npm:@scope/*``, ``pypi:name``, ``pypi:name@1.*``, ``source:catalogue``,

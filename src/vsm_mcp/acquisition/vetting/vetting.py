@@ -7,7 +7,7 @@ import anyio
 
 from vsm_mcp.acquisition.vetting.check import Check, worst_first
 from vsm_mcp.acquisition.vetting.lists import Lists
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.score import score
 from vsm_mcp.errors import VettingError
 from vsm_mcp.events import CandidateJudged, EventSink, ignore
@@ -26,7 +26,7 @@ class Vetting:
         self,
         checks: Sequence[Check],
         *,
-        policy: VettingPolicy,
+        policy: Policy,
         clock: Clock | None = None,
         emit: EventSink = ignore,
         timeout: float = DEFAULT_TIMEOUT,

@@ -7,14 +7,14 @@ import anyio
 import pytest
 
 from vsm_mcp.acquisition.vetting.code.code_scan import CodeScan, ScanLimits
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.model.server import Artefact
 from vsm_mcp.model.verdict import Finding, Permission, Severity
 
 pytestmark = pytest.mark.anyio
 
 Make = Callable[..., Artefact]
-POLICY = VettingPolicy()
+POLICY = Policy()
 NUMBERED = "; ".join(f"_0x{number:06x}()" for number in range(0xA00000, 0xA00020))
 
 
@@ -53,7 +53,7 @@ async def test_declared_network_use_is_fine(make_artefact: Make) -> None:
 
 @pytest.mark.promise("A12")
 async def test_a_narrowed_policy_refuses_undeclared_uses(make_artefact: Make) -> None:
-    narrow = CodeScan(VettingPolicy(tolerated=frozenset()))
+    narrow = CodeScan(Policy(tolerated=frozenset()))
     (found,) = await narrow.examine(make_artefact({"a.js": "require('child_process')"}))
     assert (found.permission, found.severity) == (Permission.PROCESSES, Severity.HIGH)
 

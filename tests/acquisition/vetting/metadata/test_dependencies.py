@@ -5,15 +5,15 @@ from collections.abc import Callable
 import pytest
 
 from vsm_mcp.acquisition.vetting.metadata.dependencies import Dependencies
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.model.server import Artefact, Dependency
 from vsm_mcp.model.verdict import Finding, Severity
 
 OWN = Dependency(name="Example_Server", version="1.0", hashes=("sha256:aa",))
-POLICY = VettingPolicy()
+POLICY = Policy()
 
 
-async def findings(artefact: Artefact, policy: VettingPolicy = POLICY) -> list[tuple[str, Severity]]:
+async def findings(artefact: Artefact, policy: Policy = POLICY) -> list[tuple[str, Severity]]:
     return [(found.code, found.severity) for found in await Dependencies(policy).examine(artefact)]
 
 
@@ -37,7 +37,7 @@ async def test_a_pinned_closure_of_wheels_is_fine(make_artefact: Callable[..., A
 async def test_what_is_wrong_with_one_dependency(
     make_artefact: Callable[..., Artefact], *, dependency: Dependency, code: str, severity: Severity
 ) -> None:
-    policy = VettingPolicy(block=("pypi:EVIL@6*",))
+    policy = Policy(block=("pypi:EVIL@6*",))
     artefact = make_artefact(dependencies=[OWN, dependency])
     assert await findings(artefact, policy) == [(code, severity)]
     found: Finding = (await Dependencies(policy).examine(artefact))[0]
@@ -51,12 +51,12 @@ async def test_an_install_script_of_the_package_itself_is_shown_and_refused_on_d
     own = Dependency(name="example-server", version="1.0", hashes=("h",), scripts=True)
     artefact = make_artefact(dependencies=[own])
     assert await findings(artefact) == [("install-script", Severity.MEDIUM)]
-    assert await findings(artefact, VettingPolicy(refuse_scripts=True)) == [("install-script", Severity.HIGH)]
+    assert await findings(artefact, Policy(refuse_scripts=True)) == [("install-script", Severity.HIGH)]
 
 
 @pytest.mark.anyio
 async def test_only_allowed_dependencies_may_come_along(make_artefact: Callable[..., Artefact]) -> None:
-    policy = VettingPolicy(allow_dependencies=("pypi:good",))
+    policy = Policy(allow_dependencies=("pypi:good",))
     good, bad = (Dependency(name=name, version="1", hashes=("h",)) for name in ("good", "bad"))
     assert await findings(make_artefact(dependencies=[OWN, good]), policy) == []
     assert await findings(make_artefact(dependencies=[OWN, bad]), policy) == [("dependency-not-allowed", Severity.HIGH)]

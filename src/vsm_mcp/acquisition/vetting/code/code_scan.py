@@ -17,7 +17,7 @@ from vsm_mcp.acquisition.vetting.code.languages.javascript_scan import read_java
 from vsm_mcp.acquisition.vetting.code.languages.python_scan import read_python
 from vsm_mcp.acquisition.vetting.code.layout import Language, language, misplaced
 from vsm_mcp.acquisition.vetting.code.signs import signs
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.model.server import Artefact, InProcessLaunch
 from vsm_mcp.model.verdict import Finding, Permission, Severity
 
@@ -60,7 +60,7 @@ class CodeScan:
 
     name = _CHECK
 
-    def __init__(self, policy: VettingPolicy, *, limits: ScanLimits | None = None) -> None:
+    def __init__(self, policy: Policy, *, limits: ScanLimits | None = None) -> None:
         self._policy = policy
         self._limits = limits or ScanLimits()
 

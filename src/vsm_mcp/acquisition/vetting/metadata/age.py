@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.model.server import Artefact
 from vsm_mcp.model.verdict import Finding, Severity
 from vsm_mcp.world.clock import Clock
@@ -16,7 +16,7 @@ class Age:
 
     name = "age"
 
-    def __init__(self, policy: VettingPolicy, *, clock: Clock) -> None:
+    def __init__(self, policy: Policy, *, clock: Clock) -> None:
         self._wanted = policy.min_release_age
         self._clock = clock
 

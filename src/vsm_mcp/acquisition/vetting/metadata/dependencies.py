@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from vsm_mcp.acquisition.vetting.patterns import Subject, allows, blocks
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.model.server import Artefact, Dependency, PackageRef, Resolution
 from vsm_mcp.model.verdict import Finding, Severity
 
@@ -15,7 +15,7 @@ class Dependencies:
 
     name = "dependencies"
 
-    def __init__(self, policy: VettingPolicy) -> None:
+    def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
     async def examine(self, artefact: Artefact) -> Sequence[Finding]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from vsm_mcp.acquisition.vetting.policy import VettingPolicy
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.model.server import Artefact
 from vsm_mcp.model.verdict import Finding, Severity
 
@@ -16,7 +16,7 @@ class Ownership:
 
     name = "ownership"
 
-    def __init__(self, policy: VettingPolicy) -> None:
+    def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
     async def examine(self, artefact: Artefact) -> Sequence[Finding]:
