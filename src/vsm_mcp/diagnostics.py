@@ -11,7 +11,7 @@ from vsm_mcp.model.report import Report
 from vsm_mcp.systems.policy.identity import Identity
 from vsm_mcp.systems.vitals.diagnosis.diagnosis import Diagnosis, diagnose
 from vsm_mcp.variety.analysis import System, SystemGap, VarietyAnalysis
-from vsm_mcp.wiring import Parts
+from vsm_mcp.wiring.parts import Parts
 
 COLLISIONS_FROM = 0.01
 """The share of demand lost or claims conflicting from which coordination is a bottleneck."""

@@ -22,7 +22,7 @@ from vsm_mcp.systems.vitals.diagnosis.diagnosis import Diagnosis
 from vsm_mcp.systems.vitals.ledger import Ledger, UnitEntry, VerticalChannel
 from vsm_mcp.systems.vitals.principles import Cycle, Direction, Evidence, Principles, assess
 from vsm_mcp.variety.analysis import LOST_BY, VarietyAnalysis
-from vsm_mcp.wiring import Parts
+from vsm_mcp.wiring.parts import Parts
 
 LATE = 2.0
 """Periods after which a loop is late: a cycle takes time itself, so one period after the last it may be under way."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from vsm_mcp.model.report import Report
 from vsm_mcp.servers.spawner import ServerStatus
 from vsm_mcp.systems.intelligence.scan import ScanReport
-from vsm_mcp.wiring import Parts
+from vsm_mcp.wiring.parts import Parts
 
 TIGHT = 0.85
 """The utilisation of a resource from which on System 3 should reallocate."""

@@ -6,18 +6,39 @@ from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import platformdirs
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.sandbox.policy import Limits
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.variety.alarm import Thresholds
 
 PREFIX = "VSM_MCP_"
+POLICY_FIELDS = (
+    "allow",
+    "block",
+    "egress",
+    "min_release_age",
+    "require_ownership",
+    "min_score",
+    "most_servers",
+    "acquisitions_per_day",
+)
+"""The settings that are a part of the policy; a ``Policy`` of the host's own takes their place."""
+
+_ALWAYS_ON = {
+    "VSM_SECURITY_ENABLED": "Allow more by name: VSM_MCP_ALLOW, VSM_MCP_EGRESS.",
+    "VSM_SANDBOX_ENABLED": "To run servers without confinement, write VSM_MCP_SANDBOX=none; every report says so.",
+}
+_DOCUMENTED = {
+    "VSM_MAX_CONCURRENT_INSTALLS": ("installs_at_once", 1),
+    "VSM_HTTP_TIMEOUT_MS": ("discovery_timeout", 1e-3),
+}
 HYSTERESIS = 0.05
 _SYSTEM_STATE = Path("/var/lib/vsm_mcp")
 
@@ -46,8 +67,10 @@ class Settings(BaseSettings):
         autonomy: How far the system may go by itself.
         allow: Globs over ``ecosystem:name``, server names, ``publisher:...`` or ``source:...``; empty allows nothing.
         block: Globs of the same form; a match always refuses.
+        egress: Hosts that servers may be let talk to when they declare them; empty means that none has a network.
         min_release_age: Packages and dependencies younger than this are not used.
         require_ownership: Refuse packages that do not carry the mark of the server they claim to be.
+        min_score: Refuse packages whose vetting score is below; ``None`` leaves it to the severity of findings.
         secrets: For each variable a server may ask for, a reference: ``{"GITHUB_TOKEN": "env:GH_READ_ONLY"}``.
         registries: Base addresses of MCP registries (API v0.1).
         sandbox: How servers are confined.
@@ -84,8 +107,10 @@ class Settings(BaseSettings):
     autonomy: Autonomy = Autonomy.APPROVE
     allow: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
     min_release_age: timedelta = timedelta(days=7)
     require_ownership: bool = False
+    min_score: int | None = Field(default=None, ge=0, le=100)
     secrets: Mapping[str, str] = Field(default_factory=dict[str, str])
     registries: tuple[str, ...] = ("https://registry.modelcontextprotocol.io",)
     sandbox: Confinement = Confinement.BUBBLEWRAP
@@ -111,9 +136,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_variables(cls, values: object) -> object:
+    def _known_variables(cls, values: Mapping[str, object]) -> Mapping[str, object]:
         _refuse_unknown_variables(cls)
-        return values
+        _refuse_switching_off()
+        return {**_documented_variables(), **values}
 
     @field_validator("autonomy", mode="before")
     @classmethod
@@ -134,10 +160,71 @@ class Settings(BaseSettings):
         usual = Thresholds()
         return Thresholds(critical=min(usual.critical, alert), alert=alert, clear=min(alert + HYSTERESIS, 1.0))
 
+    @classmethod
+    def production(cls, **options: object) -> Self:
+        """Return settings that trust less: a longer cool-down, a mark of ownership and a score of 80 are required.
+
+        Args:
+            options: What is set besides, and instead.
+
+        Raises:
+            ConfigurationError: Nothing confines servers, or there is an option that is no setting.
+        """
+        strict: dict[str, object] = {"min_release_age": timedelta(days=14), "require_ownership": True, "min_score": 80}
+        settings = cls.model_validate({**strict, **cls().model_dump(exclude_unset=True), **options})
+        if settings.sandbox is Confinement.NONE:
+            raise ConfigurationError(
+                "In production servers must be confined.", remedies=("Set sandbox=Confinement.BUBBLEWRAP.",)
+            )
+        return settings
+
+    def policy(self) -> Policy:
+        """Return what these settings let in."""
+        return Policy(**{name: getattr(self, name) for name in POLICY_FIELDS})
+
     @property
     def work(self) -> Path:
         """Where servers' writable directories live."""
         return self.workspace or self.state / "work"
+
+
+def alone(policy: Policy, settings: Settings) -> Policy:
+    """Return ``policy``, unless the settings say something about what is let in as well.
+
+    Raises:
+        ConfigurationError: They do; the message names what.
+    """
+    twice = sorted(settings.model_fields_set.intersection(POLICY_FIELDS))
+    if twice:
+        raise ConfigurationError(
+            f"What is let in is said twice: by the policy, and by the settings {', '.join(twice)}.",
+            remedies=("Say it in the policy, and leave these settings out (also in the environment).",),
+        )
+    return policy
+
+
+def _refuse_switching_off() -> None:
+    for variable, instead in _ALWAYS_ON.items():
+        if os.environ.get(variable, "true").strip().lower() not in {"true", "1", "yes", "on"}:
+            raise ConfigurationError(
+                f"{variable} cannot be switched off: there is no such switch.",
+                remedies=(f"Remove {variable} from the environment.", instead),
+            )
+
+
+def _documented_variables() -> dict[str, object]:
+    """Return the options that are given under the names of the deployment guide."""
+    found: dict[str, object] = {}
+    for variable, (name, factor) in _DOCUMENTED.items():
+        value = os.environ.get(variable)
+        if value is None:
+            continue
+        if not value.strip().isdecimal():
+            raise ConfigurationError(
+                f"{variable} must be a whole number, not {value[:40]!r}.", remedies=(f"Use {PREFIX}{name.upper()}.",)
+            )
+        found[name] = int(value) if factor == 1 else int(value) * factor
+    return found
 
 
 def _refuse_unknown_variables(settings: type[Settings]) -> None:

@@ -10,7 +10,7 @@ from vsm_mcp.model.report import Report, printable
 from vsm_mcp.readings import BROKEN, Reading, take_readings
 from vsm_mcp.settings import Confinement, Settings
 from vsm_mcp.variety.alarm import AlarmLevel
-from vsm_mcp.wiring import Parts
+from vsm_mcp.wiring.parts import Parts
 
 
 class ServerStatus(Report, frozen=True):

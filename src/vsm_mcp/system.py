@@ -13,6 +13,7 @@ from vsm_mcp.acquisition.discovery.shelf import Shelf
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.report import AcquisitionPlan, AcquisitionReport
 from vsm_mcp.acquisition.vetting.check import Check
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.diagnostics import (
     GapDiagnosis,
     PerformanceReport,
@@ -27,7 +28,7 @@ from vsm_mcp.measured import principles_of, with_what_is_measured
 from vsm_mcp.model.operation import Operation, Outcome
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.preflight import Preflight, PreflightReport
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings import Settings, alone
 from vsm_mcp.status import ConnectionTest, SystemStatus, status_of
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.systems.charter import Charter
@@ -40,7 +41,7 @@ from vsm_mcp.systems.system5 import Approver
 from vsm_mcp.systems.vitals.diagnosis.diagnosis import Diagnosis
 from vsm_mcp.systems.vitals.principles import Principles
 from vsm_mcp.variety.analysis import CacheStats, VarietyAnalysis
-from vsm_mcp.wiring import Parts, build
+from vsm_mcp.wiring.parts import Parts, build
 from vsm_mcp.world.world import World
 
 
@@ -61,6 +62,7 @@ class ViableSystem:
         checks: Further checks every package must pass.
         emit: Hears everything that happens.
         approve: Asked before an acquisition, at autonomy ``APPROVE``.
+        policy: What is let in and may be called; by default what the settings say.
         charter: How the system is governed: identity, policy, preferences, resources.
         units: Operational units of the host's own, also whole viable systems; more can be added with `add_unit`.
 
@@ -83,6 +85,7 @@ class ViableSystem:
         checks: Sequence[Check] = (),
         emit: EventSink = ignore,
         approve: Approver | None = None,
+        policy: Policy | None = None,
         charter: Charter | None = None,
         units: Sequence[OperationalUnit] = (),
     ) -> None:
@@ -94,6 +97,7 @@ class ViableSystem:
         self._checks = tuple(checks)
         self.events: Events = Events(emit)
         self._approve = approve
+        self._policy = None if policy is None else alone(policy, self.settings)
         self._charter = charter or Charter()
         self._units = tuple(units)
         self._parts: Parts | None = None
@@ -118,6 +122,7 @@ class ViableSystem:
             emit=self.events,
             approve=self._approve,
             charter=self._charter,
+            policy=self._policy,
         )
         for unit in self._units:
             parts.system1.add_unit(unit)

@@ -1,5 +1,6 @@
 """System 4, intelligence: looks outside for what the system lacks, and brings it in when the others agree."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 
@@ -31,6 +32,12 @@ MOST_FAILED = 1000
 
 _LONGEST_KEY = 200
 
+Objection = Callable[[Proven, str], str | None]
+
+
+def _none(proven: Proven, tool: str) -> str | None:
+    """Object to nothing."""
+
 
 class System4:
     """Closes gaps.
@@ -50,6 +57,7 @@ class System4:
         tolerated_gap: The share of demand that may stay undone.
         random: Where scenarios are drawn from.
         upkeep: Knows which server is used how much.
+        objection: Says why the policy does not let a held server, or a tool of it (``""`` for the server), be used.
         learner: Hears what verification showed of a tool, so that it is chosen by it.
         emit: Hears of gaps and adoptions.
 
@@ -77,6 +85,7 @@ class System4:
         random: Random | None = None,
         upkeep: Upkeep | None = None,
         learner: RouteLearner | None = None,
+        objection: Objection = _none,
         emit: EventSink = ignore,
     ) -> None:
         """Join the way in with those who must agree."""
@@ -106,6 +115,7 @@ class System4:
         self.reports: list[AcquisitionReport] = []
         self.homeostat: Homeostat = Homeostat()
         self._learner = learner
+        self._objection = objection
         self.upkeep: Upkeep = upkeep or Upkeep()
 
     def __repr__(self) -> str:
@@ -225,17 +235,23 @@ class System4:
     async def adopt_held(self) -> None:
         """Make everything that the store holds reachable again; servers start when they are first called.
 
-        One whose files are no longer what they were is left out: acquiring it again says what to do about it.
+        One whose files are no longer what they were, or that the policy does not allow any more, is left out.
         """
         for record in await self._installer.records():
-            try:
-                await self._installer.verify(record.proven)
-            except IntegrityError as error:
-                self._emit(Progress(subject=record.proven.candidate.name, detail=f"not adopted: {error.message}"))
+            reason = self._objection(record.proven, "") or await self._damage(record.proven)
+            if reason is not None:
+                self._emit(Progress(subject=record.proven.candidate.name, detail=f"not adopted: {reason}"))
                 continue
             self._adopt(record.proven, record.needs)
             for need in record.needs:
                 self._note(record.proven, kind_of(need))
+
+    async def _damage(self, proven: Proven) -> str | None:
+        try:
+            await self._installer.verify(proven)
+        except IntegrityError as error:
+            return error.message
+        return None
 
     def _can(self, operation: Operation) -> bool:
         try:
@@ -307,8 +323,9 @@ class System4:
     def _adopt(self, proven: Proven, needs: tuple[str, ...]) -> None:
         name = proven.candidate.name
         self._spawner.adopt(proven)
-        self._router.adopt(name, proven.tools, needs=tuple(kind_of(need) for need in needs))
-        self._emit(CapabilityAdopted(server=name, tools=tuple(tool.name for tool in proven.tools)))
+        tools = tuple(tool for tool in proven.tools if self._objection(proven, tool.name) is None)
+        self._router.adopt(name, tools, needs=tuple(kind_of(need) for need in needs))
+        self._emit(CapabilityAdopted(server=name, tools=tuple(tool.name for tool in tools)))
 
     def _note(self, proven: Proven, kind: str) -> None:
         trials = proven.evidence.trials

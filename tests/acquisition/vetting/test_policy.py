@@ -1,5 +1,6 @@
 """The policy and its patterns: what a host lets in."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -129,3 +130,36 @@ def test_a_waiver_holds_for_one_finding_of_one_artefact_until_it_expires() -> No
     assert policy.waiver(other, integrity="sha256:aa", now=NOW) is None
     assert policy.waiver(critical, integrity="sha256:aa", now=NOW) is None
     assert policy.waiver(high, integrity="sha256:aa", now=NOW + timedelta(days=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "tool", "allowed"),
+    [
+        ("pypi:example-server & tool:read_*", "read_file", True),
+        ("pypi:example-server & tool:read_*", "delete_file", False),
+        ("pypi:example-server & tool:read_*", "", True),
+        ("transport:stdio & pypi:example-server", "any", True),
+        ("transport:in-process & pypi:example-server", "any", False),
+    ],
+)
+def test_a_server_is_let_in_for_the_tools_that_may_be_called(pattern: str, tool: str, allowed: bool) -> None:  # noqa: FBT001
+    assert (allows((pattern,), replace(SERVER, tool=tool)) is not None) is allowed
+
+
+@pytest.mark.promise("C139")
+def test_a_block_on_a_tool_forbids_the_tool_and_not_its_server() -> None:
+    assert blocks(("tool:DELETE_*",), SERVER) is None
+    assert blocks(("tool:DELETE_*",), replace(SERVER, tool="delete_file")) == "tool:DELETE_*"
+    assert blocks(("tool:delete_*",), replace(SERVER, tool="read_file")) is None
+
+
+@pytest.mark.parametrize("pattern", ["tool:read_*", "tool:a & tool:b"])
+def test_a_pattern_about_tools_alone_lets_nobody_in(pattern: str) -> None:
+    with pytest.raises(ValidationError, match="would let every server in"):
+        Policy(allow=(pattern,))
+    assert Policy(block=(pattern,)).block == (pattern,)
+
+
+def test_a_transport_that_does_not_exist_is_a_mistake() -> None:
+    with pytest.raises(ValidationError, match="none of the transports stdio, in-process"):
+        Policy(block=("transport:carrier-pigeon",))

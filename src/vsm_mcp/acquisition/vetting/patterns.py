@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from vsm_mcp.model.server import Candidate, Dependency, Resolution
 
 ECOSYSTEMS = ("npm", "pypi", "file", "memory")
-KINDS = (*ECOSYSTEMS, "source", "publisher", "version")
+KINDS = (*ECOSYSTEMS, "source", "publisher", "version", "transport", "tool")
+TRANSPORTS = ("stdio", "in-process")
 
 _SEPARATORS = re.compile(r"[-_.]+")
 
@@ -24,6 +25,7 @@ class Subject:
         server: The server's name; empty for a mere dependency.
         source: Which source said so.
         publishers: Everybody who is said to publish it.
+        tool: The tool that is to be called; empty while the server as a whole is meant.
     """
 
     ecosystem: str
@@ -32,6 +34,12 @@ class Subject:
     server: str = ""
     source: str = ""
     publishers: tuple[str, ...] = ()
+    tool: str = ""
+
+    @property
+    def transport(self) -> str:
+        """How its server is spoken with."""
+        return "in-process" if self.ecosystem == "memory" else "stdio"
 
     @classmethod
     def of(cls, candidate: Candidate, resolution: Resolution | None = None) -> "Subject":
@@ -60,7 +68,7 @@ def problem(pattern: str) -> str | None:
 
     >>> problem("npm:@modelcontextprotocol/*")
     >>> problem("pipy:mcp-server-time")
-    "'pipy' in 'pipy:mcp-server-time' is none of npm, pypi, file, memory, source, publisher, version"
+    "'pipy' in 'pipy:mcp-server-time' is none of npm, pypi, file, memory, source, publisher, version, transport, tool"
     """
     for term in _terms(pattern):
         kind, colon, rest = term.partition(":")
@@ -68,16 +76,24 @@ def problem(pattern: str) -> str | None:
             return f"{kind!r} in {pattern!r} is none of {', '.join(KINDS)}"
         if not term or (colon and not rest):
             return f"{pattern!r} has an empty term"
+        if kind == "transport" and not any(fnmatchcase(transport, rest) for transport in TRANSPORTS):
+            return f"{rest!r} in {pattern!r} is none of the transports {', '.join(TRANSPORTS)}"
     return None
 
 
 def allows(patterns: Iterable[str], subject: Subject) -> str | None:
-    """Return the first pattern that surely matches; a version that is still unknown may become the right one."""
-    return next((pattern for pattern in patterns if _matches(pattern, subject)), None)
+    """Return the first pattern that matches, as far as is known.
+
+    A version that is still unknown may become the right one, and a server is let in for the tools that may be called.
+    """
+    return next((pattern for pattern in patterns if _matches(pattern, subject, unknown_tool=True)), None)
 
 
 def blocks(patterns: Iterable[str], subject: Subject) -> str | None:
-    """Return the first pattern that matches, upper and lower case alike."""
+    """Return the first pattern that matches, upper and lower case alike.
+
+    A pattern about a tool blocks calls of that tool, not its server.
+    """
     folded = Subject(
         ecosystem=subject.ecosystem,
         package=subject.package.casefold(),
@@ -85,19 +101,20 @@ def blocks(patterns: Iterable[str], subject: Subject) -> str | None:
         server=subject.server.casefold(),
         source=subject.source.casefold(),
         publishers=tuple(publisher.casefold() for publisher in subject.publishers),
+        tool=subject.tool.casefold(),
     )
-    return next((pattern for pattern in patterns if _matches(pattern.casefold(), folded)), None)
+    return next((p for p in patterns if _matches(p.casefold(), folded, unknown_tool=False)), None)
 
 
 def _terms(pattern: str) -> list[str]:
     return [term.strip() for term in pattern.split("&")]
 
 
-def _matches(pattern: str, subject: Subject) -> bool:
-    return all(_term_matches(term, subject) for term in _terms(pattern))
+def _matches(pattern: str, subject: Subject, *, unknown_tool: bool) -> bool:
+    return all(_term_matches(term, subject, unknown_tool=unknown_tool) for term in _terms(pattern))
 
 
-def _term_matches(term: str, subject: Subject) -> bool:
+def _term_matches(term: str, subject: Subject, *, unknown_tool: bool) -> bool:
     kind, colon, rest = term.partition(":")
     if not colon:
         return _named(term, subject.server, subject.version)
@@ -105,8 +122,19 @@ def _term_matches(term: str, subject: Subject) -> bool:
         return kind == subject.ecosystem and _package_matches(rest, subject)
     if kind == "version":
         return _version_matches(rest, subject.version)
-    values = (subject.source,) if kind == "source" else subject.publishers
-    return any(fnmatchcase(value, rest) for value in values)
+    if kind == "tool":
+        return fnmatchcase(subject.tool, rest) if subject.tool else unknown_tool
+    return any(fnmatchcase(value, rest) for value in _values(kind, subject))
+
+
+def _values(kind: str, subject: Subject) -> tuple[str, ...]:
+    match kind:
+        case "source":
+            return (subject.source,)
+        case "transport":
+            return (subject.transport,)
+        case _:
+            return subject.publishers
 
 
 def _package_matches(pattern: str, subject: Subject) -> bool:

@@ -28,13 +28,18 @@ class Waiver(BaseModel, frozen=True, extra="forbid"):
 class Policy(BaseModel, frozen=True, extra="forbid"):
     """What is let in.
 
-    A pattern is a glob over one thing: ``npm:@scope/*``, ``pypi:name``, ``pypi:name@1.*``, ``source:catalogue``,
-    ``publisher:Example*``, ``version:1.*``, or the server's name (``io.github.owner/*``). Terms joined by ``&`` must
-    all match.
+    A pattern is a glob over one thing: ``npm:@scope/*``, ``pypi:name``, ``pypi:name@1.*``, ``source:catalogue`` (the
+    registry), ``publisher:Example*``, ``version:1.*``, ``transport:stdio``, ``tool:read_*``, or the server's name
+    (``io.github.owner/*``). Terms joined by ``&`` must all match. It is asked at every call, with the tool's name:
+    ``block=("tool:delete_*",)`` keeps every server and forbids those tools.
 
     Attributes:
         allow: Only what matches one of these is accepted; empty accepts nothing.
         block: What matches one of these is refused, whatever ``allow`` says; dependencies are compared, too.
+        egress: Hosts that servers may be let talk to when they declare them: ``api.example.com``, ``*.example.com`` or
+            ``host:port``; empty means that no server has a network.
+        most_servers: How many servers may be held at once.
+        acquisitions_per_day: How many may be acquired within 24 hours.
         allow_dependencies: What a package may bring along.
         min_release_age: A version must have been public for so long.
         permitted: What code may use of its surroundings without further words.
@@ -51,6 +56,9 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
 
     allow: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
+    most_servers: int = Field(default=16, ge=1)
+    acquisitions_per_day: int = Field(default=20, ge=1)
     allow_dependencies: tuple[str, ...] = ("npm:*", "pypi:*", "file:*", "memory:*")
     min_release_age: timedelta = timedelta(days=7)
     permitted: frozenset[Permission] = frozenset(
@@ -69,6 +77,16 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
     def _patterns_are_readable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for wrong in filter(None, map(problem, patterns)):
             raise ValueError(wrong)
+        return patterns
+
+    @field_validator("allow")
+    @classmethod
+    def _allowing_a_tool_names_its_server(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            if all(term.strip().startswith("tool:") for term in pattern.split("&")):
+                raise ValueError(
+                    f"{pattern!r} would let every server in; join it with a server: 'pypi:NAME & {pattern}'"
+                )
         return patterns
 
     def refuses(self, finding: Finding) -> bool:

@@ -1,0 +1,1 @@
+"""What stands between a caller and the servers: every call passes here."""

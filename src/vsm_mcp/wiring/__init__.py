@@ -1,0 +1,1 @@
+"""The bill of materials: the only room that knows all parts."""

@@ -1,0 +1,107 @@
+"""What is built from this machine: the sandbox, its interpreters, its package clients and their registries."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import anyio
+import uv
+
+from vsm_mcp.acquisition.discovery.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
+from vsm_mcp.acquisition.installation.ecosystems.file import FileEcosystem
+from vsm_mcp.acquisition.installation.ecosystems.memory import MemoryEcosystem
+from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem
+from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
+from vsm_mcp.errors import SandboxError
+from vsm_mcp.events import EventSink
+from vsm_mcp.sandbox.sandbox import Sandbox
+from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.world.world import World
+
+_WHERE_PYTHON_MAY_BE = ("/usr/bin/python3", "/usr/local/bin/python3", "/usr/bin/python3.13", "/usr/bin/python3.12")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registries:
+    """The package registries that the user's own clients are configured for."""
+
+    npm: NpmRegistry
+    pypi: PyPIIndex
+
+    @classmethod
+    def of(cls, world: World) -> Self:
+        """Return what reads them as the user's clients do."""
+        return cls(npm=NpmRegistry(world.http, world.processes), pypi=PyPIIndex(world.http, world.processes))
+
+
+def make_sandbox(settings: Settings, world: World) -> Sandbox:
+    """Return the sandbox that the settings name."""
+    match settings.sandbox:
+        case Confinement.BUBBLEWRAP:
+            return Sandbox.bubblewrap(world.processes, run_as=settings.run_as)
+        case Confinement.NONE:
+            return Sandbox.none(world.processes)
+
+
+async def choose_python(settings: Settings, sandbox: Sandbox) -> Path:
+    """Return the interpreter for PyPI servers: the first that a confined process can run.
+
+    Raises:
+        SandboxError: There is none.
+    """
+    places = (sys.executable, *_WHERE_PYTHON_MAY_BE) if settings.python is None else (settings.python,)
+    for place in places:
+        if await anyio.Path(place).exists() and await sandbox.can_run(Path(place)):
+            return Path(place)
+    raise SandboxError(
+        f"No Python interpreter can be run by confined servers; tried {', '.join(str(p) for p in places)}.",
+        remedies=(
+            "Install a system-wide Python (such as /usr/bin/python3), readable by every user.",
+            "Name one that is: VSM_MCP_PYTHON=/path/to/python3.",
+        ),
+    )
+
+
+async def ecosystems(
+    settings: Settings, world: World, packages: Registries, *, sandbox: Sandbox, emit: EventSink
+) -> Sequence[Ecosystem]:
+    """Return all kinds of packages that can be installed here.
+
+    Raises:
+        SandboxError: No interpreter can be run by confined servers.
+    """
+    python = await choose_python(settings, sandbox)
+    node, npm = program("node"), program("npm")
+    return (
+        PyPIEcosystem(
+            world.processes,
+            world.files,
+            uv=Path(uv.find_uv_bin()),
+            python=python,
+            indexes=packages.pypi.indexes,
+            timeout=settings.install_timeout,
+            emit=emit,
+        ),
+        NpmEcosystem(
+            world.processes,
+            world.files,
+            node=node,
+            npm=npm,
+            metadata=packages.npm.metadata,
+            timeout=settings.install_timeout,
+            emit=emit,
+        ),
+        FileEcosystem(world.files, python=python, node=node),
+        MemoryEcosystem(),
+    )
+
+
+def program(name: str) -> Path | None:
+    """Return where a program is on this machine, or ``None``."""
+    found = shutil.which(name)
+    return None if found is None else Path(found)

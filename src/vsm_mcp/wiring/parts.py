@@ -1,0 +1,234 @@
+"""All parts of a living system, joined."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vsm_mcp.acquisition.acquisition import Acquisition
+from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
+from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.installation.installer import Installer
+from vsm_mcp.acquisition.installation.rollback import Rollback
+from vsm_mcp.acquisition.permissions import CallPermissions
+from vsm_mcp.acquisition.vetting.check import Check
+from vsm_mcp.acquisition.vetting.policy import Policy
+from vsm_mcp.acquisition.vetting.vetting import Vetting
+from vsm_mcp.events import EventSink, ignore
+from vsm_mcp.guard.permissions import Permissions
+from vsm_mcp.sandbox.sandbox import Sandbox
+from vsm_mcp.servers.inspection import Inspection
+from vsm_mcp.servers.router import CapabilityRouter, Route
+from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.workspace import Workspace
+from vsm_mcp.settings import Settings
+from vsm_mcp.systems.charter import Charter
+from vsm_mcp.systems.feedback import Feedback
+from vsm_mcp.systems.intelligence.upkeep import Upkeep
+from vsm_mcp.systems.operations.unit import UnitInspection
+from vsm_mcp.systems.operations.ways import SafeToRepeat
+from vsm_mcp.systems.regulation import Organs
+from vsm_mcp.systems.system1 import System1
+from vsm_mcp.systems.system2 import System2
+from vsm_mcp.systems.system3 import Budget, System3
+from vsm_mcp.systems.system4 import System4
+from vsm_mcp.systems.system5 import Approver, System5
+from vsm_mcp.systems.vitals.algedonic import AlgedonicChannel
+from vsm_mcp.systems.vitals.burn_rate import BurnRate
+from vsm_mcp.systems.vitals.channels import Channels
+from vsm_mcp.systems.vitals.vitals import Vitals
+from vsm_mcp.variety.calculator import VarietyCalculator
+from vsm_mcp.wiring.entrance import make_entrance, make_spawner
+from vsm_mcp.wiring.machine import make_sandbox
+from vsm_mcp.world.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All parts of a living system, by name."""
+
+    system1: System1
+    system2: System2
+    system3: System3
+    system4: System4
+    system5: System5
+    variety: VarietyCalculator
+    vitals: Vitals
+    organs: Organs
+    discovery: MCPDiscovery
+    acquisition: Acquisition
+    vetting: Vetting
+    policy: Policy
+    permissions: CallPermissions
+    guarded: Permissions
+    installer: Installer
+    rollback: Rollback
+    sandbox: Sandbox
+    spawner: DynamicSpawner
+    router: CapabilityRouter
+    workspace: Workspace
+
+
+async def build(
+    settings: Settings,
+    *,
+    world: World,
+    shelf: Shelf,
+    sources: Sequence[Source] | None = None,
+    checks: Sequence[Check] = (),
+    emit: EventSink = ignore,
+    approve: Approver | None = None,
+    charter: Charter | None = None,
+    policy: Policy | None = None,
+) -> Parts:
+    """Join all parts of a system.
+
+    Raises:
+        SandboxError: The confinement that the settings name cannot be enforced here.
+        ConfigurationError: Something a part needs is missing.
+    """
+    sandbox = make_sandbox(settings, world)
+    await sandbox.probe()
+    workspace = Workspace(settings.work)
+    charter, policy = charter or Charter(), policy or settings.policy()
+    variety = VarietyCalculator(
+        half_life=settings.variety_half_life,
+        thresholds=settings.thresholds,
+        engineering=charter.engineering,
+    )
+    router = CapabilityRouter()
+    spawner = make_spawner(settings, world, sandbox, workspace=workspace, emit=emit)
+    permissions = CallPermissions(policy, spawner.proven)
+    guarded = Permissions(spawner, permissions.objection, emit=emit)
+    entrance = await make_entrance(
+        settings,
+        policy,
+        world,
+        sandbox=sandbox,
+        spawner=spawner,
+        shelf=shelf,
+        sources=sources,
+        checks=checks,
+        emit=emit,
+    )
+    system2 = System2(
+        clock=world.clock,
+        random=world.random,
+        timeout=settings.coordination_timeout,
+        policy=charter.conflicts,
+        weights=charter.shares,
+        capacities=charter.capacities,
+    )
+    system3 = System3(
+        budget=Budget(servers=policy.most_servers, acquisitions_per_day=policy.acquisitions_per_day),
+        clock=world.clock,
+        resources=charter.resources,
+        random=world.random,
+    )
+    vitals, upkeep = _vitals(settings, world, charter, emit=emit), Upkeep()
+    system1 = System1(
+        router=router,
+        caller=guarded,
+        variety=variety,
+        emit=Feedback(
+            system3=system3,
+            upkeep=upkeep,
+            burn=vitals.burn,
+            channels=vitals.channels,
+            clock=world.clock,
+            emit=emit,
+        ),
+        random=world.random,
+        coordination=system2,
+        most_at_once=settings.max_concurrent_operations,
+        place_timeout=settings.coordination_timeout,
+        safe_to_repeat=_safe_to_repeat(spawner),
+        recursion_depth=settings.recursion_depth,
+        half_life=settings.variety_half_life,
+    )
+    system3.inspect_with(
+        UnitInspection(system1.units), Inspection(spawner, timeout=settings.call_timeout), timeout=settings.call_timeout
+    )
+    system5 = System5(
+        autonomy=settings.autonomy,
+        approve=approve,
+        policy=charter.policy,
+        identity=charter.identity,
+        limits=charter.pressure,
+        preferences=charter.preferences,
+        priors=charter.priors,
+        strategy=charter.strategy,
+    )
+    system4 = System4(
+        discovery=entrance.discovery,
+        acquisition=entrance.acquisition,
+        installer=entrance.installer,
+        router=router,
+        spawner=spawner,
+        variety=variety,
+        system2=system2,
+        system3=system3,
+        system5=system5,
+        clock=world.clock,
+        patience=settings.retry_failed_after,
+        tolerated_gap=1.0 - settings.thresholds.alert,
+        random=world.random,
+        upkeep=upkeep,
+        learner=system1.learner,
+        objection=permissions.judge,
+        emit=emit,
+    )
+    organs = Organs(
+        system2=system2,
+        system3=system3,
+        system4=system4,
+        system5=system5,
+        variety=variety,
+        vitals=vitals,
+        clock=world.clock,
+        thresholds=settings.thresholds,
+    )
+    return Parts(
+        system1=system1,
+        system2=system2,
+        system3=system3,
+        system4=system4,
+        system5=system5,
+        variety=variety,
+        vitals=vitals,
+        organs=organs,
+        discovery=entrance.discovery,
+        acquisition=entrance.acquisition,
+        vetting=entrance.vetting,
+        policy=policy,
+        permissions=permissions,
+        guarded=guarded,
+        installer=entrance.installer,
+        rollback=entrance.rollback,
+        sandbox=sandbox,
+        spawner=spawner,
+        router=router,
+        workspace=workspace,
+    )
+
+
+def _vitals(settings: Settings, world: World, charter: Charter, *, emit: EventSink) -> Vitals:
+    """Return what tells how the whole fares."""
+    return Vitals(
+        algedonic=AlgedonicChannel(clock=world.clock, emit=emit),
+        burn=BurnRate(slo=settings.variety_objective),
+        channels=Channels(now=world.clock.now().timestamp(), capacity=charter.channels),
+    )
+
+
+def _safe_to_repeat(spawner: DynamicSpawner) -> SafeToRepeat:
+    """Return who knows whether a tool says of itself that it only reads.
+
+    That it may be called twice with the same effect would not do: the second call goes to another server.
+    """
+
+    def safe(route: Route) -> bool:
+        proven = spawner.proven(route.server)
+        tools = proven.tools if proven is not None else ()
+        return any(tool.name == route.tool and tool.read_only for tool in tools)
+
+    return safe
