@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vsm_mcp.servers.spawner import DynamicSpawner as DynamicSpawner
     from vsm_mcp.settings import Settings as Settings
     from vsm_mcp.status import SystemStatus as SystemStatus
-    from vsm_mcp.system import ViableSystem as ViableSystem
+    from vsm_mcp.system.viable import ViableSystem as ViableSystem
     from vsm_mcp.systems.autonomy import Autonomy as Autonomy
     from vsm_mcp.systems.charter import Charter as Charter
     from vsm_mcp.systems.control.bargain import ResourceRequest as ResourceRequest
@@ -131,7 +131,7 @@ _HOMES = {
     "VarietyEngineering": "variety.engineering",
     "VarietyGap": "variety.gap",
     "Venture": "systems.policy.venture",
-    "ViableSystem": "system",
+    "ViableSystem": "system.viable",
     "World": "world.world",
 }
 

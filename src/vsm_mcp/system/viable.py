@@ -14,22 +14,14 @@ from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.report import AcquisitionPlan, AcquisitionReport
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.policy import Policy
-from vsm_mcp.diagnostics import (
-    GapDiagnosis,
-    PerformanceReport,
-    analyze,
-    diagnose_gap,
-    diagnose_performance,
-    diagnose_whole,
-)
-from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, DiscoveryError, VSMError
+from vsm_mcp.errors import CapabilityMissingError, ConfigurationError
 from vsm_mcp.events import Events, EventSink, ignore
-from vsm_mcp.measured import principles_of, with_what_is_measured
+from vsm_mcp.measured import with_what_is_measured
 from vsm_mcp.model.operation import Operation, Outcome
 from vsm_mcp.model.proof import Probe
-from vsm_mcp.preflight import Preflight, PreflightReport
 from vsm_mcp.settings import Settings, alone
-from vsm_mcp.status import ConnectionTest, SystemStatus, status_of
+from vsm_mcp.system.figures import Figures
+from vsm_mcp.system.security import Security
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.systems.operations.unit import OperationalUnit
@@ -38,14 +30,11 @@ from vsm_mcp.systems.policy.decision import Decision
 from vsm_mcp.systems.policy.record import RecordedOutcome
 from vsm_mcp.systems.regulation import Regulation
 from vsm_mcp.systems.system5 import Approver
-from vsm_mcp.systems.vitals.diagnosis.diagnosis import Diagnosis
-from vsm_mcp.systems.vitals.principles import Principles
-from vsm_mcp.variety.analysis import CacheStats, VarietyAnalysis
 from vsm_mcp.wiring.parts import Parts, build
 from vsm_mcp.world.world import World
 
 
-class ViableSystem:
+class ViableSystem(Figures, Security):
     """A system that does what it is asked, measures what it cannot, and safely acquires what it lacks.
 
     Use it as an asynchronous context manager; nothing happens before it is entered, and when it is left every server it
@@ -142,19 +131,6 @@ class ViableSystem:
         if life is not None:
             await life.aclose()
 
-    @property
-    def parts(self) -> Parts:
-        """All parts of the living system, by name: system1 to system5, router, installer, sandbox and the others.
-
-        Raises:
-            ConfigurationError: The system is not entered.
-        """
-        if self._parts is None:
-            raise ConfigurationError(
-                "This ViableSystem is not entered.", remedies=("Use it as `async with ViableSystem(...) as vsm:`.",)
-            )
-        return self._parts
-
     async def execute(self, operation: Operation, *, approve: Approver | None = None) -> Outcome:
         """Do one operation; when nothing can, acquire what it lacks as far as autonomy allows, and do it then.
 
@@ -228,74 +204,6 @@ class ViableSystem:
             DiscoveryError: No server of this name is held.
         """
         await self.parts.system4.release(server)
-
-    async def test_connection(self, server: str) -> ConnectionTest:
-        """Start a throw-away instance of a held server and list its tools. Never raises for the server's own fault.
-
-        Raises:
-            DiscoveryError: No server of this name is held.
-        """
-        parts = self.parts
-        for record in await parts.installer.records():
-            if record.proven.candidate.name == server:
-                began = anyio.current_time()
-                try:
-                    async with parts.spawner.trial(record.proven.installed) as running:
-                        return ConnectionTest(server=server, ok=True, tools=len(running.tools), elapsed=running.elapsed)
-                except VSMError as error:
-                    elapsed = anyio.current_time() - began
-                    return ConnectionTest(server=server, ok=False, tools=None, elapsed=elapsed, error=str(error))
-        raise DiscoveryError(f"No server named {server!r} is held.", stage="test")
-
-    async def preflight(self) -> PreflightReport:
-        """Say what works on this machine, with a remedy for what does not."""
-        return await Preflight(self.settings, world=self._world).run()
-
-    async def read_file(self, server: str, name: str) -> bytes:
-        """Read a file that a server wrote into its directory; a link on the way is refused.
-
-        Raises:
-            PayloadError: There is no such regular file, or it is too large.
-        """
-        return await self.parts.workspace.read(server, name)
-
-    @property
-    def acquisitions(self) -> tuple[AcquisitionReport, ...]:
-        """The reports of this session's acquisitions, oldest first."""
-        return tuple(self.parts.system4.reports)
-
-    def status(self) -> SystemStatus:
-        """Return a snapshot of the whole: measured figures only, at a cost that does not grow with demand."""
-        return status_of(self.parts, self.settings)
-
-    def analyze_variety(self) -> VarietyAnalysis:
-        """Return the variety gap, per system and per kind, from the recorded demand."""
-        return analyze(self.parts)
-
-    def cache_stats(self) -> Mapping[str, CacheStats]:
-        """Return how the tables that are kept for speed do, by name: so far that of the kinds of demand."""
-        return {"kinds": self.parts.variety.cache_stats()}
-
-    def diagnose_variety_gap(self) -> GapDiagnosis:
-        """Say which system loses how much of demand, and what to do: tools, units, thresholds, or less variety."""
-        return diagnose_gap(self.parts)
-
-    def diagnose_performance(self) -> PerformanceReport:
-        """Say what slows the system down: coordination, too few scans, queues, slow tools."""
-        return diagnose_performance(self.parts, every=self.settings.variety_check_interval)
-
-    def diagnose(self) -> Diagnosis:
-        """Say which pathologies of viable systems the figures show; what is not measured is named as such."""
-        return diagnose_whole(self.parts, identity=self._charter.identity)
-
-    def check_principles(self) -> Principles:
-        """Say which of Beer's principles and axioms the figures keep; what is not measured is never taken for kept.
-
-        Amounts of variety are shares of the demand that was met since the system was entered, newer demand weighing
-        more; loops are due every ``Settings(variety_check_interval=...)``. Takes time that grows with the number of
-        units and kinds.
-        """
-        return principles_of(self.parts, every=self.settings.variety_check_interval)
 
     async def make_decision(self, context: DecisionContext | Mapping[str, object]) -> Decision:
         """Decide on a matter of policy: rules first, then what is worth most, with the rationale in numbers.

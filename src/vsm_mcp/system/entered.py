@@ -1,0 +1,33 @@
+"""What every part of the facade knows: the options, the ports, and the living parts once the system is entered."""
+
+from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.settings import Settings
+from vsm_mcp.systems.charter import Charter
+from vsm_mcp.wiring.parts import Parts
+from vsm_mcp.world.world import World
+
+
+class Entered:
+    """A system that is entered, or not yet.
+
+    Attributes:
+        settings: The options.
+    """
+
+    settings: Settings
+    _world: World
+    _charter: Charter
+    _parts: Parts | None
+
+    @property
+    def parts(self) -> Parts:
+        """All parts of the living system, by name: system1 to system5, router, installer, sandbox and the others.
+
+        Raises:
+            ConfigurationError: The system is not entered.
+        """
+        if self._parts is None:
+            raise ConfigurationError(
+                "This ViableSystem is not entered.", remedies=("Use it as `async with ViableSystem(...) as vsm:`.",)
+            )
+        return self._parts
