@@ -18,7 +18,11 @@ def run(*words: str) -> str:
 
 
 def test_a_confined_start_is_compared_with_a_plain_one() -> None:
-    result: dict[str, float] = json.loads(run("--json"))
+    result = json.loads(run("--json"))
     assert result["rounds"] == 20
     assert 0 < result["plain_median_ms"] < result["confined_median_ms"] <= result["confined_p99_ms"]
-    assert "added median ms" in run()
+    watched = result["trees"]["watchdog"]
+    assert watched["attach_ms"] >= 0
+    assert watched["overshoot_mb"] > -256
+    assert 0 < watched["cpu_share"]["2"] < 1
+    assert 0 < watched["watching_percent"] < 50

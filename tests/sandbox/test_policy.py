@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from vsm_mcp.errors import SandboxError
 from vsm_mcp.model.enforcement import Aspect, Level
+from vsm_mcp.sandbox.egress.rules import Egress
 from vsm_mcp.sandbox.policy import Limits, SandboxPolicy, refuse_path
 
 PARTS = st.text(alphabet="abcdefgh123", min_size=1, max_size=8)
@@ -23,7 +24,9 @@ def test_a_policy_without_words_is_the_strict_one() -> None:
     policy = SandboxPolicy()
     assert (policy.package, policy.work, policy.read_only, policy.run_as) == (None, None, (), None)
     assert policy.limits == Limits(memory_mb=512, processes=64, open_files=1024, file_mb=256, tmp_mb=64, work_mb=128)
+    assert (policy.limits.cpu_cores, policy.limits.cpu_burst, policy.limits.kept_mb) == (0.5, 2.0, 1024)
     assert policy.limits.lifetime is None
+    assert (policy.cache, policy.egress.allow, policy.subject) == (None, (), "")
     required = {
         Aspect.ISOLATION,
         Aspect.FILES,
@@ -32,7 +35,32 @@ def test_a_policy_without_words_is_the_strict_one() -> None:
         Aspect.SYSTEM_CALLS,
         Aspect.PROCESSES,
     }
-    assert policy.require == dict.fromkeys(required, Level.KERNEL)
+    watched = dict.fromkeys((Aspect.MEMORY, Aspect.CPU, Aspect.DISK), Level.SUPERVISED)
+    assert policy.require == {**dict.fromkeys(required, Level.KERNEL), **watched}
+
+
+def test_what_is_required_follows_what_is_asked_for_unless_it_is_named() -> None:
+    free = SandboxPolicy(limits=Limits(cpu_cores=None))
+    assert Aspect.CPU not in free.require
+    connected = SandboxPolicy(egress=Egress(allow=("example.com",)))
+    assert connected.require[Aspect.NETWORK] is Level.SUPERVISED
+    assert SandboxPolicy(limits=Limits(cpu_cores=None), require={Aspect.CPU: Level.KERNEL}).require == {
+        Aspect.CPU: Level.KERNEL
+    }
+
+
+def test_a_cache_is_refused_like_a_kept_directory_and_beside_one(tmp_path: Path) -> None:
+    work, cache = tmp_path / "work", tmp_path / "cache"
+    assert SandboxPolicy(work=work, cache=cache).cache == cache
+    for other in (work, work / "inner", tmp_path):
+        with pytest.raises(SandboxError, match="two places"):
+            SandboxPolicy(work=work, cache=other)
+    with pytest.raises(SandboxError, match="must be read-only"):
+        SandboxPolicy(package=cache / "package", cache=cache)
+    with pytest.raises(SandboxError, match="holds programs"):
+        SandboxPolicy(cache=Path("/usr/share/cache"))
+    with pytest.raises(SandboxError, match="would hide"):
+        SandboxPolicy(read_only=(Path("/cache/x"),))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +71,10 @@ def test_a_policy_without_words_is_the_strict_one() -> None:
         {"open_files": 1},
         {"file_mb": -1},
         {"lifetime": 0},
+        {"cpu_cores": 0},
+        {"cpu_cores": float("nan")},
+        {"cpu_burst": -1},
+        {"kept_mb": 0},
         {"lifetime": float("inf")},
         {"memory": 512},
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from vsm_mcp.model.enforcement import Aspect, Level
+from vsm_mcp.model.enforcement import Aspect, ExitReason, Level, Usage
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Confined, Sandbox
 from vsm_mcp.world.processes import Command, LocalProcesses
@@ -60,7 +60,9 @@ async def test_without_a_directory_there_is_one_for_once(sandbox: Sandbox) -> No
 async def test_it_can_be_written_to_waited_for_and_killed(sandbox: Sandbox) -> None:
     async with sandbox.open(Command(argv=("/bin/cat",)), SandboxPolicy()) as confined:
         assert confined.pid > 1
-        assert confined.returncode is None
+        assert (confined.returncode, confined.exit_reason) == (None, None)
+        confined.settle()
+        assert confined.usage() == Usage()
         await confined.stdin.send(b"hello\n")
         with anyio.fail_after(10):
             assert await confined.stdout.receive() == b"hello\n"
@@ -69,6 +71,11 @@ async def test_it_can_be_written_to_waited_for_and_killed(sandbox: Sandbox) -> N
             with pytest.raises(anyio.EndOfStream):
                 await confined.stderr.receive()
         assert confined.returncode == -9
+        confined.kill()
+        assert (confined.exit_reason, confined.exit_detail) == (ExitReason.KILLED, "")
+    async with sandbox.open(Command(argv=("/bin/true",)), SandboxPolicy()) as confined:
+        await confined.wait()
+        assert confined.exit_reason is ExitReason.EXITED
 
 
 async def test_what_this_user_may_run_can_run(sandbox: Sandbox) -> None:

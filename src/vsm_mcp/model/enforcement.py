@@ -36,6 +36,42 @@ class Aspect(StrEnum):
     LIFETIME = "lifetime"
 
 
+class ExitReason(StrEnum):
+    """Why a confined process ended."""
+
+    EXITED = "exited"
+    """By itself, or by a signal that no limit sent."""
+    MEMORY = "memory"
+    """Its whole tree was killed: together it took more memory than allowed."""
+    DISK = "disk"
+    """Its whole tree was killed: a directory that it keeps grew larger than allowed."""
+    LIFETIME = "lifetime"
+    """Its whole tree was killed: it lived longer than allowed."""
+    UNSUPERVISED = "unsupervised"
+    """Its whole tree was killed: what should watch over its limits failed."""
+    KILLED = "killed"
+    """Its whole tree was killed by whoever holds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a whole tree of confined processes uses; what is not known is ``None``.
+
+    Attributes:
+        memory_bytes: Memory in use.
+        memory_peak_bytes: The most memory that was seen in use.
+        cpu_seconds: CPU time used since the start.
+        processes: Processes that live, without those that only confine.
+        programs: The executables seen running, sorted; bounded, and one that ran for a moment only may be missing.
+    """
+
+    memory_bytes: int | None = None
+    memory_peak_bytes: int | None = None
+    cpu_seconds: float | None = None
+    processes: int | None = None
+    programs: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """How one aspect is held.

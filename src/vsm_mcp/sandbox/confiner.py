@@ -1,13 +1,12 @@
 """What every way of confining a process offers."""
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from anyio.abc import ByteReceiveStream, ByteSendStream
 
-from vsm_mcp.model.enforcement import Enforcement
+from vsm_mcp.model.enforcement import Enforcement, ExitReason, Usage
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.world.processes import Command, Process
 
@@ -20,6 +19,50 @@ class Confined(Process, Protocol):
         """What was seen to confine it before its first instruction."""
         ...
 
+    @property
+    def exit_reason(self) -> ExitReason | None:
+        """Why it ended; ``None`` while it runs."""
+        ...
+
+    @property
+    def exit_detail(self) -> str:
+        """The limit that ended it and what was measured, as a sentence; empty when no limit did."""
+        ...
+
+    def settle(self) -> None:
+        """Tell that its start-up is over: from now on the limit on CPU applies. Again is fine, and so is afterwards."""
+        ...
+
+    def usage(self) -> Usage:
+        """Measure what its whole tree uses; afterwards, what was measured last."""
+        ...
+
+
+class Fate(Protocol):
+    """What watches over a process: knows what it uses and why it ended."""
+
+    @property
+    def reason(self) -> ExitReason | None:
+        """Which limit ended it, or that it was killed; ``None`` when nothing did."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """The limit and what was measured, as a sentence; empty when no limit ended it."""
+        ...
+
+    def settle(self) -> None:
+        """Apply the limit on CPU from now on."""
+        ...
+
+    def usage(self) -> Usage:
+        """Measure."""
+        ...
+
+    def end(self) -> None:
+        """End everything that the process started, at once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfinedProcess:
@@ -29,13 +72,31 @@ class ConfinedProcess:
         process: The process that was started: the program itself, or what confines it.
         pid: The program's number on this host.
         enforcement: What was seen to confine it.
-        end: Ends everything that the program started, at once.
+        fate: Watches over it.
     """
 
     process: Process
     pid: int
     enforcement: Enforcement
-    end: Callable[[], None]
+    fate: Fate
+
+    @property
+    def exit_reason(self) -> ExitReason | None:
+        """Why it ended, or ``None`` while it runs."""
+        return None if self.process.returncode is None else self.fate.reason or ExitReason.EXITED
+
+    @property
+    def exit_detail(self) -> str:
+        """The limit that ended it, as a sentence."""
+        return self.fate.detail
+
+    def settle(self) -> None:
+        """Apply the limit on CPU from now on."""
+        self.fate.settle()
+
+    def usage(self) -> Usage:
+        """Measure what its whole tree uses."""
+        return self.fate.usage()
 
     @property
     def returncode(self) -> int | None:
@@ -63,7 +124,7 @@ class ConfinedProcess:
 
     def kill(self) -> None:
         """End it and everything that it started at once."""
-        self.end()
+        self.fate.end()
 
 
 class Confiner(Protocol):

@@ -11,6 +11,10 @@ from pydantic import BaseModel, Field, model_validator
 from vsm_mcp.errors import SandboxError
 from vsm_mcp.model.enforcement import Aspect, Level
 from vsm_mcp.model.server import PACKAGE_ROOT, WORK_ROOT
+from vsm_mcp.sandbox.egress.rules import Egress
+
+CACHE_ROOT = "/cache"
+"""Where a sandbox shows the directory that clients of registries keep."""
 
 _SECRET_NAMES = frozenset({
     ".aws", ".azure", ".docker", ".git-credentials", ".gnupg", ".kube", ".mozilla", ".netrc", ".npmrc",
@@ -19,7 +23,17 @@ _SECRET_NAMES = frozenset({
 _HOST_ONLY = ("/boot", "/dev", "/etc", "/proc", "/run", "/sys", "/var/run")
 _PROGRAMS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr")
 _TOO_WIDE = ("/", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/tmp", "/var", "/var/lib", "/var/tmp")  # noqa: S108 - refused, not used
-_OWN_ROOTS = (PACKAGE_ROOT, WORK_ROOT)
+_OWN_ROOTS = (PACKAGE_ROOT, WORK_ROOT, CACHE_ROOT)
+
+_BY_KERNEL = (
+    Aspect.ISOLATION,
+    Aspect.FILES,
+    Aspect.NETWORK,
+    Aspect.PROCESS_TREE,
+    Aspect.SYSTEM_CALLS,
+    Aspect.PROCESSES,
+)
+_AT_LEAST_WATCHED = (Aspect.MEMORY, Aspect.CPU, Aspect.DISK)
 
 _Mib = Annotated[int, Field(ge=1, le=1 << 20)]
 
@@ -28,45 +42,59 @@ class Limits(BaseModel, frozen=True, extra="forbid"):
     """How much a confined server may use up. One MB is 1024 * 1024 bytes.
 
     Attributes:
-        memory_mb: Memory of each process.
+        memory_mb: Memory of the whole tree of processes, and of each of them.
+        cpu_cores: Share of CPU of the whole tree, in cores; ``None`` means no limit.
+        cpu_burst: Seconds of CPU that it may use at full speed while it starts up.
         processes: Processes and threads at once, in the whole sandbox.
         open_files: Open files of each process.
         file_mb: Size of each file it writes.
         tmp_mb: Size of its private ``/tmp``.
         work_mb: Size of ``/work`` when the policy names no directory for it.
+        kept_mb: Size of each directory that the policy names: its ``work`` and its ``cache``.
         lifetime: Seconds until it is killed; ``None`` means no limit.
     """
 
     memory_mb: _Mib = 512
+    cpu_cores: Annotated[float, Field(ge=0.01, le=1024, allow_inf_nan=False)] | None = 0.5
+    cpu_burst: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
     processes: Annotated[int, Field(ge=4, le=4096)] = 64
     open_files: Annotated[int, Field(ge=16, le=65536)] = 1024
     file_mb: _Mib = 256
     tmp_mb: _Mib = 64
     work_mb: _Mib = 128
+    kept_mb: _Mib = 1024
     lifetime: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
-def _requirements() -> Mapping[Aspect, Level]:
-    kernel = (
-        Aspect.ISOLATION,
-        Aspect.FILES,
-        Aspect.NETWORK,
-        Aspect.PROCESS_TREE,
-        Aspect.SYSTEM_CALLS,
-        Aspect.PROCESSES,
-    )
-    return dict.fromkeys(kernel, Level.KERNEL)
+def _requirements(given: Mapping[str, object]) -> Mapping[Aspect, Level]:
+    """Return what is required unless the policy says otherwise; a limit on CPU only if one is asked for.
+
+    Names and connections that are let through are judged by this process, so with a way out the network is supervised.
+    """
+    levels: dict[Aspect, Level] = {
+        **dict.fromkeys(_BY_KERNEL, Level.KERNEL),
+        **dict.fromkeys(_AT_LEAST_WATCHED, Level.SUPERVISED),
+    }
+    limits, egress = given.get("limits"), given.get("egress")
+    if isinstance(limits, Limits) and limits.cpu_cores is None:
+        del levels[Aspect.CPU]
+    if isinstance(egress, Egress) and egress.allow:
+        levels[Aspect.NETWORK] = Level.SUPERVISED
+    return levels
 
 
 class SandboxPolicy(BaseModel, frozen=True, extra="forbid"):
-    """The confinement of one server. There is no network.
+    """The confinement of one server. There is no network but what ``egress`` allows.
 
     Attributes:
         limits: How much it may use up.
         package: The directory it finds read-only at ``/pkg``.
-        work: The directory it finds at ``/work``, its only writable one; ``None`` gives an empty one for once.
+        work: The directory it finds at ``/work``, where it may write; ``None`` gives an empty one for once.
+        cache: A second directory where it may write, found at ``/cache``: what clients of registries keep between runs.
         read_only: Further directories and files it may read, at their own paths.
         run_as: User number to run under when this process is root; ``None`` chooses one that nobody uses.
+        egress: Where it may connect to; by default nowhere.
+        subject: Whom events about it name, such as a server.
         require: Who must hold which aspect; what is not held so refuses the start.
 
     Raises:
@@ -76,8 +104,11 @@ class SandboxPolicy(BaseModel, frozen=True, extra="forbid"):
     limits: Limits = Limits()
     package: Path | None = None
     work: Path | None = None
+    cache: Path | None = None
     read_only: tuple[Path, ...] = ()
     run_as: Annotated[int, Field(ge=1, lt=(1 << 32) - 1)] | None = None
+    egress: Egress = Egress()
+    subject: str = ""
     require: Mapping[Aspect, Level] = Field(default_factory=_requirements)
 
     @model_validator(mode="after")
@@ -86,11 +117,14 @@ class SandboxPolicy(BaseModel, frozen=True, extra="forbid"):
         readable = self.read_only if self.package is None else (self.package, *self.read_only)
         for path in readable:
             refuse_path(path)
-        if self.work is not None:
-            _refuse_work(self.work, readable)
+        kept = tuple(path for path in (self.work, self.cache) if path is not None)
+        for path in kept:
+            _refuse_work(path, readable)
+        if len(kept) > 1 and _overlap(kept[0].resolve(), kept[1].resolve()):
+            raise _refusal(kept[1], f"would be writable in two places, also as {kept[0]}")
         for path in self.read_only:
             if _under(path, _OWN_ROOTS):
-                raise _refusal(path, f"would hide the sandbox's own {PACKAGE_ROOT} or {WORK_ROOT}")
+                raise _refusal(path, f"would hide the sandbox's own {', '.join(_OWN_ROOTS)}")
         return self
 
 
@@ -119,8 +153,12 @@ def _refuse_work(work: Path, readable: tuple[Path, ...]) -> None:
     if _under(work, _PROGRAMS) or _under(real, _PROGRAMS):
         raise _refusal(work, "holds programs, so it must not be writable")
     for other in (path.resolve() for path in readable):
-        if real.is_relative_to(other) or other.is_relative_to(real):
+        if _overlap(real, other):
             raise _refusal(work, f"would be writable, and {other} must be read-only")
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def _under(path: Path, roots: tuple[str, ...]) -> bool:

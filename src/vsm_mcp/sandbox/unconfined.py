@@ -7,11 +7,11 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from vsm_mcp.model.enforcement import Aspect, Enforcement, Held, Level
+from vsm_mcp.model.enforcement import Aspect, Enforcement, ExitReason, Held, Level, Usage
 from vsm_mcp.model.server import PACKAGE_ROOT, WORK_ROOT
 from vsm_mcp.sandbox.confiner import Confined, ConfinedProcess
 from vsm_mcp.sandbox.policy import SandboxPolicy
-from vsm_mcp.world.processes import Command, Processes
+from vsm_mcp.world.processes import Command, Process, Processes
 
 NO_CONFINEMENT = Enforcement(
     confiner="none",
@@ -53,10 +53,33 @@ class Unconfined:
         try:
             work = policy.work or Path(scratch.name)
             async with self._processes.open(_on_host(command, policy, work)) as process:
-                yield ConfinedProcess(process=process, pid=process.pid, enforcement=NO_CONFINEMENT, end=process.kill)
+                yield ConfinedProcess(
+                    process=process, pid=process.pid, enforcement=NO_CONFINEMENT, fate=_Unwatched(process)
+                )
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(scratch.cleanup)
+
+
+class _Unwatched:
+    """Nothing limits the process and nothing measures it; it can only be killed."""
+
+    detail = ""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.reason: ExitReason | None = None
+
+    def settle(self) -> None:
+        """Do nothing: there is no limit."""
+
+    def usage(self) -> Usage:
+        return Usage()
+
+    def end(self) -> None:
+        if self._process.returncode is None:
+            self.reason = ExitReason.KILLED
+        self._process.kill()
 
 
 def _on_host(command: Command, policy: SandboxPolicy, work: Path) -> Command:

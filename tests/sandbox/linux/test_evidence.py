@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from vsm_mcp.errors import SandboxError
-from vsm_mcp.model.enforcement import Aspect, Level
+from vsm_mcp.model.enforcement import Aspect, Held, Level
+from vsm_mcp.sandbox.egress.rules import Egress
 from vsm_mcp.sandbox.linux.argv import Profile
-from vsm_mcp.sandbox.linux.evidence import Scene, judge, predict
+from vsm_mcp.sandbox.linux.evidence import Means, Scene, judge, predict
 from vsm_mcp.sandbox.linux.observation import (
     Mount,
     Observation,
@@ -26,6 +27,16 @@ from vsm_mcp.sandbox.policy import Limits, SandboxPolicy
 
 KINDS = ("user", "pid", "net", "ipc", "uts", "mnt", "cgroup")
 MIB = 1 << 20
+SEEN_BY_KERNEL = {
+    aspect: Held(requested="half of it", level=Level.KERNEL, mechanism="a group", evidence="read back")
+    for aspect in (Aspect.MEMORY, Aspect.CPU)
+}
+GROUPED = Means(profile=Profile.FULL, resources=SEEN_BY_KERNEL)
+WATCHED = Means(
+    profile=Profile.FULL,
+    resources={aspect: replace(held, level=Level.SUPERVISED) for aspect, held in SEEN_BY_KERNEL.items()},
+    refused=("There are no groups.",),
+)
 KEPT = SandboxPolicy(work=Path("/srv/x/work"))
 
 
@@ -68,7 +79,7 @@ SEEN = Observation(
 )
 SCENE = Scene(
     policy=SandboxPolicy(),
-    profile=Profile.FULL,
+    means=GROUPED,
     env={"TOKEN": "x"},
     user=61184,
     seen=SEEN,
@@ -128,32 +139,76 @@ def test_the_report_names_every_aspect_with_its_level_and_evidence() -> None:
     report = judge(replace(SCENE, policy=SandboxPolicy(limits=Limits(lifetime=9))))
     assert set(report.held) == set(Aspect)
     levels = {aspect: held.level for aspect, held in report.held.items()}
-    assert levels.pop(Aspect.CPU) is Level.NONE
     assert levels.pop(Aspect.LIFETIME) is Level.SUPERVISED
     assert set(levels.values()) == {Level.KERNEL}
     for aspect, held in report.held.items():
         assert bool(held.evidence) is (held.level is Level.KERNEL), aspect
-        assert bool(held.mechanism) is (aspect is not Aspect.CPU), aspect
-    assert report.held[Aspect.MEMORY].requested == "512 MiB per process"
+        assert held.mechanism, aspect
+    assert report.held[Aspect.MEMORY].evidence.startswith("read back; data size 536870912")
+    assert report.warnings == ()
     assert report.held[Aspect.LIFETIME].requested == "9 s"
     assert (report.confiner, report.profile) == ("bubblewrap", "full")
 
 
-def test_a_kept_directory_has_no_limit_in_sum_and_the_report_says_so() -> None:
-    seen = mounted(mount("/work", "rw,nosuid", "ext4"))(SEEN)
-    report = judge(replace(SCENE, policy=KEPT, seen=seen))
-    assert report.level(Aspect.DISK) is Level.NONE
-    assert "no limit in /work" in report.held[Aspect.DISK].requested
-    assert any("own directory" in warning for warning in report.warnings)
+def test_kept_directories_are_supervised_and_the_report_says_so() -> None:
+    seen = mounted(mount("/work", "rw,nosuid", "ext4"), mount("/cache", "rw,nosuid", "ext4"))(SEEN)
+    policy = SandboxPolicy(work=Path("/srv/x/work"), cache=Path("/srv/x/cache"))
+    report = judge(replace(SCENE, policy=policy, seen=seen))
+    assert report.level(Aspect.DISK) is Level.SUPERVISED
+    assert report.held[Aspect.DISK].requested == "1024 MiB in /work, 1024 MiB in /cache, 64 MiB in /tmp"
+    assert any("Kept directories" in warning for warning in report.warnings)
+    with pytest.raises(SandboxError, match="should hold files"):
+        judge(replace(SCENE, policy=KEPT, seen=seen))
+    with pytest.raises(SandboxError, match="should hold files"):
+        judge(replace(SCENE, policy=policy, seen=mounted(mount("/work", "rw,nosuid", "ext4"))(SEEN)))
+
+
+def test_what_is_watched_is_told_with_why_the_kernel_does_not_hold_it() -> None:
+    report = judge(replace(SCENE, means=WATCHED))
+    assert report.level(Aspect.MEMORY) is Level.SUPERVISED
+    assert "watched" in report.warnings[0]
+    assert report.warnings[1] == "There are no groups."
+    with pytest.raises(SandboxError, match="memory held by the kernel") as caught:
+        predict(SandboxPolicy(require={Aspect.MEMORY: Level.KERNEL}), WATCHED)
+    assert "There are no groups." in caught.value.remedies
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("aspect", [Aspect.MEMORY, Aspect.CPU])
+@pytest.mark.parametrize("means", [GROUPED, WATCHED])
+def test_a_limit_on_the_tree_that_was_not_read_back_refuses_the_start(aspect: Aspect, means: Means) -> None:
+    resources = {**means.resources, aspect: replace(means.resources[aspect], evidence="")}
+    with pytest.raises(SandboxError, match=f"should hold.*{aspect}"):
+        judge(replace(SCENE, means=replace(means, resources=resources)))
+
+
+def test_a_way_out_counts_only_when_it_was_really_opened() -> None:
+    policy = SandboxPolicy(egress=Egress(allow=("example.com",)))
+    plan = predict(policy, GROUPED).held[Aspect.NETWORK]
+    assert (plan.level, plan.requested) == (Level.SUPERVISED, "only example.com:443")
+    with pytest.raises(SandboxError, match="should hold network"):
+        judge(replace(SCENE, policy=policy))
+    opened = Held(requested="example.com", level=Level.SUPERVISED, mechanism="relay", evidence="network 7")
+    found = judge(replace(SCENE, policy=policy, means=replace(GROUPED, network=opened))).held[Aspect.NETWORK]
+    assert (found.level, found.evidence) == (Level.SUPERVISED, "interfaces: lo; network 7")
+    seen = replace(SEEN, interfaces=("lo", "eth0"))
+    with pytest.raises(SandboxError, match="should hold network"):
+        judge(replace(SCENE, policy=policy, means=replace(GROUPED, network=opened), seen=seen))
+
+
+def test_no_limit_on_cpu_is_no_lack() -> None:
+    free = {**SEEN_BY_KERNEL, Aspect.CPU: Held(requested="no limit", level=Level.NONE)}
+    policy = SandboxPolicy(limits=Limits(cpu_cores=None))
+    assert judge(replace(SCENE, policy=policy, means=replace(GROUPED, resources=free))).level(Aspect.CPU) is Level.NONE
 
 
 def test_nested_the_report_warns_and_no_proc_is_expected() -> None:
     seen = replace(SEEN, mounts=WITHOUT_PROC)
-    report = judge(replace(SCENE, profile=Profile.NESTED, seen=seen))
+    report = judge(replace(SCENE, means=replace(GROUPED, profile=Profile.NESTED), seen=seen))
     assert report.profile == "nested"
     assert "container" in report.warnings[0]
     with pytest.raises(SandboxError, match="process tree"):
-        judge(replace(SCENE, profile=Profile.NESTED))
+        judge(replace(SCENE, means=replace(GROUPED, profile=Profile.NESTED)))
 
 
 @pytest.mark.security
@@ -184,18 +239,18 @@ def test_many_variables_are_not_all_listed() -> None:
 
 @pytest.mark.parametrize(
     ("aspect", "level"),
-    [(Aspect.CPU, Level.KERNEL), (Aspect.CPU, Level.SUPERVISED), (Aspect.LIFETIME, Level.SUPERVISED)],
+    [(Aspect.CPU, Level.KERNEL), (Aspect.MEMORY, Level.KERNEL), (Aspect.LIFETIME, Level.SUPERVISED)],
 )
 def test_what_cannot_be_held_and_is_required_is_refused_by_plan(aspect: Aspect, level: Level) -> None:
     with pytest.raises(SandboxError, match=f"{aspect} held by the {level}") as caught:
-        predict(SandboxPolicy(require={aspect: level}), Profile.FULL)
+        predict(SandboxPolicy(require={aspect: level}), WATCHED)
     assert caught.value.remedies
 
 
-def test_a_kept_directory_cannot_be_required_to_have_a_limit() -> None:
-    predict(SandboxPolicy(require={Aspect.DISK: Level.KERNEL}), Profile.FULL)
+def test_a_kept_directory_cannot_be_required_to_be_limited_by_the_kernel() -> None:
+    predict(SandboxPolicy(require={Aspect.DISK: Level.KERNEL}), GROUPED)
     with pytest.raises(SandboxError, match="disk"):
-        predict(SandboxPolicy(work=Path("/srv/x/work"), require={Aspect.DISK: Level.SUPERVISED}), Profile.FULL)
+        predict(SandboxPolicy(work=Path("/srv/x/work"), require={Aspect.DISK: Level.KERNEL}), GROUPED)
 
 
 def test_the_files_of_the_kernel_are_read_as_it_writes_them() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from vsm_mcp.model.server import PACKAGE_ROOT, WORK_ROOT
-from vsm_mcp.sandbox.policy import Limits, SandboxPolicy, refuse_path
+from vsm_mcp.sandbox.policy import CACHE_ROOT, Limits, SandboxPolicy, refuse_path
 
 MIB = 1024 * 1024
 SHELL = "/bin/sh"
@@ -55,6 +55,9 @@ SYNTHETIC: Mapping[str, str] = {
     "/etc/passwd": f"sandbox:x:{INSIDE_ID}:{INSIDE_ID}::{WORK_ROOT}:/bin/false\n",
 }
 """Files whose text is made up, so that nothing of the host's users shows."""
+
+NAMES: Mapping[str, str] = {"/etc/resolv.conf": "nameserver 127.0.0.1\n"}
+"""The same for a sandbox with a way out: names are answered inside it."""
 
 
 class Profile(StrEnum):
@@ -107,6 +110,17 @@ class Program:
     shown: Path | None = None
 
 
+def made_up(policy: SandboxPolicy) -> Mapping[str, str]:
+    """Return the files that are made up for a policy."""
+    return {**SYNTHETIC, **NAMES} if policy.egress.allow else SYNTHETIC
+
+
+def scratch(policy: SandboxPolicy) -> tuple[str, ...]:
+    """Return where the file systems are that are held in memory."""
+    own = ("/tmp", "/dev/shm")  # noqa: S108 - the private ones inside
+    return own if policy.work is not None else (*own, WORK_ROOT)
+
+
 def find_program(program: str, policy: SandboxPolicy) -> Program:
     """Find what must be readable inside to run ``program``: a link is followed, an interpreter's prefix is shown.
 
@@ -114,7 +128,7 @@ def find_program(program: str, policy: SandboxPolicy) -> Program:
         SandboxError: What would have to be shown is a place that a server must not read.
     """
     path = Path(program)
-    inside = (*SYSTEM_ROOTS, PACKAGE_ROOT, WORK_ROOT, *policy.read_only)
+    inside = (*SYSTEM_ROOTS, PACKAGE_ROOT, WORK_ROOT, CACHE_ROOT, *policy.read_only)
     if any(path.is_relative_to(root) for root in inside):
         return Program(path=program)
     real = path.resolve()
@@ -234,6 +248,8 @@ def _own_files(policy: SandboxPolicy, program: Program) -> tuple[str, ...]:
         words += ("--ro-bind", str(path), str(path))
     if policy.package is not None:
         words += ("--ro-bind", str(policy.package), PACKAGE_ROOT)
+    if policy.cache is not None:
+        words += ("--bind", str(policy.cache), CACHE_ROOT)
     if policy.work is None:
         return (*words, *_tmpfs(WORK_ROOT, policy.limits.work_mb * MIB, "0700"))
     return (*words, "--bind", str(policy.work), WORK_ROOT)

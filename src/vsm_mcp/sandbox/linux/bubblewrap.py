@@ -9,15 +9,18 @@ import anyio
 import anyio.to_thread
 
 from vsm_mcp.errors import SandboxError, StartError
+from vsm_mcp.events import EventSink, ignore
 from vsm_mcp.model.enforcement import Enforcement
 from vsm_mcp.sandbox.confiner import Confined
 from vsm_mcp.sandbox.linux.argv import SHELL, Profile
-from vsm_mcp.sandbox.linux.evidence import CONFINER, predict
+from vsm_mcp.sandbox.linux.evidence import CONFINER, Means, predict
 from vsm_mcp.sandbox.linux.launch import Job, launch
 from vsm_mcp.sandbox.linux.setup import forbidden_by_container, known_binaries
 from vsm_mcp.sandbox.linux.users import choose_user, hand_over
 from vsm_mcp.sandbox.policy import SandboxPolicy
-from vsm_mcp.world.groups import first_error
+from vsm_mcp.sandbox.resources.choose import Choice, choose, known_controllers
+from vsm_mcp.sandbox.resources.controller import ResourceController
+from vsm_mcp.sandbox.resources.watchdog import Watchdog
 from vsm_mcp.world.processes import Command, Processes
 
 _NOTHING = Command(argv=(SHELL, "-c", ":"))
@@ -42,17 +45,28 @@ class Bubblewrap:
         processes: Starts them.
         binaries: The bubblewrap programs to try, best first; the distribution's and the bundled one when ``None``.
         run_as: The user to run under when this process is root and a policy names none; ``None`` chooses one.
+        emit: Hears of limits that were reached and of what went in and out over the network.
+        controllers: The ways to limit whole trees to try, best first; all known ones when ``None``.
     """
 
     name = CONFINER
 
     def __init__(
-        self, processes: Processes, *, binaries: Sequence[Path] | None = None, run_as: int | None = None
+        self,
+        processes: Processes,
+        *,
+        binaries: Sequence[Path] | None = None,
+        run_as: int | None = None,
+        emit: EventSink = ignore,
+        controllers: Sequence[ResourceController] | None = None,
     ) -> None:
         """Keep the port that starts processes; nothing is tried yet."""
         self._processes = processes
         self._binaries = known_binaries() if binaries is None else tuple(binaries)
         self._run_as = run_as
+        self._emit = emit
+        self._controllers = known_controllers(processes) if controllers is None else tuple(controllers)
+        self._choice: Choice | None = None
         self._finding = anyio.Lock()
         self._way: _Way | None = None
         self._users: list[int] = []
@@ -70,12 +84,17 @@ class Bubblewrap:
         return (await self._found()).enforcement
 
     def plan(self, policy: SandboxPolicy, /) -> Enforcement:
-        """Predict what ``policy`` will get, in the profile that was found, or in the full one before any trial.
+        """Predict what ``policy`` will get by what was found; before any trial, in the full profile and supervised.
 
         Raises:
             SandboxError: The policy requires more than can be held.
         """
-        return predict(policy, Profile.FULL if self._way is None else self._way.profile)
+        return predict(policy, self._means(policy, Profile.FULL if self._way is None else self._way.profile))
+
+    def _means(self, policy: SandboxPolicy, profile: Profile) -> Means:
+        """Say what there is, as far as it was found out; before, what there is everywhere."""
+        choice = self._choice or Choice(controller=Watchdog())
+        return Means(profile=profile, resources=choice.controller.plan(policy.limits), refused=choice.refused)
 
     @asynccontextmanager
     async def open(self, command: Command, policy: SandboxPolicy, /) -> AsyncGenerator[Confined]:
@@ -86,14 +105,13 @@ class Bubblewrap:
             StartError: bubblewrap itself could not be started.
         """
         way = await self._found()
-        async with (
-            self._launch(command, policy, binary=way.binary, profile=way.profile) as confined,
-            _limited(confined, policy.limits.lifetime),
-        ):
+        async with self._launch(command, policy, binary=way.binary, profile=way.profile) as confined:
             yield confined
 
     async def _found(self) -> _Way:
         async with self._finding:
+            if self._choice is None:
+                self._choice = await choose(self._controllers)
             if self._way is None:
                 self._way = await self._find()
             return self._way
@@ -126,13 +144,18 @@ class Bubblewrap:
     async def _launch(
         self, command: Command, policy: SandboxPolicy, *, binary: Path, profile: Profile
     ) -> AsyncGenerator[Confined]:
-        predict(policy, profile)
-        user = choose_user(policy.run_as or self._run_as, policy.work, self._users)
+        means = self._means(policy, profile)
+        predict(policy, means)
+        choice = self._choice or await choose(self._controllers)
+        user = choose_user(policy.run_as or self._run_as, policy.work or policy.cache, self._users)
         with self._claim(user):
-            if user is not None and policy.work is not None:
-                await anyio.to_thread.run_sync(hand_over, policy.work, user)
-            job = Job(command=command, policy=policy, binary=binary, profile=profile, user=user)
-            async with launch(self._processes, job) as confined:
+            for kept in (policy.work, policy.cache):
+                if user is not None and kept is not None:
+                    await anyio.to_thread.run_sync(hand_over, kept, user)
+            job = Job(
+                command=command, policy=policy, binary=binary, means=means, user=user, controller=choice.controller
+            )
+            async with launch(self._processes, job, emit=self._emit) as confined:
                 yield confined
 
     @contextmanager
@@ -146,26 +169,6 @@ class Bubblewrap:
             yield
         finally:
             self._users.remove(user)
-
-
-@asynccontextmanager
-async def _limited(confined: Confined, seconds: float | None) -> AsyncGenerator[None]:
-    """Kill a process after ``seconds``, unless the context ends before."""
-    if seconds is None:
-        yield
-        return
-
-    async def end() -> None:
-        await anyio.sleep(seconds)
-        confined.kill()
-
-    with first_error():
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(end)
-            try:
-                yield
-            finally:
-                tasks.cancel_scope.cancel()
 
 
 def _impossible(failures: Sequence[SandboxError | StartError]) -> SandboxError:

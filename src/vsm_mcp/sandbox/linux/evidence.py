@@ -8,7 +8,7 @@ from vsm_mcp.model.enforcement import Aspect, Enforcement, Held, Level
 from vsm_mcp.model.server import WORK_ROOT
 from vsm_mcp.sandbox.linux.argv import LOCKED_KIB, MIB, SHARED_MEMORY_BYTES, STACK_KIB, Profile, environment
 from vsm_mcp.sandbox.linux.observation import Mount, Observation
-from vsm_mcp.sandbox.policy import SandboxPolicy
+from vsm_mcp.sandbox.policy import CACHE_ROOT, SandboxPolicy
 
 CONFINER = "bubblewrap"
 
@@ -21,11 +21,26 @@ _NESTED = (
     "This machine is a container that allows no fresh /proc: servers run without one, and only the system call filter "
     "keeps them from making namespaces."
 )
-_SHARED = (
-    "Memory is limited per process; memory that processes share, and the sum over all processes of a server, is not "
-    "limited by this version."
-)
-_KEPT = "What a server keeps in its own directory is limited per file, not in sum."
+_RELAY = "network namespace; names and connections pass through this process"
+_KEPT = "Kept directories are measured several times a second: for a moment they can hold more than allowed."
+_WATCHED = "Memory and CPU of the whole tree are watched, and for a moment can be more than allowed."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a start has besides the sandbox itself.
+
+    Attributes:
+        profile: How much of the confinement the host allows.
+        resources: Who holds memory and CPU.
+        network: Who holds the way out, where there is one.
+        refused: Why memory and CPU are not held better, as sentences.
+    """
+
+    profile: Profile
+    resources: Mapping[Aspect, Held]
+    network: Held | None = None
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +48,7 @@ class Scene:
     """What the kernel shows of a parked process, and of this one for comparison."""
 
     policy: SandboxPolicy
-    profile: Profile
+    means: Means
     env: Mapping[str, str]
     user: int
     seen: Observation
@@ -43,14 +58,17 @@ class Scene:
 _Check = Callable[[Scene], str | None]
 
 
-def predict(policy: SandboxPolicy, profile: Profile) -> Enforcement:
+def predict(policy: SandboxPolicy, means: Means) -> Enforcement:
     """Say who will hold what, without evidence.
 
     Raises:
         SandboxError: The policy requires more than that.
     """
     planned = Enforcement(
-        confiner=CONFINER, profile=profile, held=_planned(policy, profile), warnings=_warnings(policy, profile)
+        confiner=CONFINER,
+        profile=means.profile,
+        held=_planned(policy, means),
+        warnings=_warnings(policy, means),
     )
     lacking = [
         f"{aspect} held by the {level} (here: {planned.level(aspect)})"
@@ -59,8 +77,8 @@ def predict(policy: SandboxPolicy, profile: Profile) -> Enforcement:
     ]
     if lacking:
         raise SandboxError(
-            f"The policy requires more than this version can hold: {', '.join(lacking)}.",
-            remedies=("Require less of these aspects in the policy, or do not run the server.",),
+            f"The policy requires more than can be held here: {', '.join(lacking)}.",
+            remedies=("Require less of these aspects in the policy, or do not run the server.", *means.refused),
         )
     return planned
 
@@ -71,10 +89,12 @@ def judge(scene: Scene) -> Enforcement:
     Raises:
         SandboxError: Something that was planned is not seen.
     """
-    planned = predict(scene.policy, scene.profile)
+    planned = predict(scene.policy, scene.means)
     shown = {aspect: _CHECKS[aspect](scene) for aspect in planned.held if aspect in _CHECKS}
     missing = [
-        aspect for aspect, held in planned.held.items() if held.level is Level.KERNEL and shown.get(aspect) is None
+        aspect
+        for aspect, held in planned.held.items()
+        if (aspect in shown and shown[aspect] is None) or (held.level is Level.KERNEL and not shown.get(aspect))
     ]
     if missing:
         raise SandboxError(
@@ -85,23 +105,25 @@ def judge(scene: Scene) -> Enforcement:
     return replace(planned, held=held)
 
 
-def _planned(policy: SandboxPolicy, profile: Profile) -> Mapping[Aspect, Held]:
+def _planned(policy: SandboxPolicy, means: Means) -> Mapping[Aspect, Held]:
     limits = policy.limits
-    proc = "private /proc" if profile is Profile.FULL else "no /proc"
+    proc = "private /proc" if means.profile is Profile.FULL else "no /proc"
     return {
         Aspect.ISOLATION: _kernel("own namespaces, no rights", "namespaces, no capabilities, no_new_privs"),
-        Aspect.FILES: _kernel(f"only {WORK_ROOT} and /tmp writable", "mount namespace, read-only mounts"),
-        Aspect.NETWORK: _kernel("no network", "network namespace"),
+        Aspect.FILES: _kernel(
+            f"only {' and '.join((*_kept_roots(policy), '/tmp'))} writable",  # noqa: S108 - inside
+            "mount namespace, read-only mounts",
+        ),
+        Aspect.NETWORK: _network_plan(policy, means),
         Aspect.PROCESS_TREE: _kernel("no process outlives the server", f"pid namespace, {proc}"),
         Aspect.SYSTEM_CALLS: _kernel("only harmless system calls", "seccomp filter"),
         Aspect.ENVIRONMENT: _kernel("only the server's own variables", "environment made anew"),
-        Aspect.MEMORY: _kernel(f"{limits.memory_mb} MiB per process", "RLIMIT_DATA, RLIMIT_STACK"),
         Aspect.PROCESSES: _kernel(f"{limits.processes}", "RLIMIT_NPROC in its own user namespace"),
         Aspect.OPEN_FILES: _kernel(f"{limits.open_files} per process", "RLIMIT_NOFILE"),
         Aspect.FILE_SIZE: _kernel(f"{limits.file_mb} MiB per file", "RLIMIT_FSIZE"),
         Aspect.DISK: _disk(policy),
-        Aspect.CPU: Held(requested="no limit", level=Level.NONE),
         Aspect.LIFETIME: _lifetime(limits.lifetime),
+        **means.resources,
     }
 
 
@@ -109,11 +131,27 @@ def _kernel(requested: str, mechanism: str) -> Held:
     return Held(requested=requested, level=Level.KERNEL, mechanism=mechanism)
 
 
+def _network_plan(policy: SandboxPolicy, means: Means) -> Held:
+    if not policy.egress.allow:
+        return _kernel("no network", "network namespace")
+    if means.network is not None:
+        return means.network
+    return Held(requested=f"only {', '.join(policy.egress.allow)}", level=Level.SUPERVISED, mechanism=_RELAY)
+
+
+def _kept_roots(policy: SandboxPolicy) -> tuple[str, ...]:
+    return (WORK_ROOT,) if policy.cache is None else (WORK_ROOT, CACHE_ROOT)
+
+
 def _disk(policy: SandboxPolicy) -> Held:
-    tmp = f"{policy.limits.tmp_mb} MiB in /tmp"
-    if policy.work is None:
-        return _kernel(f"{policy.limits.work_mb} MiB in {WORK_ROOT}, {tmp}", "sized tmpfs")
-    return Held(requested=f"no limit in {WORK_ROOT}, {tmp}", level=Level.NONE, mechanism="none in the kept directory")
+    limits = policy.limits
+    kept = [root for root, path in ((WORK_ROOT, policy.work), (CACHE_ROOT, policy.cache)) if path is not None]
+    own = [(WORK_ROOT, limits.work_mb)] if policy.work is None else []
+    sizes = [*((root, limits.kept_mb) for root in kept), *own, ("/tmp", limits.tmp_mb)]  # noqa: S108 - inside
+    requested = ", ".join(f"{size} MiB in {root}" for root, size in sizes)
+    if not kept:
+        return _kernel(requested, "sized tmpfs")
+    return Held(requested=requested, level=Level.SUPERVISED, mechanism="kept directories measured, sized tmpfs")
 
 
 def _lifetime(seconds: float | None) -> Held:
@@ -122,10 +160,11 @@ def _lifetime(seconds: float | None) -> Held:
     return Held(requested=f"{seconds:g} s", level=Level.SUPERVISED, mechanism="timer that kills the pid namespace")
 
 
-def _warnings(policy: SandboxPolicy, profile: Profile) -> tuple[str, ...]:
-    nested = (_NESTED,) if profile is Profile.NESTED else ()
-    kept = (_KEPT,) if policy.work is not None else ()
-    return (*nested, _SHARED, *kept)
+def _warnings(policy: SandboxPolicy, means: Means) -> tuple[str, ...]:
+    nested = (_NESTED,) if means.profile is Profile.NESTED else ()
+    kept = (_KEPT,) if policy.work is not None or policy.cache is not None else ()
+    watched = means.resources[Aspect.MEMORY].level is Level.SUPERVISED
+    return (*nested, *((_WATCHED, *means.refused) if watched else ()), *kept)
 
 
 def _isolation(scene: Scene) -> str | None:
@@ -145,19 +184,25 @@ def _isolation(scene: Scene) -> str | None:
 def _files(scene: Scene) -> str | None:
     writable = {mount.path for mount in scene.seen.mounts if "rw" in mount.options}
     trusted = all("nosuid" in mount.options for mount in scene.seen.mounts)
-    if not trusted or not writable <= _WRITABLE | _DEVICES or WORK_ROOT not in writable:
+    allowed = _WRITABLE | _DEVICES | set(_kept_roots(scene.policy))
+    if not trusted or not writable <= allowed or not writable >= set(_kept_roots(scene.policy)):
         return None
     return f"writable: {', '.join(sorted(writable - _DEVICES))}"
 
 
 def _network(scene: Scene) -> str | None:
-    return "interfaces: lo" if set(scene.seen.interfaces) <= {"lo"} else None
+    if not set(scene.seen.interfaces) <= {"lo"}:
+        return None
+    if not scene.policy.egress.allow:
+        return "interfaces: lo"
+    opened = scene.means.network
+    return None if opened is None or not opened.evidence else f"interfaces: lo; {opened.evidence}"
 
 
 def _process_tree(scene: Scene) -> str | None:
     numbers = scene.seen.status["NSpid"].split()
     proc = [mount for mount in scene.seen.mounts if mount.path == "/proc"]
-    if len(numbers) < 2 or bool(proc) is not (scene.profile is Profile.FULL):  # noqa: PLR2004 - outside and inside
+    if len(numbers) < 2 or bool(proc) is not (scene.means.profile is Profile.FULL):  # noqa: PLR2004 - outside and inside
         return None
     return f"pid {numbers[-2]} outside, {numbers[-1]} inside"
 
@@ -181,7 +226,13 @@ def _memory(scene: Scene) -> str | None:
         _limit(scene, "Max core file size", 0),
     )
     shown = [limit for limit in limits if limit is not None]
-    return "; ".join(shown) if len(shown) == len(limits) else None
+    whole = scene.means.resources[Aspect.MEMORY].evidence
+    return "; ".join((whole, *shown)) if len(shown) == len(limits) and whole else None
+
+
+def _cpu(scene: Scene) -> str | None:
+    held = scene.means.resources[Aspect.CPU]
+    return held.evidence if held.evidence or held.level is Level.NONE else None
 
 
 def _limit(scene: Scene, name: str, most: int) -> str | None:
@@ -212,6 +263,7 @@ _CHECKS: Mapping[Aspect, _Check] = {
     Aspect.SYSTEM_CALLS: _system_calls,
     Aspect.ENVIRONMENT: _environment,
     Aspect.MEMORY: _memory,
+    Aspect.CPU: _cpu,
     Aspect.PROCESSES: lambda scene: _limit(scene, "Max processes", scene.policy.limits.processes),
     Aspect.OPEN_FILES: lambda scene: _limit(scene, "Max open files", scene.policy.limits.open_files),
     Aspect.FILE_SIZE: lambda scene: _limit(scene, "Max file size", scene.policy.limits.file_mb * MIB),

@@ -9,30 +9,38 @@ happens at the end.
 import os
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
 
 from vsm_mcp.errors import SandboxError
+from vsm_mcp.events import EventSink
+from vsm_mcp.model.enforcement import Held
+from vsm_mcp.model.server import WORK_ROOT
 from vsm_mcp.sandbox.confiner import Confined, ConfinedProcess
+from vsm_mcp.sandbox.egress.egress import connected
 from vsm_mcp.sandbox.linux.argv import (
     PARKED,
     RELEASE,
-    SYNTHETIC,
     Descriptors,
     Host,
-    Profile,
     find_program,
     gate,
+    made_up,
     options,
+    scratch,
 )
-from vsm_mcp.sandbox.linux.evidence import Scene, judge
+from vsm_mcp.sandbox.linux.evidence import Means, Scene, judge
 from vsm_mcp.sandbox.linux.observation import observe, only_child, own_namespaces
 from vsm_mcp.sandbox.linux.seccomp import program as filter_program
 from vsm_mcp.sandbox.linux.setup import Handout, explain, first_line, last_words, status_pid
-from vsm_mcp.sandbox.policy import SandboxPolicy
+from vsm_mcp.sandbox.policy import CACHE_ROOT, SandboxPolicy
+from vsm_mcp.sandbox.resources.controller import Hold, ResourceController, Tree
+from vsm_mcp.sandbox.resources.family import Family
+from vsm_mcp.sandbox.resources.fate import TreeFate
+from vsm_mcp.sandbox.resources.kept import KeptDirectory
 from vsm_mcp.world.processes import Command, Process, Processes
 
 SETUP_SECONDS = 20.0
@@ -41,29 +49,40 @@ ENDING_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One start: what to run, how confined, set up by which program, in which profile, under which user."""
+    """One start: what to run, how confined, set up by which program, with what means, under which user."""
 
     command: Command
     policy: SandboxPolicy
     binary: Path
-    profile: Profile
+    means: Means
     user: int | None
+    controller: ResourceController
 
 
 @asynccontextmanager
-async def launch(processes: Processes, job: Job) -> AsyncGenerator[Confined]:
+async def launch(processes: Processes, job: Job, *, emit: EventSink) -> AsyncGenerator[Confined]:
     """Start one confined process; leaving the context ends its whole process tree.
 
     Raises:
         SandboxError: It could not be confined as planned; the program did not run.
         StartError: bubblewrap itself could not be started.
     """
-    async with Handout() as handout:
+    async with Handout() as handout, AsyncExitStack() as limits:
         outer = _outer_command(job, handout)
         async with processes.open(outer, run_as=job.user, pass_fds=handout.descriptors) as process:
             handout.given()
             async with _first_process(process, handout) as first:
-                yield await _release(process, first, job)
+                tree = await _parked(process, first, job.policy)
+                # The limits are taken away last: a group can be removed only when nothing is in it any more.
+                hold = await limits.enter_async_context(job.controller.attach(tree, job.policy.limits))
+                fate = _fate(hold, first, job.policy, emit=emit)
+                async with _way_out(processes, tree, job, emit=emit) as way, fate.watched():
+                    enforcement = judge(_scene(tree, job, hold=hold, way=way))
+                    await _release(process, first)
+                    try:
+                        yield ConfinedProcess(process=process, pid=tree.parked, enforcement=enforcement, fate=fate)
+                    finally:
+                        fate.close(running=process.returncode is None)
 
 
 def _outer_command(job: Job, handout: Handout) -> Command:
@@ -73,10 +92,12 @@ def _outer_command(job: Job, handout: Handout) -> Command:
     descriptors = Descriptors(
         seccomp=handout.file(filter_program()),
         status=handout.status_descriptor,
-        files={path: handout.file(text.encode()) for path, text in SYNTHETIC.items()},
+        files={path: handout.file(text.encode()) for path, text in made_up(job.policy).items()},
         binary=binary,
     )
-    words = options(job.policy, Host.look(), descriptors, profile=job.profile, program=program, env=job.command.env)
+    words = options(
+        job.policy, Host.look(), descriptors, profile=job.means.profile, program=program, env=job.command.env
+    )
     arguments = handout.file(b"".join(os.fsencode(word) + b"\0" for word in words))
     path = str(job.binary) if binary is None else f"/proc/self/fd/{binary}"
     inner = (*gate(job.policy.limits), program.path, *job.command.argv[1:])
@@ -122,18 +143,28 @@ async def _first_process(process: Process, handout: Handout) -> AsyncGenerator[_
             await process.wait()  # it collects its child, which would stay a zombie where nobody else does
 
 
-async def _release(process: Process, first: _First, job: Job) -> Confined:
+async def _parked(process: Process, first: _First, policy: SandboxPolicy) -> Tree:
+    """Wait until the sandbox says that it is parked, and find its processes."""
     try:
         with anyio.fail_after(SETUP_SECONDS):
-            parked = await first_line(process.stdout)
-            if parked != PARKED:
-                raise SandboxError(f"The sandbox said {parked[:80]!r} instead of that it is parked.")
-            confined = _inspect(process, first, job)
-            await process.stdin.send(RELEASE)
-    except (anyio.EndOfStream, anyio.BrokenResourceError, TimeoutError) as error:
+            said = await first_line(process.stdout)
+    except (anyio.EndOfStream, TimeoutError) as error:
         first.kill()
         raise await _failure(process, error) from error
-    return confined
+    if said != PARKED:
+        raise SandboxError(f"The sandbox said {said[:80]!r} instead of that it is parked.")
+    if only_child(process.pid) != first.pid:
+        raise SandboxError(f"bubblewrap ({process.pid}) did not make the process {first.pid} that it reports.")
+    return Tree(monitor=process.pid, first=first.pid, parked=only_child(first.pid), scratch=scratch(policy))
+
+
+async def _release(process: Process, first: _First) -> None:
+    try:
+        with anyio.fail_after(SETUP_SECONDS):
+            await process.stdin.send(RELEASE)
+    except (anyio.BrokenResourceError, TimeoutError) as error:
+        first.kill()
+        raise await _failure(process, error) from error
 
 
 async def _failure(process: Process, error: Exception) -> SandboxError:
@@ -145,17 +176,36 @@ async def _failure(process: Process, error: Exception) -> SandboxError:
     return explain(await last_words(process.stderr))
 
 
-def _inspect(process: Process, first: _First, job: Job) -> ConfinedProcess:
+def _fate(hold: Hold, first: _First, policy: SandboxPolicy, *, emit: EventSink) -> TreeFate:
+    named = ((policy.work, WORK_ROOT), (policy.cache, CACHE_ROOT))
+    kept = [
+        KeptDirectory(path, shown, limit_mb=policy.limits.kept_mb, family=Family(first.pid))
+        for path, shown in named
+        if path is not None
+    ]
+    return TreeFate(hold, kept, limits=policy.limits, kill=first.kill, subject=policy.subject, emit=emit)
+
+
+@asynccontextmanager
+async def _way_out(processes: Processes, tree: Tree, job: Job, *, emit: EventSink) -> AsyncGenerator[Held | None]:
+    """Open what the policy allows of the network; nothing when it allows nothing."""
+    policy = job.policy
+    if not policy.egress.allow:
+        yield None
+        return
+    async with connected(
+        tree.first, policy.egress, processes=processes, run_as=job.user, subject=policy.subject, emit=emit
+    ) as held:
+        yield held
+
+
+def _scene(tree: Tree, job: Job, *, hold: Hold, way: Held | None) -> Scene:
     """Ask the kernel about the parked shell; quick enough (less than a millisecond) for the event loop."""
-    pid = only_child(first.pid)
-    if only_child(process.pid) != first.pid:
-        raise SandboxError(f"bubblewrap ({process.pid}) did not make the process {first.pid} that it reports.")
-    scene = Scene(
+    return Scene(
         policy=job.policy,
-        profile=job.profile,
+        means=replace(job.means, resources=hold.held, network=way),
         env=job.command.env,
         user=os.geteuid() if job.user is None else job.user,
-        seen=observe(pid),
+        seen=observe(tree.parked),
         own=own_namespaces(),
     )
-    return ConfinedProcess(process=process, pid=pid, enforcement=judge(scene), end=first.kill)

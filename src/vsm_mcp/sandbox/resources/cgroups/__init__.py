@@ -1,0 +1,1 @@
+"""Control groups: the kernel limits a whole tree, in a directory of ours or in one that systemd makes."""
