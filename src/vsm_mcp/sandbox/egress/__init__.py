@@ -1,0 +1,1 @@
+"""The way out of a sandbox: to named hosts only, and every decision is told."""
