@@ -8,10 +8,16 @@ from typing import Self
 import anyio
 
 from vsm_mcp.errors import SandboxError
+from vsm_mcp.events import EventSink, ignore
 from vsm_mcp.model.enforcement import Enforcement
 from vsm_mcp.sandbox.confiner import Confined, Confiner
+from vsm_mcp.sandbox.egress.rules import Egress
 from vsm_mcp.sandbox.linux.bubblewrap import Bubblewrap
 from vsm_mcp.sandbox.policy import SandboxPolicy
+from vsm_mcp.sandbox.resources.controller import ResourceController
+from vsm_mcp.sandbox.selftest.isolation import network_isolation
+from vsm_mcp.sandbox.selftest.report import IsolationReport, SelfTestReport
+from vsm_mcp.sandbox.selftest.selftest import self_test
 from vsm_mcp.sandbox.unconfined import Unconfined
 from vsm_mcp.world.processes import Command, Processes
 
@@ -35,7 +41,13 @@ class Sandbox:
 
     @classmethod
     def bubblewrap(
-        cls, processes: Processes, *, binaries: Sequence[Path] | None = None, run_as: int | None = None
+        cls,
+        processes: Processes,
+        *,
+        binaries: Sequence[Path] | None = None,
+        run_as: int | None = None,
+        emit: EventSink = ignore,
+        controllers: Sequence[ResourceController] | None = None,
     ) -> Self:
         """Return a sandbox that confines with bubblewrap.
 
@@ -43,8 +55,11 @@ class Sandbox:
             processes: Starts the processes.
             binaries: The bubblewrap programs to try, best first; the distribution's and the bundled one when ``None``.
             run_as: The user to run under when this process is root and a policy names none; ``None`` chooses one.
+            emit: Hears of limits that were reached and of what went in and out over the network.
+            controllers: The ways to limit the memory and CPU of whole trees to try, best first; all that are known
+                when ``None``: control groups, a scope of systemd, and a watchdog, which works everywhere.
         """
-        return cls(Bubblewrap(processes, binaries=binaries, run_as=run_as))
+        return cls(Bubblewrap(processes, binaries=binaries, run_as=run_as, emit=emit, controllers=controllers))
 
     @classmethod
     def none(cls, processes: Processes) -> Self:
@@ -92,6 +107,24 @@ class Sandbox:
         if program not in self._runnable:
             self._runnable[program] = await self._try(program)
         return self._runnable[program]
+
+    async def self_test(self, *, python: Path, emit: EventSink = ignore) -> SelfTestReport:
+        """Try to break out of this sandbox in every known way, with ``python`` (3.9 or later) inside.
+
+        Raises:
+            SandboxError: Nothing can be confined here.
+        """
+        return await self_test(self._confiner, python=python, emit=emit)
+
+    async def test_network_isolation(
+        self, *, python: Path, egress: Egress | None = None, emit: EventSink = ignore
+    ) -> IsolationReport:
+        """Try every way to the network from this sandbox, with what ``egress`` allows and ``python`` inside.
+
+        Raises:
+            SandboxError: Nothing can be confined here.
+        """
+        return await network_isolation(self._confiner, python=python, egress=egress, emit=emit)
 
     async def _try(self, program: Path) -> bool:
         try:
