@@ -12,6 +12,7 @@ The branch says what the caller does next::
           IntegrityError
           RollbackError
         VerificationError
+        UnconfiguredError
       ServerError                              wait, or configure
         StartError
         LinkError *
@@ -33,6 +34,7 @@ The branch says what the caller does next::
         AnomalyError
         PolicyError
         SandboxError
+        QuarantinedError
 
     * retryable
 """
@@ -131,6 +133,30 @@ class RollbackError(InstallationError):
 
 class VerificationError(AcquisitionError):
     """A server was installed and started, and did not prove that it works."""
+
+
+class UnconfiguredError(AcquisitionError):
+    """Nothing could be acquired, and the best server lacks nothing but settings that its user has.
+
+    Attributes:
+        server: The server.
+        names: The environment variables it asks for, as far as they are known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        server: str = "",
+        names: Sequence[str] = (),
+        stage: str = "",
+        failures: Mapping[str, str] | None = None,
+        remedies: Sequence[str] = (),
+    ) -> None:
+        """Keep which server it is and the names of what it lacks."""
+        super().__init__(message, stage=stage, failures=failures, remedies=remedies)
+        self.server = server
+        self.names: tuple[str, ...] = tuple(names)
 
 
 class ServerError(VSMError):
@@ -271,3 +297,18 @@ class PolicyError(RefusedError):
 
 class SandboxError(RefusedError):
     """The confinement that the policy requires cannot be enforced here."""
+
+
+class QuarantinedError(RefusedError):
+    """A tool is not what it was when its server was proven, and nobody has approved the change.
+
+    Attributes:
+        server: The server that has it.
+        tool: The tool's own name there.
+    """
+
+    def __init__(self, message: str, *, server: str = "", tool: str = "", remedies: Sequence[str] = ()) -> None:
+        """Name the server and the tool."""
+        super().__init__(message, remedies=remedies)
+        self.server = server
+        self.tool = tool

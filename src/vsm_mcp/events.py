@@ -148,7 +148,7 @@ class ServerStopped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceExceeded(Event):
-    """A confined process used more than it may, so its whole tree was killed; ``detail`` names limit and measurement."""
+    """A confined process used more than it may, so its whole tree was killed; ``detail`` names limit and peak."""
 
     subject: str
     aspect: str
@@ -197,6 +197,15 @@ class TransactionRepaired(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationMade(Event):
+    """What is held changed for good: ``change`` is the kind of change, ``reason`` says it for people."""
+
+    number: int
+    change: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlgedonicRaised(Event):
     """Pain or pleasure is felt, or is felt more than before; ``level`` is who has to recover (1 unit to 5 host)."""
 
@@ -238,6 +247,42 @@ class HandlerDetached(Event):
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsQuarantined(Event):
+    """A server lists other tools than when it was proven; those that were added or changed are not callable."""
+
+    server: str
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementsChanged(Event):
+    """A server gives other ``instructions`` than when it was proven, or has other ``prompts``: a signal, no gate."""
+
+    server: str
+    instructions: bool
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BehaviourDeviated(Event):
+    """A server does what it was not seen to do when it was proven; ``what`` says it in words. A signal, no gate."""
+
+    server: str
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestAdvanced(Event):
+    """A self-test of the sandbox came to its ``done``-th verdict of ``total``, in the part named ``step``."""
+
+    step: str
+    done: int
+    total: int
 
 
 FAILURES_ALLOWED = 3

@@ -2,7 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -10,7 +11,10 @@ import pytest
 
 from vsm_mcp.errors import NeedsConfigurationError, StartError, VSMError
 from vsm_mcp.model.call import ToolCall
-from vsm_mcp.model.enforcement import Aspect, Level
+from vsm_mcp.model.enforcement import Aspect, Held, Level
+from vsm_mcp.sandbox.policy import Limits
+from vsm_mcp.sandbox.resources.controller import Hold, Tree
+from vsm_mcp.sandbox.resources.watchdog import Watchdog
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.testing.servers import as_proven, hostile_server, make_spawner
 from vsm_mcp.world.processes import LocalProcesses
@@ -63,6 +67,50 @@ async def test_a_trial_says_what_confines_it_and_its_files_are_gone_with_it(plac
         assert (await running.link.call(WRITE)).text == "wrote /work/kept.txt"
         assert running.enforcement.level(Aspect.NETWORK) is Level.KERNEL
     assert not list(place.rglob("kept.txt"))
+
+
+class Settling:
+    """A way to hold trees that counts how often one is told that its start-up is over."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.settled: list[int] = []
+        self._watchdog = Watchdog()
+
+    async def unavailable(self) -> str | None:
+        return await self._watchdog.unavailable()
+
+    def plan(self, limits: Limits, /) -> Mapping[Aspect, Held]:
+        return self._watchdog.plan(limits)
+
+    @asynccontextmanager
+    async def attach(self, tree: Tree, limits: Limits, /) -> AsyncGenerator[Hold]:
+        async with self._watchdog.attach(tree, limits) as hold:
+            yield _Counted(hold, self.settled)
+
+
+class _Counted:
+    def __init__(self, hold: Hold, settled: list[int]) -> None:
+        self.hold = hold
+        self.held = hold.held
+        self.usage = hold.usage
+        self.exceeded = hold.exceeded
+        self.watch = hold.watch
+        self._settled = settled
+
+    def settle(self) -> None:
+        self._settled.append(1)
+        self.hold.settle()
+
+
+async def test_start_up_is_over_once_the_server_speaks(place: Path) -> None:
+    settling = Settling()
+    confining = Sandbox.bubblewrap(LocalProcesses(), controllers=[settling])
+    installed = hostile_server(place / "pkg", "good", MARK)
+    async with make_spawner(place / "work", sandbox=confining) as spawner, spawner.trial(installed) as running:
+        assert settling.settled == [1]
+        assert running.enforcement.level(Aspect.CPU) is Level.SUPERVISED
 
 
 @pytest.mark.security

@@ -396,11 +396,16 @@ async def test_arguments_that_cannot_be_sent_are_refused_before_anything_is_writ
 
 
 @pytest.mark.anyio
-async def test_an_unknown_tool_is_refused_by_its_server(tmp_path: Path) -> None:
+async def test_an_unknown_tool_is_refused_and_a_held_server_does_not_even_hear_of_it(tmp_path: Path) -> None:
+    nothing = ToolCall(server=NAME, tool="nothing")
     async with make_spawner(tmp_path) as spawner:
-        spawner.adopt(as_proven(hostile_server(tmp_path / "pkg")))
-        with pytest.raises(ToolError, match="Unknown tool: nothing"):
-            await spawner.call(ToolCall(server=NAME, tool="nothing"))
+        installed = hostile_server(tmp_path / "pkg")
+        async with spawner.trial(installed) as running:
+            with pytest.raises(ToolError, match="Unknown tool: nothing"):
+                await running.link.call(nothing)
+        spawner.adopt(as_proven(installed))
+        with pytest.raises(CapabilityMissingError, match="has no tool named 'nothing'"):
+            await spawner.call(nothing)
 
 
 @given(st.lists(st.integers(0, 1000), max_size=30).map(sorted), st.integers(1, 6))

@@ -34,6 +34,21 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSpec:
+    """What a server says about one of its prompts.
+
+    Attributes:
+        name: The prompt's own name on its server.
+        description: The server's text; untrusted.
+        raw: The prompt as it came over the wire, arguments included.
+    """
+
+    name: str
+    description: str = ""
+    raw: JsonObject = field(default_factory=dict[str, JsonValue])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A request to one tool.
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Self
 
 from vsm_mcp.errors import PayloadError
-from vsm_mcp.model.call import Caller, ToolSpec
-from vsm_mcp.model.enforcement import Enforcement
+from vsm_mcp.model.behaviour import Behaviour
+from vsm_mcp.model.call import Caller, PromptSpec, ToolSpec
+from vsm_mcp.model.enforcement import Enforcement, Usage
+from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.proof import Evidence
 from vsm_mcp.model.verdict import Verdict
 
@@ -300,6 +302,10 @@ class Installed:
         return self.vetted.candidate
 
 
+def _unmeasured() -> Usage | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """A started server that speaks the protocol.
@@ -312,6 +318,8 @@ class Running:
         elapsed: Seconds from start to the list of tools.
         dropped: Tools that it lists and that cannot be used, each with the reason.
         instructions: What it says about itself when a connection begins; untrusted.
+        prompts: The prompts it lists.
+        usage: Says what it uses now and has used at most; ``None`` when it has no process of its own.
     """
 
     installed: Installed
@@ -322,16 +330,37 @@ class Running:
     elapsed: float
     dropped: Mapping[str, str] = field(default_factory=dict[str, str])
     instructions: str = ""
+    prompts: tuple[PromptSpec, ...] = ()
+    usage: Callable[[], Usage | None] = _unmeasured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
-    """An installed server that did real work before a witness. Made only by verification."""
+    """An installed server that did real work before a witness. Made only by verification.
+
+    Attributes:
+        tools: What it listed then; nothing else of it is callable.
+        prompts: The prompts that it listed then.
+        instructions: What it said about itself then; untrusted.
+        behaviour: What it was seen to do then; ``None`` when nobody looked.
+    """
 
     installed: Installed
     tools: tuple[ToolSpec, ...]
     evidence: Evidence
     enforcement: Enforcement
+    prompts: tuple[PromptSpec, ...] = ()
+    instructions: str = ""
+    behaviour: Behaviour | None = None
+
+    @property
+    def pins(self) -> Pins:
+        """The digests of what it said about itself.
+
+        Raises:
+            PayloadError: Something of it has no canonical form.
+        """
+        return Pins.of(self.tools, self.prompts, self.instructions)
 
     @property
     def candidate(self) -> Candidate:

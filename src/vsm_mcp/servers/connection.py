@@ -6,8 +6,9 @@ from contextlib import AbstractAsyncContextManager
 import anyio
 
 from vsm_mcp.errors import CallError, LinkError, NeedsConfigurationError, PayloadError, StartError, VSMError
-from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
+from vsm_mcp.model.call import ToolCall, ToolResult
 from vsm_mcp.servers.links.link import Ending, Link
+from vsm_mcp.servers.pinned import Custody, Listed
 
 LAST_WORDS_SECONDS = 1.5
 
@@ -25,30 +26,40 @@ class Connection:
         open: Makes the link.
         pause: Seconds to wait first.
         drain: Seconds that calls under way get to end when it is stopped.
+        custody: Says which tools may be called, from what the server lists; ``None`` lets every call pass.
 
     Attributes:
         link: The link, while it lives.
-        tools: What the server lists.
+        listed: What the server said about itself when it was last asked.
         dropped: What it lists and cannot be used, with the reasons.
-        instructions: What it says about itself.
         elapsed: Seconds from start to the list of tools.
         failure: Why it did not come up, or broke.
         ending: How it ended.
     """
 
-    def __init__(self, name: str, open: Open, *, pause: float, drain: float) -> None:  # noqa: A002 - says what it does
+    def __init__(
+        self,
+        name: str,
+        open: Open,  # noqa: A002 - says what it does
+        *,
+        pause: float,
+        drain: float,
+        custody: Custody | None = None,
+    ) -> None:
         """Prepare; nothing is started before `run`."""
         self.name = name
         self.link: Link | None = None
-        self.tools: tuple[ToolSpec, ...] = ()
+        self.listed: Listed = Listed()
         self.dropped: Mapping[str, str] = {}
-        self.instructions: str = ""
         self.elapsed: float = 0.0
         self.failure: VSMError | None = None
         self.ending: Ending | None = None
         self._open = open
         self._pause = pause
         self._drain = drain
+        self._custody = custody
+        self._changes = 0
+        self._one_review = anyio.Lock()
         self._under_way = 0
         self._scope = anyio.CancelScope()
         self._settled = anyio.Event()
@@ -62,6 +73,11 @@ class Connection:
         if self._stopping.is_set() or self._over.is_set():
             return False
         return self.link.alive if self.link is not None else not self._settled.is_set()
+
+    @property
+    def under_way(self) -> int:
+        """How many calls have not ended."""
+        return self._under_way
 
     @property
     def stopped(self) -> bool:
@@ -105,10 +121,20 @@ class Connection:
         return self.link
 
     async def call(self, call: ToolCall, /) -> ToolResult:
-        """Make a call over the link, once it is up."""
+        """Make a call over the link, once it is up and what it lists now was compared with what was approved.
+
+        Raises:
+            QuarantinedError: The tool is not what was approved.
+            CapabilityMissingError: There is no such tool, or not any more.
+            VSMError: It did not come up, did not list its tools again, or the call failed.
+        """
         link = await self.ready()
         self._under_way += 1
         try:
+            if self._custody is not None:
+                if link.changes != self._changes:
+                    await self._review_again(link)
+                self._custody.check(call.tool)
             return await link.call(call)
         finally:
             self._under_way -= 1
@@ -142,9 +168,7 @@ class Connection:
     async def _list(self, link: Link) -> VSMError | None:
         """Ask for the tools. A failure is returned: raised through the link's tasks it would come out as a group."""
         try:
-            self.tools = await link.tools()
-            self.dropped = link.dropped
-            self.instructions = link.instructions or ""
+            await self._review(link)
         except NeedsConfigurationError as error:
             return error
         except (LinkError, CallError, PayloadError) as error:
@@ -159,6 +183,21 @@ class Connection:
             failure.__cause__ = error
             return failure
         return None
+
+    async def _review_again(self, link: Link) -> None:
+        """List once for all who wait: however often the server announced changes meanwhile."""
+        async with self._one_review:
+            if link.changes != self._changes:
+                await self._review(link)
+
+    async def _review(self, link: Link) -> None:
+        changes = link.changes  # those that are announced from here on are of the next list
+        tools, dropped = await link.tools(), link.dropped
+        self.listed = Listed(tools=tools, prompts=await link.prompts(), instructions=link.instructions or "")
+        self.dropped = dropped
+        if self._custody is not None:
+            self._custody.review(self.listed)
+        self._changes = changes
 
     async def _until_over(self, link: Link) -> None:
         async with anyio.create_task_group() as tasks:

@@ -1,9 +1,12 @@
-"""What a failed server's last words mean: does it lack settings, or is it broken?"""
+"""What a server's words mean: did a call fail although nothing says so, does it lack settings, or is it broken?"""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vsm_mcp.errors import NeedsConfigurationError
+from vsm_mcp.model.call import ToolResult
+from vsm_mcp.model.json import JsonValue
 
 MOST_NAMES = 8
 LONGEST_LINE = 1000
@@ -32,6 +35,31 @@ _PLAIN = re.compile(
     re.IGNORECASE,
 )
 
+_SHORT = 600
+_FAILED = re.compile(
+    r"\W*(?:(?:fatal|error|exception|failure)\b(?:\]|\s*:|\s-\s)"
+    r"|(?:[a-z_]+\.)*[a-z]*(?:error|exception)\s*:"
+    r"|unauthori[sz]ed\b|forbidden\b|(?:access|permission) denied|not authori[sz]ed|internal server error"
+    r"|(?:http |status(?: code)?:? ?)?(?:401 unauth|403 forb|500 internal|502 bad|503 serv|504 gate))",
+    re.IGNORECASE,
+)
+_TRACE = re.compile(r"^Traceback \(most recent call last\)", re.MULTILINE)
+_BAD_STATUS = frozenset({"error", "failed", "failure", "unauthorized", "forbidden"})
+
+
+def complaint_of(result: ToolResult) -> str | None:
+    """Return what speaks against a result, whatever the server marked it as; ``None`` when nothing does.
+
+    Content decides: besides what `ToolResult.complaint` knows, an answer without any content, an object that says that
+    it is no success, a short text that begins like an error or says that settings are missing, and a stack trace.
+    """
+    said = result.complaint
+    if said is not None:
+        return said
+    if not _says_anything(result):
+        return "it answered with nothing"
+    return _bad_object(result) or _bad_text(result.text)
+
 
 def lacks_settings(line: str) -> bool:
     """Tell whether ``line`` says that settings or credentials are missing."""
@@ -57,6 +85,50 @@ def needs_configuration(server: str, said: Sequence[str]) -> NeedsConfigurationE
             f"Give {', '.join(names) or 'what it asks for'} by reference: secrets={{{example!r}: 'env:{example}'}}.",
         ),
     )
+
+
+def _says_anything(result: ToolResult) -> bool:
+    if result.structured is not None or result.text.strip():
+        return True
+    return any(block.get("type") != "text" for block in result.content)
+
+
+def _bad_object(result: ToolResult) -> str | None:
+    value = _object(result.structured) if result.structured is not None else _parsed(result.text)
+    if set(value) == {"result"}:
+        value = _object(value["result"])
+    refused = [name for name in ("success", "ok", "succeeded") if value.get(name) is False]
+    status = value.get("status")
+    if isinstance(status, str) and status.casefold() in _BAD_STATUS:
+        refused.append("status")
+    errors = value.get("errors")
+    if isinstance(errors, Sequence) and errors:
+        refused.append("errors")
+    if not refused:
+        return None
+    said = {name: value.get(name) for name in (*refused, "message", "detail", "reason") if name in value}
+    return json.dumps(said, default=str)[:_SHORT]
+
+
+def _bad_text(text: str) -> str | None:
+    start = text.lstrip()[: _SHORT + 1]
+    if _TRACE.search(start):
+        return start
+    short = len(start) <= _SHORT
+    return start if short and (_FAILED.match(start) or any(map(lacks_settings, start.splitlines()[:3]))) else None
+
+
+def _parsed(text: str) -> Mapping[str, JsonValue]:
+    if len(text) > MOST_LINES * LONGEST_LINE or not text.lstrip().startswith("{"):
+        return {}
+    try:
+        return _object(json.loads(text))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _object(value: JsonValue) -> Mapping[str, JsonValue]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _names(line: str) -> list[str]:

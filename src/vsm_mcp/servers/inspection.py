@@ -2,10 +2,17 @@
 
 import anyio
 
-from vsm_mcp.errors import CallError, CapabilityMissingError, ServerError
-from vsm_mcp.model.call import ToolCall
+from vsm_mcp.errors import (
+    CallError,
+    CapabilityMissingError,
+    PermissionDeniedError,
+    QuarantinedError,
+    ServerError,
+)
+from vsm_mcp.model.call import Caller, ToolCall
 from vsm_mcp.model.proof import Trial
 from vsm_mcp.model.server import Proven
+from vsm_mcp.servers.diagnosis import complaint_of
 from vsm_mcp.servers.spawner import DynamicSpawner
 
 
@@ -18,12 +25,14 @@ class Inspection:
 
     Args:
         spawner: Holds the servers.
+        caller: Makes calls to living servers; the spawner itself when ``None``.
         timeout: Seconds one inspection may take.
     """
 
-    def __init__(self, spawner: DynamicSpawner, *, timeout: float = 60.0) -> None:
+    def __init__(self, spawner: DynamicSpawner, *, caller: Caller | None = None, timeout: float = 60.0) -> None:
         """Keep the spawner."""
         self._spawner = spawner
+        self._caller: Caller = caller or spawner
         self._timeout = timeout
 
     def can_inspect(self, server: str) -> bool:
@@ -48,10 +57,10 @@ class Inspection:
         try:
             with anyio.fail_after(self._timeout):
                 if _only_reads(proven, trial.tool):
-                    return (await self._spawner.call(call)).complaint is None
+                    return complaint_of(await self._caller.call(call)) is None
                 async with self._spawner.trial(proven.installed) as running:
-                    return (await running.link.call(call)).complaint is None
-        except (CallError, ServerError, TimeoutError):
+                    return complaint_of(await running.link.call(call)) is None
+        except (CallError, PermissionDeniedError, QuarantinedError, ServerError, TimeoutError):
             return False
 
 

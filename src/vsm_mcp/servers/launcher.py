@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from vsm_mcp.errors import NeedsConfigurationError
-from vsm_mcp.model.enforcement import Enforcement
+from vsm_mcp.model.enforcement import Enforcement, Usage
 from vsm_mcp.model.server import Candidate, InProcessLaunch, Installed, StdioLaunch
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Confined, Sandbox
@@ -79,8 +79,10 @@ class Launcher:
                 policy = self._policy_for(installed, work)
                 if work is not None:
                     await anyio.to_thread.run_sync(partial(work.mkdir, 0o700, parents=True, exist_ok=True))
-                start = partial(self._process, command, policy, confined)
+                started = _Newest(confined)
+                start = partial(self._process, command, policy, started.note)
                 async with self._connector.stdio(start, name=name, digest=installed.digest, hide=secrets) as link:
+                    started.settle()
                     yield link
 
     @asynccontextmanager
@@ -118,6 +120,23 @@ class Launcher:
         return values, secrets
 
 
+class _Newest:
+    """The process started last: a connector may start one again that does not speak the newest protocol."""
+
+    def __init__(self, tell: Callable[[Confined], None]) -> None:
+        self._tell = tell
+        self._confined: Confined | None = None
+
+    def note(self, confined: Confined) -> None:
+        self._confined = confined
+        self._tell(confined)
+
+    def settle(self) -> None:
+        """Tell that it speaks: its start-up is over."""
+        if self._confined is not None:
+            self._confined.settle()
+
+
 class Opening:
     """One link to be opened, and what really confines it once it is.
 
@@ -149,6 +168,10 @@ class Opening:
     def enforcement(self) -> Enforcement:
         """What confines it."""
         return IN_PROCESS if self._confined is None else self._confined.enforcement
+
+    def usage(self) -> Usage | None:
+        """What it uses, and has used at most; ``None`` when it has no process of its own."""
+        return None if self._confined is None else self._confined.usage()
 
     def _note(self, confined: Confined) -> None:
         self._confined = confined

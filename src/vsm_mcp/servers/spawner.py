@@ -19,10 +19,12 @@ from vsm_mcp.errors import (
 )
 from vsm_mcp.events import EventSink, ServerStarted, ServerStopped, ignore
 from vsm_mcp.model.call import ToolCall, ToolResult
-from vsm_mcp.model.enforcement import Enforcement
+from vsm_mcp.model.enforcement import Enforcement, Usage
+from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Installed, Proven, Running
 from vsm_mcp.servers.connection import Connection
 from vsm_mcp.servers.launcher import Launcher, Opening
+from vsm_mcp.servers.pinned import Custody, Quarantine
 from vsm_mcp.servers.restart import Failures, RestartPolicy
 from vsm_mcp.servers.workspace import Workspace
 
@@ -52,6 +54,7 @@ class ServerState:
         tools: The names of its tools, as proven.
         enforcement: What confines it, once it was started.
         last_error: Why it failed last.
+        held_back: Tools that it lists and that are not callable: nobody approved what they say now.
     """
 
     status: ServerStatus
@@ -60,6 +63,7 @@ class ServerState:
     tools: tuple[str, ...]
     enforcement: Enforcement | None
     last_error: str | None
+    held_back: tuple[str, ...] = ()
 
 
 class DynamicSpawner:
@@ -73,6 +77,8 @@ class DynamicSpawner:
         emit: Hears of starts and ends.
         restarts: How patient it is with servers that fail.
         drain: Seconds that calls under way get to end when a server is let go.
+        trust_first_use: Take what a server lists at its first start for approved if it was held without any known tool.
+            For servers that the host made by hand; what was proven always knows its tools.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class DynamicSpawner:
         emit: EventSink = ignore,
         restarts: RestartPolicy | None = None,
         drain: float = DRAIN_SECONDS,
+        trust_first_use: bool = False,
     ) -> None:
         """Join the parts; nothing is started."""
         self._launcher = launcher
@@ -90,6 +97,7 @@ class DynamicSpawner:
         self._emit = emit
         self._restarts = restarts or RestartPolicy()
         self._drain = drain
+        self._trust_first_use = trust_first_use
         self._held: dict[str, _Held] = {}
         self._tasks: TaskGroup | None = None
 
@@ -122,7 +130,11 @@ class DynamicSpawner:
         """Hold a proven server: it is started when it is first called. An older one of its name is let go."""
         name = proven.candidate.name
         previous = self._held.get(name)
-        held = _Held(proven, self._launcher.prepare(proven.installed, self._workspace.directory(name)), self._restarts)
+        held = _Held(
+            Custody(proven, emit=self._emit, first_use=self._trust_first_use),
+            self._launcher.prepare(proven.installed, self._workspace.directory(name)),
+            self._restarts,
+        )
         if previous is not None:
             held.starts = previous.starts
             held.connection = previous.connection
@@ -141,10 +153,44 @@ class DynamicSpawner:
         now = anyio.current_time() if self._tasks is not None else None
         return {name: held.state(now) for name, held in self._held.items()}
 
+    def open_calls(self) -> Mapping[str, int]:
+        """Return, per server that is connected, how many calls are under way now."""
+        living = ((name, held.connection) for name, held in self._held.items())
+        return {name: connection.under_way for name, connection in living if connection is not None}
+
+    def usages(self) -> Mapping[str, Usage]:
+        """Return what every server that runs in a process of its own uses, and has used at most."""
+        running = (name for name, state in self.states().items() if state.status is ServerStatus.RUNNING)
+        used = ((name, self._held[name].opening.usage()) for name in running)
+        return {name: usage for name, usage in used if usage is not None}
+
     def proven(self, server: str) -> Proven | None:
         """Return a held server with its proof; ``None`` when there is none of this name."""
         held = self._held.get(server)
-        return None if held is None else held.proven
+        return None if held is None else held.custody.proven
+
+    def quarantined(self, server: str) -> Quarantine | None:
+        """Return what of a held server is not what was approved; ``None`` when nothing is known to differ."""
+        held = self._held.get(server)
+        return None if held is None else held.custody.quarantine
+
+    def reviewed(self, server: str, pins: Pins) -> Proven:
+        """Return a held server as it would be if ``pins`` were approved; nothing changes yet.
+
+        Raises:
+            CapabilityMissingError: No server of this name is held.
+            PayloadError: ``pins`` is not what it says now.
+        """
+        return self._known(server).custody.reviewed(pins)
+
+    def approve(self, server: str, pins: Pins) -> Proven:
+        """Let everything be called that ``pins`` pins, and return the server as approved; write that down.
+
+        Raises:
+            CapabilityMissingError: No server of this name is held.
+            PayloadError: ``pins`` is not what it says now: whoever approved it saw something else.
+        """
+        return self._known(server).custody.approve(pins)
 
     async def call(self, call: ToolCall, /) -> ToolResult:
         """Make a call; the server is started first when it does not run. Starting does not count as calling time.
@@ -160,14 +206,9 @@ class DynamicSpawner:
             CallTimeoutError: No answer came in time; the call may have been executed.
             ToolError: The server refused the call.
             PayloadError: Arguments or answer are too large.
+            QuarantinedError: The tool is not what was approved.
         """
-        held = self._held.get(call.server)
-        if held is None:
-            raise CapabilityMissingError(
-                f"No server named {call.server!r} is held.",
-                remedies=(f"Held are: {', '.join(sorted(self._held)) or 'none'}.", "Acquire it first."),
-            )
-        return await self._connected(held).call(call)
+        return await self._connected(self._known(call.server)).call(call)
 
     @asynccontextmanager
     async def trial(self, installed: Installed) -> AsyncGenerator[Running]:
@@ -187,16 +228,27 @@ class DynamicSpawner:
             yield Running(
                 installed=installed,
                 link=connection,
-                tools=connection.tools,
+                tools=connection.listed.tools,
                 enforcement=opening.enforcement,
                 pid=opening.pid,
                 elapsed=connection.elapsed,
                 dropped=connection.dropped,
-                instructions=connection.instructions,
+                instructions=connection.listed.instructions,
+                prompts=connection.listed.prompts,
+                usage=opening.usage,
             )
         finally:
             with anyio.CancelScope(shield=True):
                 await _end([connection])
+
+    def _known(self, server: str) -> "_Held":
+        held = self._held.get(server)
+        if held is None:
+            raise CapabilityMissingError(
+                f"No server named {server!r} is held.",
+                remedies=(f"Held are: {', '.join(sorted(self._held)) or 'none'}.", "Acquire it first."),
+            )
+        return held
 
     def _connected(self, held: "_Held") -> Connection:
         """Return the living connection of a server, or begin one. Nothing waits in here: two callers get the same."""
@@ -212,7 +264,13 @@ class DynamicSpawner:
                 remedies=("Try again later.", "Release it and acquire another server."),
             )
         held.starts += 1
-        held.connection = Connection(held.name, held.opening.open, pause=held.failures.pause(now), drain=self._drain)
+        held.connection = Connection(
+            held.name,
+            held.opening.open,
+            pause=held.failures.pause(now),
+            drain=self._drain,
+            custody=held.custody,
+        )
         tasks.start_soon(_Life(held.opening, self._emit, held).own, held.connection, previous)
         return held.connection
 
@@ -228,9 +286,9 @@ class DynamicSpawner:
 class _Held:
     """A server that is held, with what happened to it."""
 
-    def __init__(self, proven: Proven, opening: Opening, restarts: RestartPolicy) -> None:
-        self.name = proven.candidate.name
-        self.proven = proven
+    def __init__(self, custody: Custody, opening: Opening, restarts: RestartPolicy) -> None:
+        self.name = custody.proven.candidate.name
+        self.custody = custody
         self.opening = opening
         self.failures = Failures(restarts)
         self.connection: Connection | None = None
@@ -243,9 +301,10 @@ class _Held:
             status=status,
             generation=self.starts,
             pid=self.opening.pid if status is ServerStatus.RUNNING else None,
-            tools=tuple(tool.name for tool in self.proven.tools),
+            tools=tuple(tool.name for tool in self.custody.proven.tools),
             enforcement=self.opening.enforcement if self.starts else None,
             last_error=self.last_error,
+            held_back=self.custody.held_back,
         )
 
     def _status(self, now: float | None) -> ServerStatus:

@@ -3,14 +3,21 @@
 import os
 import re
 import stat
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import anyio.to_thread
 
 from vsm_mcp.errors import PayloadError
+from vsm_mcp.model.behaviour import MOST_NAMES
+from vsm_mcp.model.enforcement import Aspect, Level
+from vsm_mcp.model.server import WORK_ROOT, Running
 
 LARGEST_FILE = 256 * 2**20
+DEEPEST = 16
+MOST_ENTRIES = 10_000
+_DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_DIRECTORY
 
 
 class Workspace:
@@ -47,6 +54,20 @@ class Workspace:
             PayloadError: There is no such regular file, a part of the path is a link, or it is larger than ``limit``.
         """
         return await anyio.to_thread.run_sync(_read, self.directory(server), Path(name), limit)
+
+    async def written(self, server: str) -> frozenset[str] | None:
+        """Return the names of the files below a server's directory, at most some hundred; ``None`` if it has none."""
+        return await anyio.to_thread.run_sync(_written, self.directory(server))
+
+
+async def written_by(running: Running) -> frozenset[str] | None:
+    """Return the names of the files that a confined throw-away instance wrote; ``None`` when nobody can look.
+
+    Its directory is inside the sandbox only, so it is looked at through the process, as long as that lives.
+    """
+    if running.pid is None or running.enforcement.level(Aspect.FILES) is Level.NONE:
+        return None
+    return await anyio.to_thread.run_sync(_written, Path(f"/proc/{running.pid}/root{WORK_ROOT}"))
 
 
 def _read(root: Path, name: Path, limit: int) -> bytes:
@@ -88,3 +109,45 @@ def _open(root: Path, name: Path) -> int:
         return os.open(name.parts[-1], flags, dir_fd=here)
     finally:
         os.close(here)
+
+
+def _written(root: Path) -> frozenset[str] | None:
+    """Walk down by descriptors only, so that no link of the server leads anywhere; bounded in every way."""
+    try:
+        start = os.open(root, _DIRECTORY)
+    except OSError:
+        return None
+    walk = _Walk()
+    try:
+        walk.go(start, "")
+    finally:
+        os.close(start)
+    return frozenset(sorted(walk.found)[:MOST_NAMES])
+
+
+class _Walk:
+    """The names below a directory that somebody else writes to."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._left = MOST_ENTRIES
+
+    def go(self, directory: int, prefix: str) -> None:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                self._left -= 1
+                if self._left < 0:
+                    return
+                name = f"{prefix}{entry.name.encode('utf-8', 'backslashreplace').decode()}"
+                if not entry.is_dir(follow_symlinks=False):
+                    self.found.append(name)
+                elif name.count("/") < DEEPEST:
+                    self._enter(directory, entry.name, f"{name}/")
+
+    def _enter(self, directory: int, name: str, prefix: str) -> None:
+        with suppress(OSError):  # it is gone by now, or closed to us: what cannot be seen is not named
+            below = os.open(name, _DIRECTORY, dir_fd=directory)
+            try:
+                self.go(below, prefix)
+            finally:
+                os.close(below)

@@ -99,6 +99,7 @@ def make_spawner(
     emit: EventSink = ignore,
     restarts: RestartPolicy | None = None,
     drain: float = 5.0,
+    trust_first_use: bool = True,
     eras: MutableMapping[str, str] | None = None,
     probe: float = 5.0,
     start: float = 30.0,
@@ -113,6 +114,7 @@ def make_spawner(
         emit: Hears of starts and ends.
         restarts: How patient it is with servers that fail.
         drain: Seconds that calls under way get to end.
+        trust_first_use: Take what a server that was held without any known tool lists first for approved.
         eras: What is learned of how servers want to be greeted.
         probe: Seconds the first greeting may take.
         start: Seconds all greetings may take together.
@@ -125,7 +127,14 @@ def make_spawner(
         secrets=ReferencedSecrets(),
         references=references or {},
     )
-    return DynamicSpawner(launcher, Workspace(directory), emit=emit, restarts=restarts, drain=drain)
+    return DynamicSpawner(
+        launcher,
+        Workspace(directory),
+        emit=emit,
+        restarts=restarts,
+        drain=drain,
+        trust_first_use=trust_first_use,
+    )
 
 
 def _installed(

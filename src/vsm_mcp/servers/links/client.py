@@ -12,6 +12,7 @@ from mcp_types import CONNECTION_CLOSED, Implementation
 
 from vsm_mcp.errors import StartError, VSMError
 from vsm_mcp.servers.diagnosis import needs_configuration
+from vsm_mcp.servers.links.announcements import announcements
 from vsm_mcp.servers.links.link import Ending, Link, Start
 from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.memory import in_process
@@ -121,8 +122,9 @@ class _Greeting:
                         link = SdkLink(
                             client.session, name=self.name, listing=listing, seconds=self.call, transport=transport
                         )
-                        with closing(link):
-                            yield link
+                        async with announcements(client, listing):
+                            with closing(link):
+                                yield link
                     await _grace(process)
                 except Exception as error:  # whatever the SDK raises before the link is there means: it did not come up
                     if link is not None:

@@ -3,13 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from vsm_mcp.model.call import Caller, ToolSpec
+from vsm_mcp.model.call import Caller, PromptSpec, ToolSpec
 from vsm_mcp.world.processes import Process
 
 Start = Callable[[], AbstractAsyncContextManager[Process]]
 """Starts a fresh process; leaving its context ends the process."""
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """A process whose end somebody can explain, such as one that was ended for going beyond a limit."""
+
+    @property
+    def exit_detail(self) -> str:
+        """What is known of its end, naming limit and peak; empty when nothing is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,11 @@ class Link(Caller, Protocol):
         ...
 
     @property
+    def changes(self) -> int:
+        """How often the server said that its lists changed; only that the number is another one means something."""
+        ...
+
+    @property
     def alive(self) -> bool:
         """False as soon as the connection is known to be broken or closed."""
         ...
@@ -71,6 +86,15 @@ class Link(Caller, Protocol):
             NeedsConfigurationError: The server says that it lacks settings or credentials.
             CallTimeoutError: No answer came.
             ToolError: The server refused to answer.
+        """
+        ...
+
+    async def prompts(self) -> tuple[PromptSpec, ...]:
+        """Ask the server for its prompts; one that does not offer any is not asked.
+
+        Raises:
+            LinkError: The connection broke, or the list does not end.
+            CallTimeoutError: No answer came.
         """
         ...
 

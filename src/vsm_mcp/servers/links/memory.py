@@ -1,17 +1,19 @@
 """Links to servers of this process: no pipe, no other process, the same values and errors."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import cast
 
 from mcp import Client
+from mcp.client.session import IncomingMessage
 from mcp.server import MCPServer, Server
 
 from vsm_mcp.errors import StartError
+from vsm_mcp.servers.links.announcements import announcements
 from vsm_mcp.servers.links.link import Link
 from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.session import SdkLink
-from vsm_mcp.world.groups import first_leaf
+from vsm_mcp.world.groups import first_error, first_leaf
 
 
 @asynccontextmanager
@@ -21,16 +23,24 @@ async def in_process(make: Callable[[], object], *, name: str, seconds: float) -
     Raises:
         StartError: ``make`` failed, or made something that is not a server of the SDK.
     """
-    client = Client(_made(make, name), cache=None)
+    listing = Listing()
+
+    async def hear(message: IncomingMessage) -> None:
+        if not isinstance(message, Exception):
+            listing.heard(message.method)
+
+    client = Client(_made(make, name), cache=None, message_handler=hear)
     try:
         await client.__aenter__()
     except Exception as error:  # noqa: BLE001 - the host's own code runs here
         raise StartError(f"{name} did not come up: {first_leaf(error)}.") from first_leaf(error)
-    link = SdkLink(client.session, name=name, listing=Listing(), seconds=seconds, transport=None)
+    link = SdkLink(client.session, name=name, listing=listing, seconds=seconds, transport=None)
     try:
-        yield link
+        with first_error():
+            async with announcements(client, listing):
+                with closing(link):
+                    yield link
     finally:
-        link.close()
         await client.__aexit__(None, None, None)
 
 

@@ -15,6 +15,7 @@ from mcp_types import (
     CallToolResult,
     InputRequiredResult,
     PaginatedRequestParams,
+    Prompt,
     TextContent,
     Tool,
 )
@@ -22,16 +23,16 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
 from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, ToolError, VSMError
-from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
+from vsm_mcp.model.call import PromptSpec, ToolCall, ToolResult, ToolSpec
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.servers.diagnosis import needs_configuration
 from vsm_mcp.servers.links.link import Ending, ServerInfo
-from vsm_mcp.servers.links.listing import Listing, spec_of, wire_form
+from vsm_mcp.servers.links.listing import Listing, prompt_of, spec_of, wire_form
 from vsm_mcp.servers.links.stdio import LARGEST_RESULT, TOO_LARGE, StdioTransport
 
 LARGEST_REQUEST = 2**20
 MOST_PAGES = 100
-MOST_TOOLS = 1000
+MOST_ENTRIES = 1000
 LONGEST_SAID = 1000
 
 T = TypeVar("T")
@@ -86,6 +87,11 @@ class SdkLink:
         return dict(self._listing.dropped)
 
     @property
+    def changes(self) -> int:
+        """How often the server said that its lists changed."""
+        return self._listing.changes
+
+    @property
     def alive(self) -> bool:
         """False as soon as the connection is known to be broken or closed."""
         return not self._closed and (self._transport is None or self._transport.broken is None)
@@ -131,6 +137,20 @@ class SdkLink:
                 self._listing.dropped[name] = "its schema asks for headers that are not allowed"
             return specs
 
+    async def prompts(self) -> tuple[PromptSpec, ...]:
+        """Ask the server for its prompts, if it offers any; one that refuses to name them has none."""
+        offered = self._session.server_capabilities
+        if offered is None or offered.prompts is None:
+            return ()
+        async with self._one_listing:
+            self._listing.prompts.clear()
+            try:
+                prompts = await self._ask(self._prompt_pages, what="the request for its prompts", seconds=self._seconds)
+            except ToolError:
+                return ()
+            raw = self._listing.prompts if self._transport else wire_form(prompts)
+            return tuple(prompt_of(prompt, raw[prompt.name]) for prompt in prompts)
+
     async def ping(self) -> None:
         """Find out whether the server still answers; an error is an answer, too."""
         try:
@@ -146,28 +166,43 @@ class SdkLink:
 
     async def _asked_for_tools(self) -> Sequence[Tool]:
         try:
-            return await self._ask(self._pages, what="the request for its tools", seconds=self._seconds)
+            return await self._ask(self._tool_pages, what="the request for its tools", seconds=self._seconds)
         except ToolError as error:
             missing = needs_configuration(self._name, () if self._transport is None else self._transport.stderr.lines)
             if missing is None:
                 raise
             raise missing from error
 
-    async def _pages(self) -> Sequence[Tool]:
-        tools: list[Tool] = []
+    async def _tool_pages(self) -> Sequence[Tool]:
+        async def page(params: PaginatedRequestParams) -> tuple[Sequence[Tool], str | None]:
+            answer = await self._session.list_tools(params=params)
+            return answer.tools, answer.next_cursor
+
+        return await self._pages("tools", page)
+
+    async def _prompt_pages(self) -> Sequence[Prompt]:
+        async def page(params: PaginatedRequestParams) -> tuple[Sequence[Prompt], str | None]:
+            answer = await self._session.list_prompts(params=params)
+            return answer.prompts, answer.next_cursor
+
+        return await self._pages("prompts", page)
+
+    async def _pages(
+        self, what: str, page: Callable[[PaginatedRequestParams], Awaitable[tuple[Sequence[T], str | None]]]
+    ) -> Sequence[T]:
+        entries: list[T] = []
         cursor: str | None = None
         for _ in range(MOST_PAGES):
-            page = await self._session.list_tools(params=PaginatedRequestParams(cursor=cursor))
-            tools.extend(page.tools)
-            if len(tools) + len(self._listing.dropped) > MOST_TOOLS:
-                raise self._unlisted(f"{self._name} lists more than {MOST_TOOLS} tools.")
-            following = page.next_cursor
+            more, following = await page(PaginatedRequestParams(cursor=cursor))
+            entries.extend(more)
+            if len(entries) + len(self._listing.dropped) > MOST_ENTRIES:
+                raise self._unlisted(f"{self._name} lists more than {MOST_ENTRIES} {what}.")
             if following is None:
-                return tools
+                return entries
             if following == cursor:
                 break
             cursor = following
-        raise self._unlisted(f"The list of tools of {self._name} does not end.")
+        raise self._unlisted(f"The list of {what} of {self._name} does not end.")
 
     def _unlisted(self, why: str) -> LinkError:
         return LinkError(why, remedies=("Use another server.", "Report it to the author of the server."))

@@ -20,7 +20,7 @@ from mcp_types import (
 
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.servers.links.framing import Framer, FrameReader, Noise
-from vsm_mcp.servers.links.link import Ending
+from vsm_mcp.servers.links.link import Ending, Explained
 from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.stderr import StderrRing
 from vsm_mcp.world.processes import Process
@@ -95,7 +95,8 @@ class StdioTransport:
         code = await self.process.wait()
         with anyio.move_on_after(DRAIN_SECONDS):
             await self._down.wait()
-        self.break_off(f"the process ended with exit code {code}")
+        detail = self.process.exit_detail if isinstance(self.process, Explained) else ""
+        self.break_off(f"the process ended with exit code {code}" + (f": {detail.removesuffix('.')}" if detail else ""))
         await self.process.stdout.aclose()
 
     def sent(self, message: JSONRPCMessage) -> None:
@@ -130,7 +131,8 @@ class StdioTransport:
             self.noise.count(frame)
             return None
         match message:
-            case JSONRPCNotification():
+            case JSONRPCNotification(method=method):
+                self._listing.heard(method)
                 return None
             case JSONRPCRequest():
                 self.noise.count(frame)

@@ -1,0 +1,116 @@
+"""Records what servers are seen to do, and tells when one does what it did not do while it was proven."""
+
+from collections.abc import Collection
+
+from vsm_mcp.events import BehaviourDeviated, EgressDecided, EgressEnded, Event, EventSink, ignore
+from vsm_mcp.model.behaviour import MOST_NAMES, Behaviour, bounded, deviation
+from vsm_mcp.model.server import Proven
+from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.workspace import Workspace
+
+
+class BehaviourRecorder:
+    """Hears what happens and keeps, per server, what was seen: bounded, and told once for each new thing.
+
+    It stands before the listeners of the whole: every event passes it.
+
+    A deviation is a signal for people and for those who watch over the whole; it stops nothing.
+
+    Args:
+        emit: Hears of deviations.
+    """
+
+    def __init__(self, *, emit: EventSink = ignore) -> None:
+        """Begin with nothing seen."""
+        self._emit = emit
+        self._seen: dict[str, Behaviour] = {}
+        self._pinned: dict[str, Behaviour] = {}
+        self._told: dict[str, set[str]] = {}
+
+    def event(self, event: Event, /) -> None:
+        """Take note of an event: what a server asked the network for."""
+        match event:
+            case EgressDecided(subject=server, host=host, allowed=True):
+                self.note(server, hosts=(host,))
+            case EgressEnded(subject=server, reached=places):
+                self.note(server, hosts=tuple(place.rpartition(":")[0] for place in places))
+            case _:
+                return
+
+    def begin(self, server: str) -> None:
+        """Begin to look at a server that is about to be proven: from now on, no host seen means that none was."""
+        self._seen[server] = Behaviour(hosts=frozenset())
+
+    def note(
+        self,
+        server: str,
+        *,
+        hosts: Collection[str] | None = None,
+        files: Collection[str] | None = None,
+        programs: Collection[str] | None = None,
+    ) -> None:
+        """Take note of what a server was seen to do; ``None`` says that nobody looked."""
+        seen = Behaviour(hosts=_names(hosts), files=_names(files), programs=_names(programs))
+        self._seen[server] = self._seen.get(server, Behaviour()).join(seen)
+        pinned = self._pinned.get(server)
+        if pinned is not None:
+            self._compare(server, pinned, seen)
+
+    def seen(self, server: str) -> Behaviour:
+        """Return what was seen of a server since it was looked at."""
+        return self._seen.get(server, Behaviour())
+
+    def expect(self, server: str, pinned: Behaviour | None) -> None:
+        """Compare from now on what a server does with what it did when it was proven; ``None`` compares nothing."""
+        self._told.pop(server, None)
+        if pinned is None:
+            self._pinned.pop(server, None)
+        else:
+            self._pinned[server] = pinned
+
+    def forget(self, server: str) -> None:
+        """Forget a server that was let go."""
+        for memory in (self._seen, self._pinned, self._told):
+            memory.pop(server, None)
+
+    def _compare(self, server: str, pinned: Behaviour, seen: Behaviour) -> None:
+        told = self._told.setdefault(server, set())
+        news = [what for what in deviation(pinned, seen).what if what not in told]
+        room = MOST_NAMES - len(told)
+        if news and room > 0:
+            told.update(news[:room])
+            more = ("does more new things than are told",) if len(told) >= MOST_NAMES else ()
+            self._emit(BehaviourDeviated(server=server, what=(*news[:room], *more)))
+
+
+class Watch:
+    """Looks from time to time at what held servers do, beside what events tell: their programs and their files.
+
+    Args:
+        recorder: Compares it with what was seen when they were proven.
+        spawner: Runs them.
+        workspace: Where they write.
+    """
+
+    def __init__(self, recorder: BehaviourRecorder, spawner: DynamicSpawner, workspace: Workspace) -> None:
+        """Keep the parts."""
+        self._recorder = recorder
+        self._spawner = spawner
+        self._workspace = workspace
+
+    def expect(self, proven: Proven) -> None:
+        """Compare a server from now on with what it did when it was proven."""
+        self._recorder.expect(proven.candidate.name, proven.behaviour)
+
+    def forget(self, server: str) -> None:
+        """Forget a server that was let go."""
+        self._recorder.forget(server)
+
+    async def look(self) -> None:
+        """Look at every server that runs."""
+        for name, usage in self._spawner.usages().items():
+            self._recorder.note(name, programs=usage.programs, files=await self._workspace.written(name))
+
+
+def _names(names: Collection[str] | None) -> frozenset[str] | None:
+    return None if names is None else bounded(names)[0]
