@@ -1,6 +1,6 @@
 """Acquires one server file as the library does. Run as a program it can be told to kill itself on the way.
 
-Usage: acquire.py STATE SERVER [AT MOMENT | pause]
+Usage: acquire.py STATE SERVER [AT MOMENT | pause | fail BACKEND]
 """
 
 import sys
@@ -13,6 +13,7 @@ from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.journal import Journal
 from vsm_mcp.acquisition.installation.rollback import Rollback
 from vsm_mcp.acquisition.installation.store import PackageStore
+from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.model.enforcement import Enforcement
 from vsm_mcp.model.proof import Evidence, ProofLevel
 from vsm_mcp.model.server import Candidate, PackageRef, Proven, Rung, Vetted
@@ -26,11 +27,29 @@ class Pausing(LocalFiles):
 
     async def write(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
         """Write, or wait for ever."""
-        if path.name == "record.json":
+        if path.name == "record-0":
             sys.stdout.write("paused\n")
             sys.stdout.flush()
             await anyio.sleep_forever()
         await super().write(path, data, mode=mode)
+
+
+class Slow(LocalFiles):
+    """Files that fail before the record is written, and take their time to remove what was staged."""
+
+    async def write(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
+        """Write, or fail."""
+        if path.name == "record-0":
+            raise ConfigurationError(f"{path} cannot be used.")
+        await super().write(path, data, mode=mode)
+
+    async def remove(self, path: Path) -> None:
+        """Say so, wait, and remove."""
+        if path.parent.name == "staging":
+            sys.stdout.write("undoing\n")
+            sys.stdout.flush()
+            await anyio.sleep(1)
+        await super().remove(path)
 
 
 def parts(state: Path, files: Files) -> tuple[Rollback, Installer]:
@@ -73,9 +92,12 @@ def main() -> None:
     files: Files = LocalFiles()
     if fault == ["pause"]:
         files = Pausing()
+    elif fault and fault[0] == "fail":
+        files = Slow()
     elif fault:
         files = CrashingFiles(files, at=int(fault[0]), moment=Moment(fault[1]), only=["append"], way=die)
-    sys.stdout.write(anyio.run(acquire, Path(state), Path(server), files)[0] + "\n")
+    backend = fault[1] if fault and fault[0] == "fail" else "asyncio"
+    sys.stdout.write(anyio.run(acquire, Path(state), Path(server), files, backend=backend)[0] + "\n")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """What the fault tests share: one server file and a state directory."""
 
 import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # where the programs are that tests kill and also import from
 
 
 @pytest.fixture

@@ -149,6 +149,7 @@ async def test_two_processes_that_want_the_same_install_it_once_and_both_have_it
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("at", range(1, EFFECTS + 1))
 async def test_a_disk_that_fills_up_at_any_moment_fails_with_a_remedy_and_leaves_nothing(
     state: Path, server: Path, at: int
@@ -188,3 +189,20 @@ async def test_ctrl_c_leaves_nothing_and_sigterm_nothing_that_is_not_repaired(
         assert entries(state, "staging") == entries(state, "store") == entries(state, "servers") == []
         assert await Journal(state, LocalFiles()).open() == ()
     assert not await check(state, server)
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("A30")
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+async def test_ctrl_c_while_a_failure_is_undone_does_not_stop_the_undoing(
+    state: Path, server: Path, backend: str
+) -> None:
+    command = Command(argv=(sys.executable, "-I", str(PROGRAM), str(state), str(server), "fail", backend))
+    with anyio.fail_after(50):
+        async with LocalProcesses().open(command) as process:
+            assert await process.stdout.receive() == b"undoing\n"
+            os.kill(process.pid, signal.SIGINT)
+            await process.wait()
+    assert entries(state, "staging") == entries(state, "store") == entries(state, "servers") == []
+    assert await Journal(state, LocalFiles()).open() == ()

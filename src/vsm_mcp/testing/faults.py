@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn
 
+import anyio
+
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.world.files import DEFAULT_LIMIT, Files
 
@@ -190,3 +192,58 @@ class FullDisk:
                 f"{path} cannot be used: No space left on device.",
                 remedies=(f"Free disk space on the file system of {path}.",),
             )
+
+
+class ReadOnly:
+    """Files that can only be read, locks included: every effect is refused as a read-only file system refuses it.
+
+    Args:
+        files: Does the reading.
+    """
+
+    def __init__(self, files: Files) -> None:
+        """Keep what reads."""
+        self._files = files
+
+    async def write(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
+        """Refuse to write."""
+        raise _read_only(path)
+
+    async def append(self, path: Path, data: bytes) -> None:
+        """Refuse to write."""
+        raise _read_only(path)
+
+    async def read(self, path: Path, *, limit: int = DEFAULT_LIMIT) -> bytes | None:
+        """Return what is in ``path``, or ``None`` when there is no such file."""
+        return await self._files.read(path, limit=limit)
+
+    async def entries(self, path: Path) -> tuple[str, ...]:
+        """Return the sorted names in the directory ``path``."""
+        return await self._files.entries(path)
+
+    async def rename(self, old: Path, new: Path) -> None:
+        """Refuse to move."""
+        raise _read_only(new)
+
+    async def remove(self, path: Path) -> None:
+        """Refuse to remove what is there."""
+        if await anyio.Path(path).exists():
+            raise _read_only(path)
+
+    async def make_directory(self, path: Path, mode: int = 0o700) -> None:
+        """Refuse to make a directory that is missing."""
+        if not await anyio.Path(path).is_dir():
+            raise _read_only(path)
+
+    @asynccontextmanager
+    async def lock(self, path: Path, *, patience: float = float("inf")) -> AsyncGenerator[bool]:
+        """Refuse: a lock is a file that is opened for writing."""
+        raise _read_only(path)
+        yield False
+
+
+def _read_only(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} cannot be used: Read-only file system.",
+        remedies=("Choose a directory on a file system that can be written to.",),
+    )

@@ -177,7 +177,7 @@ async def test_a_package_that_changed_in_the_store_is_not_used_and_is_replaced_w
 
 
 @pytest.mark.anyio
-async def test_two_servers_may_share_one_tree_and_the_last_one_takes_it_along(
+async def test_two_servers_may_share_one_tree_which_goes_when_no_kept_generation_needs_it(
     installer: Installer, rollback: Rollback, candidate: Candidate, *, state: Path
 ) -> None:
     await acquire(installer, rollback, candidate)
@@ -188,7 +188,10 @@ async def test_two_servers_may_share_one_tree_and_the_last_one_takes_it_along(
     assert await installer.find(candidate)
     await installer.remove(candidate.name)
     await installer.remove(candidate.name)
+    assert things(state) == {"store": 1, "staging": 0, "servers": 0, "manifests": 1, "transactions": 0}
+    await installer.prune()
     assert sum(things(state).values()) == 0
+    assert await installer.records() == ()
 
 
 @pytest.mark.anyio

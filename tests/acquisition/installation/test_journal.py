@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.installation.journal import Action, ActionKind, Entry, EntryKind, Journal
-from vsm_mcp.errors import IntegrityError
+from vsm_mcp.acquisition.installation.rollback import Rollback
+from vsm_mcp.errors import IntegrityError, RollbackError
 from vsm_mcp.world.files import LocalFiles
 
 UNDO = Action(kind=ActionKind.REMOVE, path=PurePosixPath("staging/1"))
@@ -115,3 +116,19 @@ def test_whatever_is_written_is_read_back(
         assert (found.name, found.undos) == (name, (undo,))
 
     anyio.run(write_and_read)
+
+
+@pytest.mark.anyio
+async def test_nothing_builds_on_what_is_committed_by_somebody_who_does_not_finish(
+    rollback: Rollback, journal: Journal, files: LocalFiles
+) -> None:
+    await journal.add(Entry(kind=EntryKind.BEGIN, tx="1", name="open"))
+    await journal.add(Entry(kind=EntryKind.BEGIN, tx="2", name="slow"))
+    await journal.add(Entry(kind=EntryKind.COMMIT, tx="2", finish=()))
+    holds = journal.root / "transactions"
+    await files.make_directory(holds)
+    async with files.lock(holds / "2.lock"):
+        with pytest.raises(RollbackError, match="'slow', is committed and not finished yet"):
+            await rollback.finish(patience=0.05)
+    await rollback.finish()
+    assert [one.identity for one in await journal.open()] == ["1"]

@@ -1,5 +1,6 @@
 """Rollback: all or nothing, whatever ends the body, and never outside the state directory."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -321,3 +322,72 @@ async def test_transactions_show_themselves(rollback: Rollback) -> None:
     async with rollback.transaction("acquire") as transaction:
         assert "acquire" in repr(transaction)
     assert "journal" in repr(rollback)
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("A30")
+async def test_ctrl_c_while_something_is_undone_does_not_stop_it(journal: Journal, state: Path) -> None:
+    class Interrupted(LocalFiles):
+        times = 0
+
+        async def remove(self, path: Path) -> None:
+            if path.name == "a" and self.times < 2:
+                self.times += 1
+                raise KeyboardInterrupt
+            await super().remove(path)
+
+    with pytest.raises(KeyboardInterrupt):
+        await attempt(Rollback(journal, Interrupted()), state, error=ValueError("why"))
+    assert left(state) == ["staging", "store"]
+    assert await journal.open() == ()
+
+
+@pytest.mark.anyio
+async def test_an_undo_that_hangs_is_left_to_recovery(
+    journal: Journal, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging(LocalFiles):
+        async def remove(self, path: Path) -> None:
+            await anyio.sleep_forever()
+
+    monkeypatch.setattr("vsm_mcp.acquisition.installation.rollback.DEADLINE", 0.05)
+    with anyio.fail_after(10), pytest.raises(RollbackError, match="within"):
+        await attempt(Rollback(journal, Hanging()), state, error=ValueError("why"))
+    monkeypatch.undo()
+    assert await Rollback(journal, LocalFiles()).recover() == ("acquire",)
+    assert left(state) == ["staging", "store"]
+
+
+@pytest.mark.anyio
+async def test_what_a_dead_process_left_of_a_compaction_is_swept(rollback: Rollback, state: Path) -> None:
+    await attempt(rollback, state)
+    (state / ".journal.0123456789abcdef.tmp").touch()
+    await rollback.recover()
+    assert not (state / ".journal.0123456789abcdef.tmp").exists()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("times", [2, 99])
+async def test_a_task_that_is_cancelled_from_outside_begins_its_undo_again(
+    journal: Journal, state: Path, *, times: int
+) -> None:
+    class Cancelled(LocalFiles):
+        left = times
+
+        async def remove(self, path: Path) -> None:
+            if path.name == "a" and self.left:
+                self.left -= 1
+                raise asyncio.CancelledError
+            await super().remove(path)
+
+    rollback = Rollback(journal, Cancelled())
+    if times == 2:
+        with pytest.raises(ValueError, match="why"):
+            await attempt(rollback, state, error=ValueError("why"))
+        assert left(state) == ["staging", "store"]
+    else:
+        with pytest.raises(RollbackError, match="interrupted 3 times"):
+            await attempt(rollback, state, error=ValueError("why"))
+        assert "staging/a" in left(state)
+        assert len(await journal.open()) == 1

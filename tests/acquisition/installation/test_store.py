@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vsm_mcp.acquisition.installation.store import PackageStore
+from vsm_mcp.acquisition.installation.store import LARGEST_RECORD, PackageStore
 from vsm_mcp.errors import ConfigurationError, IntegrityError
 from vsm_mcp.world.files import LocalFiles
 
@@ -34,6 +34,8 @@ async def test_what_servers_read_is_open_and_the_rest_is_not(store: PackageStore
         "store": 0o755,
         "staging": 0o755,
         "servers": 0o700,
+        "records": 0o700,
+        "generations": 0o700,
         "manifests": 0o700,
         "locks": 0o700,
     }
@@ -90,25 +92,28 @@ def test_only_a_digest_names_a_tree(store: PackageStore, digest: str) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"proven": 1, "at": "now"}'])
-async def test_a_record_that_cannot_be_read_is_named_with_what_to_do(
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b"\xff", b'{"proven": 1, "at": "now"}', b"[" * 100_000, b" " * (LARGEST_RECORD + 1)]
+)
+async def test_a_record_that_cannot_be_read_is_told_and_raises_nothing(
     store: PackageStore, state: Path, content: bytes
 ) -> None:
     await store.prepare()
     (state / "servers" / "x.json").write_bytes(content)
-    with pytest.raises(IntegrityError, match=r"x\.json cannot be read") as caught:
-        await store.records()
-    assert "Remove" in caught.value.remedies[0]
+    (stored,) = await store.stored()
+    assert stored.path == state / "servers" / "x.json"
+    assert stored.record is None
+    assert "cannot be read" in stored.problem
 
 
 @pytest.mark.anyio
 async def test_other_files_beside_the_records_are_no_records(store: PackageStore, state: Path) -> None:
-    assert await store.records() == ()
+    assert await store.stored() == ()
     await store.prepare()
     (state / "servers" / ".x.json.1234.tmp").touch()
     (state / "servers" / ".x.json").touch()
     (state / "servers" / "notes.txt").touch()
-    assert await store.records() == ()
+    assert await store.stored() == ()
 
 
 @pytest.mark.anyio
@@ -117,13 +122,26 @@ async def test_a_record_that_vanishes_while_it_is_looked_for_is_none(state: Path
         async def entries(self, path: Path) -> tuple[str, ...]:
             return ("gone.json",)
 
-    assert await PackageStore(state, Vanishing()).records() == ()
+    assert await PackageStore(state, Vanishing()).stored() == ()
 
 
 @pytest.mark.anyio
-async def test_trees_that_no_record_needs_are_known(store: PackageStore) -> None:
+async def test_what_nobody_needs_is_known(store: PackageStore) -> None:
     digest = await put(store)
-    assert list(await store.unreferenced()) == [digest]
+    useless = await store.unreferenced(trees=(), records=())
+    assert useless == [store.tree(digest), store.manifest(digest)]
+    assert await store.unreferenced(trees=[digest], records=()) == []
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("content", [None, b"{}", b" " * (LARGEST_RECORD + 1)])
+async def test_a_kept_record_that_is_gone_or_changed_is_refused(store: PackageStore, content: bytes | None) -> None:
+    await store.prepare()
+    if content is not None:
+        store.kept("a" * 64).write_bytes(content)
+    with pytest.raises(IntegrityError, match=r"is missing|cannot be read"):
+        await store.read_kept("a" * 64)
 
 
 def test_the_directory_that_others_may_not_enter_is_named(tmp_path: Path) -> None:

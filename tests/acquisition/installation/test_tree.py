@@ -3,10 +3,13 @@
 import os
 import socket
 import stat
+import unicodedata
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.installation import tree
 from vsm_mcp.errors import InstallationError, IntegrityError
@@ -139,6 +142,16 @@ def _shared(root: Path) -> None:
     (root / "evil").hardlink_to(root.parent / "outside")
 
 
+def _case(root: Path) -> None:
+    (root / "evil").touch()
+    (root / "EVIL").touch()
+
+
+def _unicode(root: Path) -> None:
+    (root / "evil\u00e9").touch()
+    (root / "evile\u0301").touch()
+
+
 EVILS = [_absolute, _climbing, _indirect, _pipe, _socket, _setuid, _setgid, _shared]
 
 
@@ -154,6 +167,38 @@ def test_what_must_not_be_in_a_package_is_refused(
     assert caught.value.remedies
     with pytest.raises(IntegrityError):
         tree.digest(root)
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("evil", [_case, _unicode])
+def test_names_that_other_file_systems_take_for_one_are_refused(root: Path, evil: Callable[[Path], None]) -> None:
+    evil(root)
+    with pytest.raises(IntegrityError, match=r"differs from .* only in case or Unicode"):
+        tree.seal(root)
+
+
+@pytest.mark.security
+def test_directories_that_never_end_are_refused(root: Path) -> None:
+    known = tree.manifest(root)
+    deep = root.joinpath(*("d" * 120))
+    deep.mkdir(parents=True)
+    for look in (tree.seal, tree.digest, tree.manifest):
+        with pytest.raises(IntegrityError, match="deeper than 100 levels"):
+            look(root)
+    assert not tree.unchanged(root, known)
+
+
+@given(st.lists(st.text(alphabet="aAbB\u00e9\u0065\u0301", min_size=1, max_size=3), max_size=6))
+def test_names_pass_exactly_when_no_two_fold_to_one(names: list[str]) -> None:
+    folded = {unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()) for name in names}
+    noted = tree.Names()
+    try:
+        for name in names:
+            noted.add(PurePosixPath(name))
+    except IntegrityError:
+        assert len(folded) < len(names)
+    else:
+        assert len(folded) == len(names)
 
 
 def test_a_link_to_nowhere_inside_is_harmless(root: Path) -> None:

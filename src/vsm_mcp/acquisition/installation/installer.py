@@ -9,8 +9,11 @@ from typing import TypeVar
 
 import anyio
 
+from vsm_mcp.acquisition.installation.budget import DiskBudget
 from vsm_mcp.acquisition.installation.ecosystems.client import scratch
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
+from vsm_mcp.acquisition.installation.generations.generations import KEPT, ChangeKind, Generation, Generations
+from vsm_mcp.acquisition.installation.generations.holdings import BrokenRecord, Change, Holdings, Staged
 from vsm_mcp.acquisition.installation.journal import Action, ActionKind
 from vsm_mcp.acquisition.installation.rollback import Rollback, Transaction
 from vsm_mcp.acquisition.installation.store import PackageStore, Record
@@ -21,7 +24,6 @@ from vsm_mcp.world.clock import Clock, SystemClock
 from vsm_mcp.world.files import Files
 
 _T = TypeVar("_T")
-_STORE = "the store"
 
 
 class Installer:
@@ -36,6 +38,8 @@ class Installer:
         emit: Hears of progress.
         most_at_once: How many packages are worked on at the same time.
         patience: Seconds to wait for another acquisition of the same package.
+        budget: How much disk may be taken.
+        keep: How many generations are kept to go back to.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class Installer:
         emit: EventSink = ignore,
         most_at_once: int = 5,
         patience: float = 1800.0,
+        budget: DiskBudget | None = None,
+        keep: int = KEPT,
     ) -> None:
         """Keep the parts; nothing is touched yet."""
         self._ecosystems: Mapping[str, Ecosystem] = {ecosystem.name: ecosystem for ecosystem in ecosystems}
@@ -59,6 +65,16 @@ class Installer:
         self._emit = emit
         self._limiter = anyio.CapacityLimiter(most_at_once)
         self._patience = patience
+        self._budget = budget or DiskBudget()
+        self._holdings = Holdings(
+            store,
+            Generations(store.root / "generations", files, keep=keep),
+            rollback,
+            files=files,
+            clock=self._clock,
+            budget=self._budget,
+            emit=emit,
+        )
         self._in_process: dict[str, Record] = {}
 
     def __repr__(self) -> str:
@@ -69,6 +85,16 @@ class Installer:
     def store(self) -> PackageStore:
         """Where packages are kept."""
         return self._store
+
+    @property
+    def holdings(self) -> Holdings:
+        """What is held, and the way to change it."""
+        return self._holdings
+
+    @property
+    def generations(self) -> Generations:
+        """What was held after each change."""
+        return self._holdings.generations
 
     async def resolve(self, candidate: Candidate, rung: Rung) -> Resolution:
         """Pin exact versions and digests of a package and all it needs; leaves no trace.
@@ -84,10 +110,12 @@ class Installer:
 
         Raises:
             IntegrityError: It is not what was pinned.
-            InstallationError: It could not be fetched, or there is no server in it.
+            InstallationError: It could not be fetched, takes more room than it may, or there is no server in it.
         """
         ecosystem = self._ecosystem(candidate)
-        return await self._alone(lambda: ecosystem.fetch(candidate, resolution, into=into))
+        return await self._alone(
+            lambda: self._budget.watch(into, lambda: ecosystem.fetch(candidate, resolution, into=into))
+        )
 
     def scratch(self) -> AbstractAsyncContextManager[Path]:
         """Return an empty directory that is gone at the end: for looking at a package without acquiring it."""
@@ -101,6 +129,7 @@ class Installer:
         """
         path = self._store.staging(transaction.identity) / "quarantine"
         await self._store.prepare()
+        await self._alone(lambda: self._budget.check_store(self._store.root))
         await transaction.step("quarantine", undo=self._remove(path.parent))
         await self._files.make_directory(path.parent, 0o755)
         await self._files.make_directory(path, 0o700)
@@ -111,7 +140,7 @@ class Installer:
 
         Raises:
             IntegrityError: Something is not what was pinned, or must not be in a package.
-            InstallationError: It could not be installed.
+            InstallationError: It could not be installed, or takes more room than it may.
         """
         ecosystem = self._ecosystem(vetted.candidate)
         if isinstance(vetted.artefact.launch, InProcessLaunch):
@@ -122,22 +151,27 @@ class Installer:
         await transaction.step("stage", undo=self._remove(path.parent))
         await self._files.make_directory(path.parent, 0o755)
         await self._files.make_directory(path, 0o755)
-        launch = await self._alone(lambda: ecosystem.install(vetted, into=path))
+        launch = await self._alone(lambda: self._budget.watch(path, lambda: ecosystem.install(vetted, into=path)))
         return Installed(vetted=vetted, path=path, digest=await self._store.seal(path), launch=launch)
 
-    async def commit(self, proven: Proven, transaction: Transaction, *, needs: Sequence[str] = ()) -> Proven:
+    async def commit(
+        self, proven: Proven, transaction: Transaction, *, needs: Sequence[str] = (), replaces: Record | None = None
+    ) -> Proven:
         """Move a proven package into the store and write its record; from the journal line on it lasts.
+
+        Args:
+            proven: What was staged and proved itself.
+            transaction: The transaction in which it was staged.
+            needs: What it is for.
+            replaces: The record of the server that it takes the place of, in an upgrade.
 
         Raises:
             IntegrityError: It changed since it was staged.
-            InstallationError: It could not be written down.
+            InstallationError: It could not be written down, there is no room, or what it replaces changed meanwhile.
         """
-        record = Record(proven=proven, needs=tuple(needs), at=self._clock.now())
         path = proven.installed.path
         if path is None:
-            await transaction.commit(self._remove(self._store.staging(transaction.identity)))
-            self._in_process[proven.candidate.name] = record
-            return proven
+            return await self._commit_in_process(proven, transaction, needs)
         found = await self._store.digest(path)
         if found != proven.installed.digest:
             raise IntegrityError(
@@ -145,8 +179,10 @@ class Installer:
                 stage="commit",
                 remedies=("Find out who may write to the state directory.",),
             )
-        await self._alone(lambda: self._commit(record, path, transaction))
-        return self._store.settled(proven)
+        at, since = (self._clock.now(), 0) if replaces is None else (replaces.at, replaces.since)
+        record = Record(proven=self._store.settled(proven), needs=tuple(needs), at=at, since=since)
+        await self._alone(lambda: self._commit(record, path, transaction, replaces=replaces))
+        return record.proven
 
     async def serve(self, proven: Proven, *, needs: Sequence[str]) -> Proven:
         """Note that a server in the store serves further needs, with its newest proof.
@@ -159,9 +195,15 @@ class Installer:
             raise InstallationError(f"{proven.candidate.name} is not in the store.", stage="commit")
         record = replace(known, proven=proven, needs=tuple(dict.fromkeys((*known.needs, *needs))))
         if proven.installed.path is None:
-            self._in_process[proven.candidate.name] = record
-        else:
-            await self._alone(lambda: self._files.write(self._store.place(proven), self._store.dump(record)))
+            self._in_process[record.name] = record
+            return proven
+        change = Change(
+            kind=ChangeKind.SERVE,
+            reason=f"{record.name} serves {', '.join(needs) or 'as before'}",
+            put=(record,),
+            replaces={record.name: known.proven.installed.digest},
+        )
+        await self._alone(lambda: self._change(change))
         return proven
 
     async def find(self, candidate: Candidate) -> Proven | None:
@@ -193,38 +235,47 @@ class Installer:
     async def records(self) -> tuple[Record, ...]:
         """Return the records of all servers that are held, in the order in which they came.
 
-        Raises:
-            IntegrityError: A record cannot be read.
+        One whose record was damaged is not among them; `broken` tells.
         """
-        held = (*await self._store.records(), *self._in_process.values())
-        return tuple(sorted(held, key=lambda record: record.at))
+        held = (*await self._holdings.records(), *self._in_process.values())
+        return tuple(sorted(held, key=lambda record: (record.since, record.at, record.name)))
+
+    async def broken(self) -> tuple[BrokenRecord, ...]:
+        """Return the servers that are not offered because their record was damaged, each with what to do."""
+        return await self._holdings.broken()
 
     async def committed(self) -> tuple[Proven, ...]:
-        """Return all servers that are held.
-
-        Raises:
-            IntegrityError: A record cannot be read.
-        """
+        """Return all servers that are held."""
         return tuple(record.proven for record in await self.records())
 
     async def remove(self, server: str) -> None:
-        """Remove a server by its name: its record, and its files if no other server shares them; missing is fine.
+        """Let a server go by its name, its record damaged or not; missing is fine.
+
+        Its files stay for as long as a kept generation needs them: see `prune`.
 
         Raises:
             RollbackError: Something could not be removed now; ``recover`` will do it.
         """
         self._in_process.pop(server, None)
-        record = await self._record(server)
-        if record is None:
-            return
-        digest = record.proven.installed.digest
-        async with self._files.lock(self._store.lock(_STORE)):
-            sharing = [other for other in await self._store.records() if other.proven.installed.digest == digest]
-            gone = [self._remove(self._store.place(record.proven))]
-            if len(sharing) == 1:
-                gone += [self._remove(self._store.tree(digest)), self._remove(self._store.manifest(digest))]
-            async with self._rollback.transaction(f"remove {server}") as transaction:
-                await transaction.commit(*gone)
+        broken = any(one.server == server for one in await self.broken())
+        if broken or await self._record(server) is not None:
+            await self._change(Change(kind=ChangeKind.RELEASE, reason=f"release {server}", drop=(server,)))
+
+    async def prune(self, *, keep: int = 1) -> Generation | None:
+        """Forget all but the newest ``keep`` generations, and remove what only they needed.
+
+        Returns:
+            The generation that this made; ``None`` when nothing was ever held.
+
+        Raises:
+            ConfigurationError: ``keep`` is less than 1.
+            RollbackError: Something could not be removed now; ``recover`` will do it.
+        """
+        if keep < 1:
+            raise ConfigurationError(f"{keep} generations cannot be kept.", remedies=("Keep 1 or more.",))
+        if not await self.generations.numbers():
+            return None
+        return await self._change(Change(kind=ChangeKind.PRUNE, reason=f"keep {keep}", keep=keep))
 
     @asynccontextmanager
     async def exclusively(self, candidate: Candidate) -> AsyncGenerator[None]:
@@ -268,38 +319,33 @@ class Installer:
     async def _record(self, server: str) -> Record | None:
         return next((record for record in await self.records() if record.proven.candidate.name == server), None)
 
-    async def _commit(self, record: Record, path: Path, transaction: Transaction) -> None:
-        installed = record.proven.installed
-        staging = path.parent
-        manifest, written = staging / "manifest.json", staging / "record.json"
-        settled = replace(record, proven=self._store.settled(record.proven))
-        await transaction.step("describe", undo=self._remove(staging))
-        await self._files.write(manifest, await self._store.describe(path))
-        await self._files.write(written, self._store.dump(settled))
-        await self._store.settle()
-        async with self._files.lock(self._store.lock(_STORE)):
-            await transaction.commit(
-                *await self._broken(installed.digest),
-                self._move(path, self._store.tree(installed.digest)),
-                self._move(manifest, self._store.manifest(installed.digest)),
-                self._move(written, self._store.place(record.proven)),
-                self._remove(staging),
-            )
+    async def _commit_in_process(self, proven: Proven, transaction: Transaction, needs: Sequence[str]) -> Proven:
+        """Keep a server of the host's own process for as long as this process lives."""
+        async with self._holdings.alone():
+            await transaction.commit(self._remove(self._store.staging(transaction.identity)))
+            newest = (0, *await self.generations.numbers())[-1]
+        record = Record(proven=proven, needs=tuple(needs), at=self._clock.now(), since=newest)
+        self._in_process[record.name] = record
+        return proven
 
-    async def _broken(self, digest: str) -> Sequence[Action]:
-        """Return what removes a tree that is in the store under this digest but is not what it says."""
-        place = self._store.tree(digest)
-        if not await anyio.Path(place).exists():
-            return ()
-        try:
-            await self._store.verify(digest, full=True)
-        except IntegrityError as error:
-            self._emit(Progress(subject=digest[:12], detail=f"replacing a damaged package: {error.message}"))
-            return (self._remove(place),)
-        return ()
+    async def _commit(self, record: Record, path: Path, transaction: Transaction, *, replaces: Record | None) -> None:
+        manifest = path.parent / "manifest.json"
+        await self._files.write(manifest, await self._store.describe(path))
+        await self._store.settle()
+        package = record.proven.installed.vetted.artefact.resolution.package
+        if replaces is None:
+            kind, reason, known = ChangeKind.ACQUIRE, f"acquire {record.name} ({package})", {}
+        else:
+            kind, reason = ChangeKind.UPGRADE, f"upgrade {record.name} to {package}"
+            known = {record.name: replaces.proven.installed.digest}
+        staged = Staged(path=path, manifest=manifest, digest=record.proven.installed.digest)
+        await self._holdings.commit(
+            transaction, Change(kind=kind, reason=reason, put=(record,), staged=staged, replaces=known)
+        )
+
+    async def _change(self, change: Change) -> Generation:
+        async with self._rollback.transaction(change.reason) as transaction:
+            return await self._holdings.commit(transaction, change)
 
     def _remove(self, path: Path) -> Action:
         return Action(kind=ActionKind.REMOVE, path=self._store.relative(path))
-
-    def _move(self, old: Path, new: Path) -> Action:
-        return Action(kind=ActionKind.MOVE, path=self._store.relative(old), to=self._store.relative(new))

@@ -138,6 +138,18 @@ class Journal:
         """
         return tuple(self._gather(await self._entries()).values())
 
+    async def sweep(self) -> None:
+        """Remove what a process that died while it compacted the journal has left beside it."""
+        if not await self._torn():
+            return
+        async with self._files.lock(self._lock):  # who compacts holds it: what is there now is nobody's
+            for name in await self._torn():
+                await self._files.remove(self.root / name)
+
+    async def _torn(self) -> Sequence[str]:
+        names = await self._files.entries(self.root)
+        return [name for name in names if name.startswith(f".{self.path.name}.") and name.endswith(".tmp")]
+
     async def _entries(self) -> Sequence[Entry]:
         data = await self._files.read(self.path, limit=LARGEST)
         parsed = (self._parse(line) for line in (data or b"").splitlines() if line)

@@ -1,8 +1,9 @@
 """Rollback: all of a transaction happens, or nothing of it, whatever kills the process at whatever moment."""
 
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import anyio
@@ -15,9 +16,15 @@ from vsm_mcp.acquisition.installation.journal import (
     Journal,
     OpenTransaction,
 )
+from vsm_mcp.acquisition.installation.retries import Retries
 from vsm_mcp.errors import RollbackError, VSMError
 from vsm_mcp.events import EventSink, TransactionRepaired, ignore
 from vsm_mcp.world.files import Files
+
+DEADLINE = 120.0
+"""Seconds that undoing or finishing one transaction may take before it is left to ``recover``."""
+
+_INTERRUPTIONS = 3
 
 
 class Transaction:
@@ -56,9 +63,12 @@ class Transaction:
         """
         for action in finish:
             self._rollback.check(action)
-        with anyio.CancelScope(shield=True):
+
+        async def last() -> None:
             await self._rollback.journal.add(Entry(kind=EntryKind.COMMIT, tx=self.identity, finish=finish))
             await self._rollback.settle(self.identity)
+
+        await _to_the_end(self.name, last)
 
 
 class Rollback:
@@ -68,13 +78,17 @@ class Rollback:
         journal: Where facts are kept; its directory is the only place where anything is undone.
         files: Makes the changes.
         emit: Hears of repairs.
+        retries: How patient it is with what the machine refuses for a moment.
     """
 
-    def __init__(self, journal: Journal, files: Files, emit: EventSink = ignore) -> None:
+    def __init__(
+        self, journal: Journal, files: Files, emit: EventSink = ignore, *, retries: Retries | None = None
+    ) -> None:
         """Keep the parts."""
         self.journal = journal
         self._files = files
         self._emit = emit
+        self._retries = retries or Retries()
         self._holds = journal.root / "transactions"
 
     def __repr__(self) -> str:
@@ -97,9 +111,7 @@ class Rollback:
             except BaseException as error:
                 await self._abandon(transaction, error)
                 raise
-            with anyio.CancelScope(shield=True):
-                await self.settle(transaction.identity)
-                await self._files.remove(self._hold(transaction.identity))
+            await _to_the_end(name, lambda: self._end(transaction))
 
     async def recover(self) -> tuple[str, ...]:
         """Repair every transaction whose process is gone: undo what was open, finish what was committed.
@@ -120,9 +132,30 @@ class Rollback:
             except RollbackError as error:
                 failures.append(error)
         await self._sweep()
+        await self.journal.sweep()
         if failures:
             raise failures[0]
         return tuple(repaired)
+
+    async def finish(self, *, patience: float = 10.0) -> None:
+        """Finish what was committed and not finished, since what comes next builds on it.
+
+        Args:
+            patience: Seconds to wait for a transaction that lives and is about to finish.
+
+        Raises:
+            RollbackError: Something committed could not be finished; nothing may build on it.
+        """
+        for transaction in await self.journal.open():
+            if transaction.finish is None:
+                continue
+            await self._repair(transaction, patience=patience)
+            if await self.journal.find(transaction.identity) is not None:
+                raise RollbackError(
+                    f"An earlier change, {transaction.name!r}, is committed and not finished yet.",
+                    stage="commit",
+                    remedies=("Try again in a moment.", "If it stays so, call recover()."),
+                )
 
     async def settle(self, identity: str) -> str | None:
         """Undo or finish a transaction, whichever the journal says, and end it; called with its lock held.
@@ -136,10 +169,12 @@ class Rollback:
         transaction = await self.journal.find(identity)
         if transaction is None:
             return None
-        committed = transaction.finish is not None
-        actions = transaction.finish if transaction.finish is not None else tuple(reversed(transaction.undos))
-        await self._do_all(transaction, actions)
-        outcome = "finished" if committed else "undone"
+        if transaction.finish is None:
+            await self._undo(transaction)
+            outcome = "undone"
+        else:
+            await self._finish(transaction.name, transaction.finish)
+            outcome = "finished"
         await self.journal.add(Entry(kind=EntryKind.END, tx=identity, name=outcome))
         return outcome
 
@@ -153,18 +188,20 @@ class Rollback:
             self._inside(path)
 
     async def _abandon(self, transaction: Transaction, error: BaseException) -> None:
-        with anyio.CancelScope(shield=True):
-            try:
-                await self.settle(transaction.identity)
-                await self._files.remove(self._hold(transaction.identity))
-            except VSMError as failure:
-                if isinstance(error, Exception):
-                    raise _failed(transaction.name, [failure]) from error
-                # Cancellation and Ctrl-C must go on as what they are.
-                error.add_note(f"The transaction {transaction.name!r} waits for recover(): {failure}")
+        try:
+            await _to_the_end(transaction.name, lambda: self._end(transaction))
+        except VSMError as failure:
+            if isinstance(error, Exception):
+                raise _failed(transaction.name, [failure]) from error
+            # Cancellation and Ctrl-C must go on as what they are.
+            error.add_note(f"The transaction {transaction.name!r} waits for recover(): {failure}")
 
-    async def _repair(self, transaction: OpenTransaction) -> Sequence[str]:
-        async with self._files.lock(self._hold(transaction.identity), patience=0) as held:
+    async def _end(self, transaction: Transaction) -> None:
+        await self.settle(transaction.identity)
+        await self._files.remove(self._hold(transaction.identity))
+
+    async def _repair(self, transaction: OpenTransaction, *, patience: float = 0) -> Sequence[str]:
+        async with self._files.lock(self._hold(transaction.identity), patience=patience) as held:
             if not held:
                 return ()
             outcome = await self.settle(transaction.identity)
@@ -173,15 +210,24 @@ class Rollback:
         self._emit(TransactionRepaired(transaction=transaction.name, action=outcome))
         return (transaction.name,)
 
-    async def _do_all(self, transaction: OpenTransaction, actions: Sequence[Action]) -> None:
+    async def _undo(self, transaction: OpenTransaction) -> None:
+        """Undo every step, the last one first; one that fails does not stop the others."""
         failures: list[VSMError] = []
-        for action in actions:
+        for action in reversed(transaction.undos):
             try:
-                await self._do(action)
+                await self._retries.run(partial(self._do, action))
             except VSMError as error:
                 failures.append(error)
         if failures:
             raise _failed(transaction.name, failures) from failures[0]
+
+    async def _finish(self, name: str, actions: Sequence[Action]) -> None:
+        """Do what is left, in order; where one fails all stop, for what comes last removes what the others move."""
+        for action in actions:
+            try:
+                await self._retries.run(partial(self._do, action))
+            except VSMError as error:
+                raise _failed(name, [error]) from error
 
     async def _do(self, action: Action) -> None:
         path = self._inside(action.path)
@@ -214,6 +260,66 @@ class Rollback:
 
     def _hold(self, identity: str) -> Path:
         return self._holds / f"{identity}.lock"
+
+
+async def _to_the_end(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do ``work`` in a task of its own, which neither cancellation nor Ctrl-C of the caller stops half-way.
+
+    What interrupts that task itself makes it begin again, for doing it twice is as good as once; the interruption goes
+    on when the work is done.
+
+    Raises:
+        RollbackError: It did not end in time; the journal keeps it.
+    """
+    failures: list[BaseException] = []
+
+    async def do() -> None:
+        with anyio.move_on_after(DEADLINE, shield=True) as scope:
+            failures.extend(await _again(work, scope))
+        if scope.cancelled_caught:
+            failures.append(_too_slow(name))
+
+    with anyio.CancelScope(shield=True):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(do)
+    if failures:
+        raise failures[0]
+
+
+async def _again(work: Callable[[], Awaitable[None]], scope: anyio.CancelScope) -> Sequence[BaseException]:
+    """Do ``work``, again when it is interrupted; return what there is to raise."""
+    interruptions: list[BaseException] = []
+    for _ in range(_INTERRUPTIONS):
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - raised by the caller: a task group would wrap it
+            return (error,)
+        except anyio.get_cancelled_exc_class():
+            if scope.cancel_called:
+                raise
+        except BaseException as error:  # noqa: BLE001 - raised by the caller, when the work is done
+            interruptions.append(error)
+        else:
+            return interruptions
+    return (*interruptions, _disturbed())
+
+
+def _disturbed() -> RollbackError:
+    return RollbackError(
+        f"A transaction was interrupted {_INTERRUPTIONS} times before it was brought to its end.",
+        stage="rollback",
+        rolled_back=False,
+        remedies=("Call recover().",),
+    )
+
+
+def _too_slow(name: str) -> RollbackError:
+    return RollbackError(
+        f"{name!r} could not be brought to its end within {DEADLINE:g} seconds.",
+        stage="rollback",
+        rolled_back=False,
+        remedies=("Look whether another process holds the state directory.", "Then call recover()."),
+    )
 
 
 def _refused(relative: PurePosixPath) -> RollbackError:

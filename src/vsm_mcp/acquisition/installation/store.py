@@ -4,17 +4,18 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+import anyio
 import anyio.to_thread
 from pydantic import TypeAdapter, ValidationError
 
 from vsm_mcp.acquisition.installation import tree
-from vsm_mcp.errors import ConfigurationError, IntegrityError
+from vsm_mcp.errors import ConfigurationError, IntegrityError, PayloadError, VSMError
 from vsm_mcp.model.server import Proven
 from vsm_mcp.world.files import Files
 
@@ -33,12 +34,38 @@ class Record:
     Attributes:
         proven: The server with its evidence.
         needs: What it was acquired for.
-        at: When it was first committed.
+        at: When it was first committed, as the clock told.
+        since: The generation with which it came; tells the order even when the clock was set.
     """
 
     proven: Proven
     needs: tuple[str, ...] = ()
     at: datetime
+    since: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of the server."""
+        return self.proven.candidate.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """A file that should hold a record.
+
+    Attributes:
+        path: Where it is.
+        digest: The sha256 of what is in it.
+        data: What is in it; empty when it is too large.
+        record: What it says, or ``None`` when it cannot be read.
+        problem: Why it cannot be read; empty when it can.
+    """
+
+    path: Path
+    digest: str
+    data: bytes
+    record: Record | None = None
+    problem: str = ""
 
 
 _RECORD = TypeAdapter(Record)
@@ -71,6 +98,8 @@ class PackageStore:
             "store": _OPEN,
             "staging": _OPEN,
             "servers": 0o700,
+            "records": 0o700,
+            "generations": 0o700,
             "manifests": 0o700,
             "locks": 0o700,
         }.items():
@@ -94,11 +123,18 @@ class PackageStore:
         """Return where the manifest of that tree is."""
         return self.root / "manifests" / f"{digest}.json"
 
-    def place(self, proven: Proven) -> Path:
-        """Return where the record of a server is."""
-        candidate = proven.candidate
-        distinct = hashlib.sha256(candidate.name.encode()).hexdigest()[:12]
-        return self.root / "servers" / f"{candidate.slug[:80]}-{distinct}.json"
+    def place(self, server: str) -> Path:
+        """Return where the record of the server with this name is, or would be."""
+        distinct = hashlib.sha256(server.encode()).hexdigest()[:12]
+        return self.root / "servers" / f"{_readable(server)[:80]}-{distinct}.json"
+
+    def kept(self, digest: str) -> Path:
+        """Return where the record with this digest is kept for as long as a generation refers to it.
+
+        Raises:
+            IntegrityError: ``digest`` is not a sha256 in hex.
+        """
+        return self.root / "records" / f"{self.tree(digest).name}.json"
 
     def lock(self, name: str) -> Path:
         """Return the lock file for ``name``."""
@@ -107,6 +143,10 @@ class PackageStore:
     def relative(self, path: Path) -> PurePosixPath:
         """Return a path of the state directory as the journal writes it."""
         return PurePosixPath(path.relative_to(self.root))
+
+    async def holds(self, digest: str) -> bool:
+        """Tell whether there is a tree under this digest, whatever is in it."""
+        return await anyio.Path(self.tree(digest)).is_dir()
 
     async def seal(self, path: Path) -> str:
         """Make a staged tree read-only and return its digest.
@@ -157,15 +197,28 @@ class PackageStore:
             )
         await self._files.write(self.manifest(digest), await self.describe(path))
 
-    async def records(self) -> tuple[Record, ...]:
-        """Return the records of all servers in the store, in the order in which they came.
+    async def stored(self) -> tuple[StoredRecord, ...]:
+        """Return every file that should hold the record of a server, readable or not."""
+        names = await self._files.entries(self.root / "servers")
+        paths = [self.root / "servers" / name for name in names if name.endswith(".json") and name[0] != "."]
+        found = [await self._load(path) for path in paths]
+        return tuple(stored for stored in found if stored is not None)
+
+    async def read_kept(self, digest: str) -> Record:
+        """Return a record that a generation refers to.
 
         Raises:
-            IntegrityError: A record cannot be read.
+            IntegrityError: It is gone, was changed, or cannot be read.
         """
-        names = [name for name in await self._files.entries(self.root / "servers") if name.endswith(".json")]
-        found = [await self._load(self.root / "servers" / name) for name in names if not name.startswith(".")]
-        return tuple(sorted((record for record in found if record), key=lambda record: record.at))
+        stored = await self._load(self.kept(digest))
+        if stored is None or stored.record is None or stored.digest != digest:
+            why = "is missing" if stored is None else stored.problem or "was changed"
+            raise IntegrityError(
+                f"The record {self.kept(digest)} {why}.",
+                stage="rollback",
+                remedies=("Choose another generation.", "Find out who may write to the state directory."),
+            )
+        return stored.record
 
     def dump(self, record: Record) -> bytes:
         """Return a record as it is written."""
@@ -178,10 +231,24 @@ class PackageStore:
         vetted = replace(installed.vetted, artefact=replace(installed.vetted.artefact, root=path))
         return replace(proven, installed=replace(installed, vetted=vetted, path=path))
 
-    async def unreferenced(self) -> Sequence[str]:
-        """Return the digests of trees that no record needs."""
-        needed = {record.proven.installed.digest for record in await self.records()}
-        return [name for name in await self._files.entries(self.root / "store") if name not in needed]
+    async def unreferenced(self, *, trees: Collection[str], records: Collection[str]) -> Sequence[Path]:
+        """Return what is in the store and is needed neither by one of ``trees`` nor as one of ``records``.
+
+        Args:
+            trees: The digests of the trees that are needed.
+            records: The digests of the kept records that are needed.
+        """
+        needed = {
+            "store": set(trees),
+            "manifests": {f"{digest}.json" for digest in trees},
+            "records": {f"{digest}.json" for digest in records},
+        }
+        return [
+            self.root / part / name
+            for part, names in needed.items()
+            for name in await self._files.entries(self.root / part)
+            if name not in names and name[0] != "."
+        ]
 
     def obstacle(self) -> Path | None:
         """Return the first directory on the way to the store that other users may not enter, or ``None``."""
@@ -190,18 +257,30 @@ class PackageStore:
                 return path
         return None
 
-    async def _load(self, path: Path) -> Record | None:
-        data = await self._files.read(path, limit=LARGEST_RECORD)
+    async def _load(self, path: Path) -> StoredRecord | None:
+        try:
+            data = await self._files.read(path, limit=LARGEST_RECORD)
+        except PayloadError as error:
+            return StoredRecord(path=path, digest="", data=b"", problem=f"cannot be read: {error.message}")
         if data is None:
             return None
+        digest = hashlib.sha256(data).hexdigest()
         try:
             record = _RECORD.validate_json(data)
-        except ValidationError as error:
-            raise IntegrityError(
-                f"The record {path} cannot be read: {error.error_count()} part(s) of it are not as they should be.",
-                remedies=(f"Remove {path}, then acquire the server again.",),
-            ) from error
-        return replace(record, proven=self.settled(record.proven))
+            settled = replace(record, proven=self.settled(record.proven))
+        except (ValidationError, VSMError) as error:
+            return StoredRecord(path=path, digest=digest, data=data, problem=f"cannot be read: {_said(error)}")
+        return StoredRecord(path=path, digest=digest, data=data, record=settled)
+
+
+def _readable(server: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", server.rsplit("/", 1)[-1]).strip("-") or "server"
+
+
+def _said(error: ValidationError | VSMError) -> str:
+    if isinstance(error, VSMError):
+        return error.message.rstrip(".")
+    return f"{error.error_count()} part(s) of it are not as they should be"
 
 
 _ACQUIRE_AGAIN = "Release the server and acquire it again."

@@ -3,8 +3,9 @@
 import hashlib
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,6 +13,7 @@ from vsm_mcp.errors import InstallationError, IntegrityError
 
 MOST_FILES = 200_000
 LARGEST_TREE = 4_000_000_000
+DEEPEST = 100
 
 _CHUNK = 1 << 20
 _DIRECTORY_MODE = 0o555
@@ -25,14 +27,49 @@ Manifest = dict[str, tuple[int, int, int, int]]
 _MANIFEST = TypeAdapter(Manifest)
 
 
+class Names:
+    """The paths of a package, of which no two may be one on another file system, or look like one."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._known: dict[str, tuple[PurePosixPath, bool]] = {}
+        self._directories: set[PurePosixPath] = set()
+
+    def add(self, path: PurePosixPath, *, directory: bool = False) -> None:
+        """Note a path.
+
+        Raises:
+            IntegrityError: One that differs only in case or in Unicode form was there before, or the same file was.
+        """
+        if path.parent not in self._directories:
+            self._directories.add(path.parent)
+            for above in reversed(path.parents[:-1]):
+                self._note(above, directory=True)
+        self._note(path, directory=directory)
+
+    def _note(self, path: PurePosixPath, *, directory: bool) -> None:
+        known = self._known.setdefault(_folded(path), (path, directory))
+        if known == (path, directory) and (directory or known[0] is path):
+            return
+        again = "is there twice" if known[0] == path else f"differs from {known[0]} only in case or Unicode"
+        raise IntegrityError(f"{str(path)!r} {again}.", stage="stage", remedies=("Do not install this package.",))
+
+
+def _folded(path: PurePosixPath) -> str:
+    plain = unicodedata.normalize("NFKC", str(path)).casefold()
+    return unicodedata.normalize("NFKC", plain)
+
+
 def seal(root: Path) -> str:
     """Refuse what must not be in a package, make the rest read-only for everybody, and return its digest.
 
     Raises:
-        IntegrityError: There is a special file, a set-user-id file, a shared file or a link out.
+        IntegrityError: There is a special file, a set-user-id file, a shared file, a link out, a name in two spellings,
+            or directories are nested too deep.
         InstallationError: It is too large.
     """
     size = 0
+    names = Names()
     for count, (path, status) in enumerate(_walk(root), start=1):
         size += status.st_size
         if count > MOST_FILES or size > LARGEST_TREE:
@@ -40,6 +77,7 @@ def seal(root: Path) -> str:
                 f"The package has more than {MOST_FILES} files or {LARGEST_TREE} bytes.", stage="stage"
             )
         _refuse(root, path, status)
+        names.add(PurePosixPath(path.relative_to(root)), directory=stat.S_ISDIR(status.st_mode))
         if not stat.S_ISLNK(status.st_mode):
             path.chmod(_mode(status.st_mode))
     root.chmod(_ROOT_MODE)
@@ -74,7 +112,7 @@ def unchanged(root: Path, known: bytes) -> bool:
     """Tell, without reading contents, whether ``root`` is surely as it was when the manifest was made."""
     try:
         return _MANIFEST.validate_json(known) == _states(root)
-    except (ValidationError, OSError):
+    except (ValidationError, OSError, IntegrityError):
         return False
 
 
@@ -90,15 +128,21 @@ def _states(root: Path) -> Manifest:
     }
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
+def _walk(root: Path, depth: int = 0) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield everything below ``root``, directories before what is in them, in an order that only names decide."""
+    if depth > DEEPEST:
+        raise IntegrityError(
+            f"The package nests directories deeper than {DEEPEST} levels.",
+            stage="stage",
+            remedies=("Do not install this package.",),
+        )
     with os.scandir(root) as entries:
         found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
     for entry in found:
         status = entry.stat(follow_symlinks=False)
         yield Path(entry.path), status
         if stat.S_ISDIR(status.st_mode):
-            yield from _walk(Path(entry.path))
+            yield from _walk(Path(entry.path), depth + 1)
 
 
 def _refuse(root: Path, path: Path, status: os.stat_result) -> None:

@@ -268,6 +268,31 @@ async def test_a_program_outside_of_its_package_is_refused(
 
 
 @pytest.mark.anyio
+@pytest.mark.node
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("stated", "honest"),
+    [
+        ({"name": "twofaced", "version": "9.9.9"}, False),
+        ({"name": "twofaced", "version": "v1.0.0+build.5"}, True),
+    ],
+)
+async def test_an_archive_that_says_it_is_another_version_than_the_registry_lists_is_refused(
+    npm: NpmEcosystem, package: MakePackage, tmp_path: Path, *, stated: dict[str, str], honest: bool
+) -> None:
+    manifest = json.dumps({**stated, "bin": "run.js"})
+    package("twofaced", files={"package.json": manifest, "run.js": ""}, bin="run.js")
+    candidate = Candidate(name="x", source="npm", package=PackageRef(ecosystem="npm", name="twofaced"))
+    resolution = await npm.resolve(candidate.package, rung=Rung())
+    (tmp_path / "into").mkdir()
+    if honest:
+        assert (await npm.fetch(candidate, resolution, into=tmp_path / "into")).launch
+        return
+    with pytest.raises(IntegrityError, match=r"The archive of npm:twofaced@1\.0\.0 says that it is"):
+        await npm.fetch(candidate, resolution, into=tmp_path / "into")
+
+
+@pytest.mark.anyio
 async def test_what_comes_from_elsewhere_or_inside_another_package_is_marked() -> None:
     events: list[Event] = []
     resolution = await lying(json.dumps(LOCK), events.append).resolve(PACKAGE, rung=Rung())

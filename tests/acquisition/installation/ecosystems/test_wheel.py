@@ -7,18 +7,18 @@ import pytest
 
 from vsm_mcp.acquisition.installation.ecosystems.entry import choose, normalised
 from vsm_mcp.acquisition.installation.ecosystems.wheel import read_wheel
-from vsm_mcp.errors import InstallationError
+from vsm_mcp.errors import InstallationError, IntegrityError
 from vsm_mcp.model.server import PackageRef
 
 PACKAGE = PackageRef(ecosystem="pypi", name="Slides.MCP", version="1.0")
 
 
 def unpack(
-    site: Path, entries: str | bytes | None, *, metadata: str = "", files: Mapping[str, str] | None = None
+    site: Path, entries: str | bytes | None, *, metadata: str = "\n", files: Mapping[str, str] | None = None
 ) -> Path:
     info = site / "slides_mcp-1.0.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text(metadata)
+    (info / "METADATA").write_text(f"Name: slides-mcp\nVersion: 1.0.0\n{metadata}")
     if entries is not None:
         (info / "entry_points.txt").write_bytes(entries if isinstance(entries, bytes) else entries.encode())
     for name, text in (files or {}).items():
@@ -89,19 +89,38 @@ def test_a_wheel_without_metadata_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("metadata", "ownership", "publisher"),
     [
-        ("Name: x\n\nText\nmcp-name: io.example/slides\n", "io.example/slides", ""),
+        ("\nText\nmcp-name: io.example/slides\n", "io.example/slides", ""),
         (
-            "Name: x\nDescription: <!-- mcp-name: io.example/a -->\nAuthor: UNKNOWN\nAuthor-email: a@b\n\n",
+            "Description: <!-- mcp-name: io.example/a -->\nAuthor: UNKNOWN\nAuthor-email: a@b\n\n",
             "io.example/a",
             "a@b",
         ),
-        ("Name: x\nAuthor: Ada\nMaintainer: Bob\n\n", None, "Ada"),
+        ("Author: Ada\nMaintainer: Bob\n\n", None, "Ada"),
         ("", None, ""),
     ],
 )
 def test_its_claims_are_read(tmp_path: Path, metadata: str, *, ownership: str | None, publisher: str) -> None:
     facts = read_wheel(unpack(tmp_path, "[console_scripts]\na = b:c\n", metadata=metadata), PACKAGE)
     assert (facts.ownership, facts.publisher) == (ownership, publisher)
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "metadata",
+    ["Name: slides-mcp\nVersion: 1.1\n", "Name: other\nVersion: 1.0\n", "Name: slides-mcp\nVersion: ?\n", ""],
+)
+def test_a_wheel_that_says_it_is_another_package_or_version_is_refused(tmp_path: Path, metadata: str) -> None:
+    site = unpack(tmp_path, "[console_scripts]\na = b:c\n")
+    (site / "slides_mcp-1.0.dist-info" / "METADATA").write_text(metadata)
+    with pytest.raises(IntegrityError, match=r"The archive of pypi:Slides\.MCP@1\.0 says that it is"):
+        read_wheel(site, PACKAGE)
+
+
+def test_an_odd_version_is_itself(tmp_path: Path) -> None:
+    site = unpack(tmp_path, "[console_scripts]\na = b:c\n")
+    (site / "slides_mcp-1.0.dist-info" / "METADATA").write_text("Name: slides-mcp\nVersion: odd\n")
+    assert read_wheel(site, PackageRef(ecosystem="pypi", name="slides-mcp", version="odd")).program
+    assert read_wheel(site, PackageRef(ecosystem="pypi", name="slides-mcp")).program
 
 
 def test_names_are_compared_without_case_and_kind_of_separator() -> None:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from vsm_mcp.errors import InstallationError
+from vsm_mcp.errors import InstallationError, IntegrityError
+from vsm_mcp.model.server import PackageRef
 
 _SEPARATORS = re.compile(r"[-_.]+")
 
@@ -36,4 +37,13 @@ def no_server(package: str, why: str) -> InstallationError:
         f"There is no MCP server in {package}: {why}.",
         stage="fetch",
         remedies=("Check that it is the package of a server, not a library.", "Choose another server."),
+    )
+
+
+def lies(package: PackageRef, name: str, version: str) -> IntegrityError:
+    """Return the error for a package that says of itself that it is another one than the registry says."""
+    return IntegrityError(
+        f"The archive of {package} says that it is {name[:100]!r} in version {version[:60]!r}.",
+        stage="fetch",
+        remedies=("Do not install this package.", "Tell its registry: the listing and the archive disagree."),
     )

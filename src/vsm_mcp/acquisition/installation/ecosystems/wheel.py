@@ -8,7 +8,9 @@ from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
 
-from vsm_mcp.acquisition.installation.ecosystems.entry import choose, no_server, normalised
+from packaging.version import InvalidVersion, Version
+
+from vsm_mcp.acquisition.installation.ecosystems.entry import choose, lies, no_server, normalised
 from vsm_mcp.errors import InstallationError
 from vsm_mcp.model.server import PackageRef
 
@@ -61,10 +63,14 @@ def read_wheel(site: Path, package: PackageRef) -> WheelFacts:
     """Read the metadata of one package in a directory of unpacked wheels.
 
     Raises:
+        IntegrityError: It says that it is another package or version.
         InstallationError: The package is not there, or there is no server in it.
     """
     info = _info_directory(site, package)
     metadata = _metadata(info)
+    name, version = str(metadata.get("Name", "")), str(metadata.get("Version", ""))
+    if normalised(name) != normalised(package.name) or not _same(version, package.version):
+        raise lies(package, name, version)
     said = metadata.get_payload()
     found = _OWNERSHIP.search(f"{said}\n{metadata.get('Description', '')}")
     return WheelFacts(
@@ -79,6 +85,15 @@ def _info_directory(site: Path, package: PackageRef) -> Path:
         if normalised(path.name.removesuffix(".dist-info").rpartition("-")[0]) == normalised(package.name):
             return path
     raise InstallationError(f"The wheel of {package} holds no metadata.", stage="fetch")
+
+
+def _same(stated: str, version: str | None) -> bool:
+    if version is None:
+        return True
+    try:
+        return Version(stated) == Version(version)
+    except InvalidVersion:
+        return stated == version
 
 
 def _metadata(info: Path) -> Message:

@@ -1,0 +1,352 @@
+"""Upgrade: stages the newest allowed version beside the old one, proves it by the recorded calls, and commits it."""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import anyio
+import anyio.to_thread
+
+from vsm_mcp.acquisition.attempt import WayIn
+from vsm_mcp.acquisition.installation.rollback import Transaction
+from vsm_mcp.acquisition.installation.store import Record
+from vsm_mcp.acquisition.report import Consent, PlannedServer, TrialRecord
+from vsm_mcp.acquisition.stages import AcquisitionStage as Stage
+from vsm_mcp.acquisition.steps import Steps
+from vsm_mcp.acquisition.upgrading import comparison
+from vsm_mcp.acquisition.vetting.tool_descriptions import scan
+from vsm_mcp.errors import (
+    AcquisitionError,
+    CallError,
+    ConfigurationError,
+    DiscoveryError,
+    PayloadError,
+    RefusedError,
+    RollbackError,
+    ServerError,
+    VerificationError,
+    VettingError,
+)
+from vsm_mcp.events import EventSink, ignore
+from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
+from vsm_mcp.model.pins import Drift, Pins, difference, words_of_change
+from vsm_mcp.model.proof import Trial
+from vsm_mcp.model.report import Report
+from vsm_mcp.model.server import Candidate, Installed, Proven, Resolution, Running, Vetted
+from vsm_mcp.model.verdict import Severity
+
+COMPARED_FOR = 60.0
+"""Seconds one call may take while two versions are compared."""
+
+
+class UpgradeVerdict(StrEnum):
+    """What became of an upgrade."""
+
+    CURRENT = "current"
+    UPGRADED = "upgraded"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class UpgradeStep(Report, frozen=True):
+    """One server of an upgrade. Unless it was upgraded, the old version is untouched and serves on.
+
+    Attributes:
+        server: Its name.
+        old: The package that was held.
+        new: The newest package that is allowed; ``None`` when it is not known.
+        verdict: What became of it.
+        reasons: Why.
+        drift: How its tools, prompts and instructions differ from what was proven before, in words.
+        diff: What else changed: package, permissions, dependencies and code, one line each.
+        trials: The recorded calls as the new version answered them.
+        canary: Whether old and new were run side by side on them.
+        generation: The generation that holds the new version; going back to the one before undoes it.
+        elapsed: Seconds it took.
+    """
+
+    server: str
+    old: str
+    new: str | None = None
+    verdict: UpgradeVerdict
+    reasons: tuple[str, ...] = ()
+    drift: str = ""
+    diff: str = ""
+    trials: tuple[TrialRecord, ...] = ()
+    canary: bool = True
+    generation: int | None = None
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgraded:
+    """A step, and the record of the server to adopt in the place of the old one, if there is a new one."""
+
+    step: UpgradeStep
+    record: Record | None = None
+
+
+class Upgrade:
+    """Brings held servers to the newest version that the policy allows, one after the other.
+
+    Args:
+        way: The parts every server passes on its way in.
+        emit: Hears every stage.
+    """
+
+    def __init__(self, way: WayIn, *, emit: EventSink = ignore) -> None:
+        """Keep the way in."""
+        self._way = way
+        self._emit = emit
+
+    async def run(
+        self, *, consent: Consent, servers: Collection[str] = (), canary: bool = True
+    ) -> AsyncGenerator[Upgraded]:
+        """Upgrade held servers; yields each one's step when it is done.
+
+        Args:
+            consent: Asked with the differences before anything new is installed, and again when the new version
+                describes itself otherwise than the old one did.
+            servers: Which ones; empty for all.
+            canary: Run old and new side by side on the recorded calls, and refuse answers that are less than the old
+                ones. Without it the new version alone must answer them well.
+
+        Raises:
+            DiscoveryError: One of ``servers`` is not held.
+            RollbackError: Something could not be undone; ``recover`` will do it.
+        """
+        held = {record.name: record for record in await self._way.installer.records()}
+        unknown = sorted(set(servers) - held.keys())
+        if unknown:
+            raise DiscoveryError(
+                f"No server named {unknown[0]!r} is held.",
+                stage="upgrade",
+                remedies=(f"Held are: {', '.join(sorted(held)) or 'none'}.",),
+            )
+        for name, record in held.items():
+            if not servers or name in servers:
+                yield await self._upgrade(record, consent, canary=canary)
+
+    async def _upgrade(self, record: Record, consent: Consent, *, canary: bool) -> Upgraded:
+        began = anyio.current_time()
+        attempt = _Attempt(way=self._way, steps=Steps(emit=self._emit), record=record, consent=consent, canary=canary)
+        try:
+            new = await attempt.climb()
+        except RollbackError:
+            raise
+        except (VettingError, VerificationError, RefusedError) as error:
+            attempt.say(UpgradeVerdict.REFUSED, error.message)
+            new = None
+        except (AcquisitionError, ServerError, ConfigurationError) as error:
+            attempt.say(UpgradeVerdict.FAILED, error.message)
+            new = None
+        return Upgraded(step=attempt.step(elapsed=anyio.current_time() - began), record=new)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Attempt:
+    """One server on its way to a newer version; notes what is found as it goes."""
+
+    way: WayIn
+    steps: Steps
+    record: Record
+    consent: Consent
+    canary: bool
+    verdict: UpgradeVerdict = UpgradeVerdict.CURRENT
+    reasons: tuple[str, ...] = ()
+    new: str | None = None
+    drift: str = ""
+    diff: str = ""
+    trials: tuple[Trial, ...] = ()
+    generation: int | None = None
+
+    @property
+    def old(self) -> Resolution:
+        return self.record.proven.installed.vetted.artefact.resolution
+
+    @property
+    def recorded(self) -> Sequence[Trial]:
+        """The calls that the old version answered well when it was proven."""
+        return [trial for trial in self.record.proven.evidence.trials if trial.passed]
+
+    def say(self, verdict: UpgradeVerdict, *reasons: str) -> None:
+        self.verdict, self.reasons = verdict, reasons
+
+    def step(self, *, elapsed: float) -> UpgradeStep:
+        return UpgradeStep(
+            server=self.record.name,
+            old=str(self.old.package),
+            new=self.new,
+            verdict=self.verdict,
+            reasons=self.reasons,
+            drift=self.drift,
+            diff=self.diff,
+            trials=tuple(
+                TrialRecord(tool=one.tool, passed=one.passed, detail=one.detail, elapsed=one.elapsed)
+                for one in self.trials
+            ),
+            canary=self.canary,
+            generation=self.generation,
+            elapsed=elapsed,
+        )
+
+    async def climb(self) -> Record | None:
+        """Return the new record; ``None`` when there is nothing newer."""
+        if self.record.proven.installed.path is None:
+            self.say(UpgradeVerdict.CURRENT, "It is a part of the host's own process.")
+            return None
+        held = self.record.proven.candidate
+        candidate = replace(held, version=None, package=replace(held.package, version=None))
+        screened = self.way.vetting.screen(candidate)
+        if not screened.accepted:
+            raise VettingError(" ".join(screened.reasons), stage=Stage.VET)
+        async with self.way.installer.exclusively(candidate):
+            return await self._newest(candidate)
+
+    async def _newest(self, candidate: Candidate) -> Record | None:
+        self.steps.begin(candidate.name, "upgrade")
+        with self.steps.stage(Stage.PLAN):
+            resolution = await self.way.installer.resolve(candidate, self.way.rung)
+        self.new = str(resolution.package)
+        newer = comparison.newer(resolution.package, self.old.package)
+        if newer is None:
+            raise VettingError(
+                f"It cannot be told whether {resolution.package} is newer than {self.old.package}.", stage=Stage.PLAN
+            )
+        if not newer:
+            self.say(UpgradeVerdict.CURRENT, f"Nothing newer than {self.old.package} is allowed.")
+            return None
+        async with self.way.rollback.transaction(f"upgrade {candidate.name}") as transaction:
+            await self._replace(candidate, resolution, transaction)
+        return await self._committed()
+
+    async def _replace(self, candidate: Candidate, resolution: Resolution, transaction: Transaction) -> None:
+        vetted = await self._vet(candidate, resolution, transaction)
+        plan = await self._plan(vetted)
+        self.diff = plan.diff
+        with self.steps.stage(Stage.CONSENT):
+            await self.consent(plan)
+        with self.steps.stage(Stage.STAGE):
+            installed = await self.way.installer.stage(vetted, transaction)
+        proven = await self._prove(installed, plan)
+        with self.steps.stage(Stage.COMMIT):
+            await self.way.installer.commit(proven, transaction, needs=self.record.needs, replaces=self.record)
+
+    async def _vet(self, candidate: Candidate, resolution: Resolution, transaction: Transaction) -> Vetted:
+        with self.steps.stage(Stage.FETCH):
+            directory = await self.way.installer.quarantine(transaction)
+            artefact = await self.way.installer.fetch(candidate, resolution, into=directory)
+        with self.steps.stage(Stage.VET):
+            return await self.way.vetting.judge(artefact)
+
+    async def _plan(self, vetted: Vetted) -> PlannedServer:
+        """Return the plan that a person sees: beside permissions also what changes in dependencies and code."""
+        granted = self.way.granted(vetted.candidate)
+        plan = PlannedServer.of(vetted.artefact, vetted.verdict, granted=granted, previous=self.record.proven)
+        lines = [plan.diff, *comparison.dependencies(self.old, vetted.artefact.resolution)]
+        tree = self.record.proven.installed.path
+        if tree is not None:
+            lines += await anyio.to_thread.run_sync(comparison.code, tree, self.old.package.name, vetted.artefact.root)
+        return plan.model_copy(update={"diff": "\n".join(line for line in lines if line)})
+
+    async def _prove(self, installed: Installed, plan: PlannedServer) -> Proven:
+        async with AsyncExitStack() as life:
+            with self.steps.stage(Stage.START):
+                running = await life.enter_async_context(self.way.spawner.trial(installed))
+            with self.steps.stage(Stage.VERIFY):
+                _refuse_poisoned(running, await self._tools_of_others())
+                proven = await self._replay(running)
+                if self.canary:
+                    await self._compare(running, life)
+                await self._ask_about(running, plan)
+                return proven
+
+    async def _replay(self, running: Running) -> Proven:
+        """Make the recorded calls to the new version; every one must be answered well."""
+        if self.recorded:
+            proven = await self.way.verifier.replay(running, self.recorded)
+        else:
+            proven = await self.way.verifier.prove(running)
+        self.trials = proven.evidence.trials
+        return proven
+
+    async def _compare(self, running: Running, life: AsyncExitStack) -> None:
+        """Start the old version too, make every recorded call to both, and refuse what is less than it was."""
+        old = await life.enter_async_context(self.way.spawner.trial(self.record.proven.installed))
+        found: list[str] = []
+        for trial in self.recorded:
+            before = await _answer(old, trial)
+            if before is None:
+                continue  # the old one fails: whatever the new one says is not less
+            after = await _answer(running, trial)
+            said = "the new version does not answer" if after is None else comparison.worse(before, after)
+            if said is not None:
+                found.append(f"{trial.tool}: {said}")
+        if found:
+            raise VerificationError(
+                f"{running.installed.candidate.name} answers less well than the version that is held: "
+                f"{'; '.join(found[:3])}.",
+                stage=Stage.VERIFY,
+                remedies=("Keep the version that is held.", "If the difference is wanted, upgrade without canary."),
+            )
+
+    async def _ask_about(self, running: Running, plan: PlannedServer) -> None:
+        """What describes itself otherwise than what was approved needs to be approved anew."""
+        drift = difference(self.record.proven.pins, Pins.of(running.tools, running.prompts, running.instructions))
+        if not drift:
+            return
+        self.drift = str(drift)
+        lines = [plan.diff, *_words(drift, self.record.proven.tools, running.tools)]
+        self.diff = "\n".join(line for line in lines if line)
+        await self.consent(
+            plan.model_copy(update={"tools": tuple(tool.name for tool in running.tools), "diff": self.diff})
+        )
+
+    async def _tools_of_others(self) -> Sequence[ToolSpec]:
+        held = await self.way.installer.committed()
+        return [tool for proven in held if proven.candidate.name != self.record.name for tool in proven.tools]
+
+    async def _committed(self) -> Record | None:
+        current = await self.way.installer.generations.current()
+        self.generation = None if current is None else current.number
+        self.say(UpgradeVerdict.UPGRADED)
+        records = await self.way.installer.records()
+        return next((record for record in records if record.name == self.record.name), None)
+
+
+async def _answer(running: Running, trial: Trial) -> ToolResult | None:
+    call = ToolCall(
+        server=running.installed.candidate.name,
+        tool=trial.tool,
+        arguments=trial.arguments,
+        timeout=COMPARED_FOR,
+    )
+    try:
+        with anyio.fail_after(COMPARED_FOR):
+            return await running.link.call(call)
+    except (CallError, ServerError, PayloadError, TimeoutError):
+        return None
+
+
+def _refuse_poisoned(running: Running, others: Sequence[ToolSpec]) -> None:
+    findings = scan(running.tools, others, instructions=running.instructions)
+    found = [finding for finding in findings if finding.severity >= Severity.HIGH]
+    if found:
+        said = "; ".join(f"{finding.where}: {finding.message}" for finding in found[:5])
+        raise VettingError(
+            f"{running.installed.candidate.name} describes its tools in a way that is not accepted: {said}",
+            stage=Stage.VERIFY,
+            remedies=("Read the descriptions; allow the new version only if they are harmless.",),
+        )
+
+
+def _words(drift: Drift, old: Sequence[ToolSpec], new: Sequence[ToolSpec]) -> Sequence[str]:
+    before, after = {tool.name: tool for tool in old}, {tool.name: tool for tool in new}
+    return [
+        *(f"+ tool {name}" for name in drift.added),
+        *(f"- tool {name}" for name in drift.removed),
+        *(f"~ tool {name}: {words_of_change(before[name], after[name])}" for name in drift.changed),
+        *(f"~ prompt {name}" for name in drift.prompts),
+        *(["~ instructions"] if drift.instructions else []),
+    ]
