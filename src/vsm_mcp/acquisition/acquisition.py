@@ -1,49 +1,39 @@
 """The whole way in, on one page: from a wish to a proven server, one journalled transaction per attempt."""
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 
 import anyio
 
+from vsm_mcp.acquisition.attempt import Adopt, Attempt, Sighting, WayIn
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery, RankedServer
-from vsm_mcp.acquisition.installation.installer import Installer
-from vsm_mcp.acquisition.installation.rollback import Rollback, Transaction
-from vsm_mcp.acquisition.ladder import first_rung, repairs
+from vsm_mcp.acquisition.proving.report import TrialReport, UsageRecord
 from vsm_mcp.acquisition.report import (
     AcquisitionPlan,
     AcquisitionReport,
     CandidateRecord,
     Consent,
+    EnforcementRecord,
     Fate,
     PlannedServer,
+    records_of,
+    trial_records,
 )
-from vsm_mcp.acquisition.stages import AcquisitionStage as Stage
 from vsm_mcp.acquisition.steps import Steps
-from vsm_mcp.acquisition.verification import Verifier
-from vsm_mcp.acquisition.vetting.tool_descriptions import scan
-from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.errors import (
     AcquisitionError,
     DiscoveryError,
-    InstallationError,
     IntegrityError,
+    NeedsConfigurationError,
     RefusedError,
-    RollbackError,
     ServerError,
-    StartError,
-    VerificationError,
+    UnconfiguredError,
     VettingError,
     VSMError,
 )
 from vsm_mcp.events import EventSink, ignore
-from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.proof import Probe
-from vsm_mcp.model.server import Candidate, Installed, Proven, Resolution, Rung, Running, Vetted
-from vsm_mcp.model.verdict import Severity
-from vsm_mcp.servers.spawner import DynamicSpawner
-from vsm_mcp.world.clock import Clock
+from vsm_mcp.model.server import Candidate, Proven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,29 +42,6 @@ class Acquired:
 
     proven: Proven
     report: AcquisitionReport
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WayIn:
-    """The parts of the way in.
-
-    Attributes:
-        vetting: Judges servers.
-        installer: Brings them to this machine.
-        rollback: Undoes what a failed attempt did.
-        spawner: Starts a throw-away instance for the proof.
-        verifier: Witnesses the proof.
-        clock: Tells what is too young.
-        cool_down: Dependencies younger than this are not used.
-    """
-
-    vetting: Vetting
-    installer: Installer
-    rollback: Rollback
-    spawner: DynamicSpawner
-    verifier: Verifier
-    clock: Clock
-    cool_down: timedelta = timedelta(days=7)
 
 
 class Acquisition:
@@ -108,7 +75,13 @@ class Acquisition:
         return AcquisitionPlan(wanted=wanted, servers=tuple(servers), source_errors=errors)
 
     async def acquire(
-        self, wanted: str, *, consent: Consent, server: str | None = None, probe: Probe | None = None
+        self,
+        wanted: str,
+        *,
+        consent: Consent,
+        server: str | None = None,
+        probe: Probe | Sequence[Probe] | None = None,
+        adopt: Adopt | None = None,
     ) -> Acquired:
         """Acquire the best server that passes every check and proves itself.
 
@@ -116,25 +89,27 @@ class Acquisition:
             wanted: What is needed, in a short phrase.
             consent: Asked before anything is installed.
             server: Only this server: its name, or a package such as ``pypi:name``.
-            probe: The call it must answer well.
+            probe: The calls it must answer well.
+            adopt: Makes it reachable; when that fails, the server is removed again.
 
         Raises:
             AcquisitionError: No candidate made it; ``failures`` says why for each. Nothing is left behind.
+                ``UnconfiguredError`` when the best one lacks nothing but settings.
         """
         began = anyio.current_time()
         steps = Steps(emit=self._emit)
         ranked, _ = await self._find(wanted, server)
         records: list[CandidateRecord] = []
-        remedies: dict[str, None] = {}
         for place, entry in enumerate(ranked, start=1):
+            attempt = Attempt(
+                way=self._way, steps=steps, entry=entry, wanted=wanted, probe=probe, consent=consent, adopt=adopt
+            )
             try:
-                proven = await _Attempt(self._way, steps, entry, wanted, probe, consent).climb()
+                proven = await attempt.climb()
             except (AcquisitionError, ServerError, RefusedError) as error:
                 if server is not None:
                     raise
-                records.append(_record(entry, _fate(error), error.message))
-                if records[-1].fate is Fate.FAILED or not remedies:  # what failed goes before what was not allowed
-                    remedies.update(dict.fromkeys(error.remedies))
+                records.append(_failed(entry, error))
                 continue
             records.append(_record(entry, Fate.TAKEN, f"It proved itself: {proven.evidence.level}."))
             records += [self._passed_over(other) for other in ranked[place:]]
@@ -143,7 +118,35 @@ class Acquisition:
                 proven, wanted=wanted, steps=steps.records, candidates=records, elapsed=elapsed
             )
             return Acquired(proven=proven, report=report)
-        raise _nobody(wanted, records, tuple(remedies))
+        raise _nobody(wanted, records)
+
+    async def try_out(
+        self, server: str | Candidate, *, probe: Probe | Sequence[Probe] | None = None, consent: Consent | None = None
+    ) -> TrialReport:
+        """Fetch, vet, start, prove and measure a server, then throw everything away.
+
+        Args:
+            server: Its name, a package such as ``pypi:name``, or a candidate.
+            probe: The calls it must answer well.
+            consent: Asked before anything of it is installed; without one the caller's asking is consent enough.
+
+        Raises:
+            DiscoveryError: ``server`` is unknown.
+        """
+        began = anyio.current_time()
+        candidate = server if isinstance(server, Candidate) else await self._discovery.named(server)
+        steps, seen = Steps(emit=self._emit), Sighting()
+        entry = RankedServer(candidate=candidate, score=0.0, why=("asked for by name",))
+        attempt = Attempt(
+            way=self._way, steps=steps, entry=entry, wanted="", probe=probe, consent=consent or _agree, seen=seen
+        )
+        proven: Proven | None = None
+        record = _record(entry, Fate.NOT_NEEDED, "It works; it was tried and thrown away.")
+        try:
+            proven = await attempt.try_out()
+        except (AcquisitionError, ServerError, RefusedError) as error:
+            record = _failed(entry, error)
+        return _trial_report(record, seen, proven, steps=steps, elapsed=anyio.current_time() - began)
 
     def _passed_over(self, entry: RankedServer) -> CandidateRecord:
         """Say of a candidate that was not tried whether it could have been."""
@@ -165,138 +168,18 @@ class Acquisition:
         if not screened.accepted:
             return _refused(entry, screened.reasons)
         try:
-            resolution = await self._way.installer.resolve(candidate, _first_rung(self._way))
+            resolution = await self._way.installer.resolve(candidate, self._way.rung)
             async with self._way.installer.scratch() as directory:
                 artefact = await self._way.installer.fetch(candidate, resolution, into=directory)
                 verdict = await self._way.vetting.examine(artefact)
-                return PlannedServer.of(artefact, verdict, score=entry.score)
+                granted = self._way.granted(candidate)
+                return PlannedServer.of(artefact, verdict, score=entry.score, granted=granted)
         except AcquisitionError as error:
             return _refused(entry, (error.message,))
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One candidate on its way: as published first, then up the repair ladder."""
-
-    way: WayIn
-    steps: Steps
-    entry: RankedServer
-    wanted: str
-    probe: Probe | None
-    consent: Consent
-
-    @property
-    def candidate(self) -> Candidate:
-        return self.entry.candidate
-
-    async def climb(self) -> Proven:
-        screened = self.way.vetting.screen(self.candidate)
-        if not screened.accepted:
-            remedies = tuple(finding.remedy for finding in screened.findings if finding.remedy)
-            raise VettingError(" ".join(screened.reasons), stage=Stage.VET, remedies=remedies)
-        async with self.way.installer.exclusively(self.candidate):
-            known = await self.way.installer.find(self.candidate)
-            if known is not None:
-                return await self._prove_again(known)
-            return await self._first_that_starts()
-
-    async def _first_that_starts(self) -> Proven:
-        try:
-            return await self._acquire(_first_rung(self.way), consented=False)
-        except _DiedAtStartError as died:
-            return await self._repair(died)
-
-    async def _repair(self, died: "_DiedAtStartError") -> Proven:
-        """Climb the ladder; a rung that cannot be resolved or installed is passed over."""
-        for rung in repairs(died.installed.vetted.artefact.resolution, died.error.stderr):
-            try:
-                return await self._acquire(rung, consented=True)
-            except (IntegrityError, RollbackError):  # wrong bytes and failed undos are never passed over
-                raise
-            except (_DiedAtStartError, InstallationError):
-                continue
-        raise _dead(died.error) from died.error
-
-    async def _acquire(self, rung: Rung, *, consented: bool) -> Proven:
-        self.steps.begin(self.candidate.name, rung.name)
-        with self.steps.stage(Stage.PLAN):
-            resolution = await self.way.installer.resolve(self.candidate, rung)
-        async with self.way.rollback.transaction(f"acquire {self.candidate.name}") as transaction:
-            vetted = await self._vet(resolution, transaction)
-            with self.steps.stage(Stage.CONSENT):
-                if not consented:
-                    await self.consent(PlannedServer.of(vetted.artefact, vetted.verdict, score=self.entry.score))
-            with self.steps.stage(Stage.STAGE):
-                installed = await self.way.installer.stage(vetted, transaction)
-            proven = await self._prove(installed)
-            with self.steps.stage(Stage.COMMIT):
-                return await self.way.installer.commit(proven, transaction, needs=(self.wanted,))
-
-    async def _vet(self, resolution: Resolution, transaction: Transaction) -> Vetted:
-        with self.steps.stage(Stage.FETCH):
-            directory = await self.way.installer.quarantine(transaction)
-            artefact = await self.way.installer.fetch(self.candidate, resolution, into=directory)
-        with self.steps.stage(Stage.VET):
-            return await self.way.vetting.judge(artefact)
-
-    async def _prove_again(self, known: Proven) -> Proven:
-        """A package that is in the store already, perhaps by another process, still has to work for this need."""
-        self.steps.begin(self.candidate.name, known.installed.vetted.artefact.resolution.rung.name)
-        try:
-            proven = await self._prove(known.installed)
-        except _DiedAtStartError as died:
-            raise _dead(died.error) from died.error
-        with self.steps.stage(Stage.COMMIT):
-            return await self.way.installer.serve(proven, needs=(self.wanted,))
-
-    async def _prove(self, installed: Installed) -> Proven:
-        async with AsyncExitStack() as life:
-            with self.steps.stage(Stage.START):
-                running = await self._start(installed, life)
-            with self.steps.stage(Stage.VERIFY):
-                _refuse_poisoned(running, await self._tools_of_others())
-                return await self.way.verifier.prove(running, self.probe)
-
-    async def _tools_of_others(self) -> Sequence[ToolSpec]:
-        held = await self.way.installer.committed()
-        return [tool for proven in held if proven.candidate.name != self.candidate.name for tool in proven.tools]
-
-    async def _start(self, installed: Installed, life: AsyncExitStack) -> Running:
-        try:
-            return await life.enter_async_context(self.way.spawner.trial(installed))
-        except StartError as error:
-            raise _DiedAtStartError(installed, error) from error
-
-
-class _DiedAtStartError(StartError):
-    """A server died at its start; knows which installation it was, so that it can be resolved anew."""
-
-    def __init__(self, installed: Installed, error: StartError) -> None:
-        super().__init__(error.message, exit_code=error.exit_code, stderr=error.stderr, remedies=error.remedies)
-        self.installed = installed
-        self.error = error
-
-
-def _dead(error: StartError) -> VerificationError:
-    said = "; ".join(line.strip() for line in error.stderr[-3:])
-    last_words = f" It said last: {said[:500]}" if said else ""
-    return VerificationError(f"{error.message}{last_words}", stage=Stage.START, remedies=error.remedies)
-
-
-def _first_rung(way: WayIn) -> Rung:
-    return first_rung(way.clock.now(), cool_down=way.cool_down)
-
-
-def _refuse_poisoned(running: Running, others: Sequence[ToolSpec]) -> None:
-    findings = scan(running.tools, others, instructions=running.instructions)
-    found = [finding for finding in findings if finding.severity >= Severity.HIGH]
-    if found:
-        said = "; ".join(f"{finding.where}: {finding.message}" for finding in found[:5])
-        raise VettingError(
-            f"{running.installed.candidate.name} describes its tools in a way that is not accepted: {said}",
-            stage=Stage.VERIFY,
-            remedies=("Read the descriptions; allow the server only if they are harmless.",),
-        )
+async def _agree(_plan: PlannedServer) -> None:
+    """Consent: who asks for a trial has consented to it."""
 
 
 def _refused(entry: RankedServer, reasons: tuple[str, ...]) -> PlannedServer:
@@ -316,19 +199,72 @@ def _record(entry: RankedServer, fate: Fate, reason: str) -> CandidateRecord:
     )
 
 
+def _failed(entry: RankedServer, error: VSMError) -> CandidateRecord:
+    missing = error.names if isinstance(error, NeedsConfigurationError) else ()
+    record = _record(entry, _fate(error), error.message)
+    return record.model_copy(update={"missing": missing, "remedies": error.remedies})
+
+
 def _fate(error: VSMError) -> Fate:
-    return Fate.REFUSED if isinstance(error, VettingError | RefusedError) else Fate.FAILED
+    if isinstance(error, NeedsConfigurationError):
+        return Fate.NEEDS_CONFIGURATION
+    return Fate.REFUSED if isinstance(error, VettingError | RefusedError | IntegrityError) else Fate.FAILED
 
 
-def _nobody(wanted: str, records: Sequence[CandidateRecord], remedies: Sequence[str]) -> AcquisitionError:
+def _nobody(wanted: str, records: Sequence[CandidateRecord]) -> AcquisitionError:
     if not records:
         return DiscoveryError(
             f"No source knows a server for {wanted!r}.",
             stage="discover",
             remedies=("Use other words.", "Add a source, or offer a server on the shelf."),
         )
+    failures = {record.name: record.reason for record in records}
+    best = next((record for record in records if record.fate is not Fate.REFUSED), None)
+    if best is not None and best.fate is Fate.NEEDS_CONFIGURATION:
+        asked = ", ".join(best.missing) or "settings"
+        return UnconfiguredError(
+            f"The best of {len(records)} server(s) for {wanted!r} is {best.name}, which lacks {asked}.",
+            server=best.name,
+            names=best.missing,
+            stage="verify",
+            failures=failures,
+            remedies=best.remedies or ("Give it what it asks for.",),
+        )
     return AcquisitionError(
         f"None of {len(records)} server(s) for {wanted!r} could be acquired.",
-        failures={record.name: record.reason for record in records},
-        remedies=(*remedies[:_MOST_REMEDIES], "Look at `plan_acquisition` for what each would run."),
+        failures=failures,
+        remedies=(*_remedies(records)[:_MOST_REMEDIES], "Look at `plan_acquisition` for what each would run."),
+    )
+
+
+def _remedies(records: Sequence[CandidateRecord]) -> tuple[str, ...]:
+    """Return what to do, for what failed; if nothing failed, for the first that was not allowed."""
+    failed = [record for record in records if record.fate is not Fate.REFUSED]
+    failed = failed or [record for record in records if record.remedies][:1]
+    return tuple(dict.fromkeys(remedy for record in failed for remedy in record.remedies))
+
+
+def _trial_report(
+    record: CandidateRecord, seen: Sighting, proven: Proven | None, *, steps: Steps, elapsed: float
+) -> TrialReport:
+    evidence, running = None if proven is None else proven.evidence, seen.running
+    return TrialReport(
+        server=record.name,
+        package=record.package if seen.plan is None else seen.plan.package,
+        works=proven is not None,
+        fate=record.fate,
+        reached=steps.records[-1].stage if steps.records else "screen",
+        reason=None if proven is not None else record.reason,
+        remedies=record.remedies,
+        missing=record.missing,
+        plan=seen.plan,
+        tools=() if running is None else tuple(tool.name for tool in running.tools),
+        proof=None if evidence is None else evidence.level,
+        trials=() if evidence is None else trial_records(evidence.trials),
+        findings=records_of(seen.findings),
+        enforcement=None if running is None else EnforcementRecord.of(running.enforcement),
+        usage=None if seen.usage is None else UsageRecord.of(seen.usage),
+        start_seconds=None if running is None else running.elapsed,
+        steps=tuple(steps.records),
+        elapsed=elapsed,
     )

@@ -1,13 +1,15 @@
 """What an acquisition tells its user: plans before, reports after. Stable as JSON, readable as text."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
 from vsm_mcp.model.enforcement import Enforcement, Level
-from vsm_mcp.model.server import Artefact, InProcessLaunch, Proven, StdioLaunch
-from vsm_mcp.model.verdict import Severity, Verdict
+from vsm_mcp.model.proof import Trial
+from vsm_mcp.model.report import printable
+from vsm_mcp.model.server import Artefact, InProcessLaunch, Launch, Proven, StdioLaunch
+from vsm_mcp.model.verdict import Finding, Severity, Verdict
 from vsm_mcp.variety.gap import VarietyGap
 
 
@@ -17,6 +19,7 @@ class Fate(StrEnum):
     TAKEN = "taken"
     REFUSED = "refused"
     FAILED = "failed"
+    NEEDS_CONFIGURATION = "needs configuration"
     NOT_NEEDED = "not needed"
 
 
@@ -31,17 +34,24 @@ class StepRecord(BaseModel, frozen=True, extra="forbid"):
 
 
 class CandidateRecord(BaseModel, frozen=True, extra="forbid"):
-    """A server that was considered: its rank score and why it was taken or not."""
+    """A server that was considered: its rank score and why it was taken or not.
+
+    Attributes:
+        missing: The environment variables that it asks for, when it needs configuration.
+        remedies: What to do about its fate, best first.
+    """
 
     name: str
     package: str
     score: float | None = None
     fate: Fate
     reason: str
+    missing: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
 
 
 class FindingRecord(BaseModel, frozen=True, extra="forbid"):
-    """A finding of vetting, for people and logs."""
+    """A finding of vetting or of verification, for people and logs."""
 
     check: str
     code: str
@@ -87,16 +97,46 @@ class EnforcementRecord(BaseModel, frozen=True, extra="forbid"):
         return cls(confiner=enforcement.confiner, profile=enforcement.profile, held=held, warnings=enforcement.warnings)
 
 
+class PreviousServer(BaseModel, frozen=True, extra="forbid"):
+    """What is held already of a server that would be replaced: what a person compares with."""
+
+    package: str
+    argv: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    packages: int | None = None
+
+    @classmethod
+    def of(cls, proven: Proven) -> "PreviousServer":
+        """Describe a server that is held."""
+        artefact = proven.installed.vetted.artefact
+        return cls(
+            package=str(artefact.resolution.package),
+            argv=_argv(artefact.launch),
+            permissions=tuple(sorted(proven.installed.vetted.verdict.permissions)),
+            egress=proven.candidate.egress,
+            environment=_environment(artefact),
+            tools=tuple(sorted(tool.name for tool in proven.tools)),
+            packages=len(artefact.resolution.dependencies),
+        )
+
+
 class PlannedServer(BaseModel, frozen=True, extra="forbid"):
     """What acquiring one candidate would mean; nothing of it has run.
 
     Attributes:
         argv: The command line that would be started, with ``/pkg`` for its files and ``/work`` for its directory.
         permissions: What its code uses, as read from its source.
-        egress: The hosts it says it talks to. The sandbox of this version gives no network.
+        egress: The hosts it says it talks to.
+        granted: The hosts it would be let talk to; empty means no network.
         environment: The variables it reads; an asterisk marks those it requires.
+        tools: The names of its tools, as far as they are known.
         packages: How many packages would be installed.
         accepted: Whether vetting would let it pass; ``reasons`` say why not.
+        previous: What it would replace, if it is an upgrade.
+        diff: What would change then, one line each, ``+`` for what comes and ``-`` for what goes.
     """
 
     name: str
@@ -107,41 +147,71 @@ class PlannedServer(BaseModel, frozen=True, extra="forbid"):
     argv: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
+    granted: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     packages: int | None = None
     vetting_score: int | None = None
     findings: tuple[FindingRecord, ...] = ()
+    previous: PreviousServer | None = None
+    diff: str = ""
 
     @classmethod
-    def of(cls, artefact: Artefact, verdict: Verdict, *, score: float | None = None) -> "PlannedServer":
-        """Describe an artefact that was examined."""
+    def of(
+        cls,
+        artefact: Artefact,
+        verdict: Verdict,
+        *,
+        score: float | None = None,
+        granted: Sequence[str] = (),
+        tools: Sequence[str] | None = None,
+        previous: Proven | None = None,
+    ) -> "PlannedServer":
+        """Describe an artefact that was examined.
+
+        Args:
+            artefact: What would be installed.
+            verdict: What vetting says of it.
+            score: Its rank.
+            granted: The hosts it would be let talk to.
+            tools: The names of its tools, if it was started already; else those that its source publishes.
+            previous: The server that it would replace.
+        """
         candidate = artefact.candidate
-        return cls(
+        plan = cls(
             name=candidate.name,
             package=str(artefact.resolution.package),
             score=score,
             accepted=verdict.accepted,
             reasons=verdict.reasons if not verdict.accepted else (),
-            argv=_argv(artefact),
+            argv=_argv(artefact.launch),
             permissions=tuple(sorted(verdict.permissions)),
             egress=candidate.egress,
-            environment=tuple(v.name + "*" * v.required for v in candidate.environment),
+            granted=tuple(granted),
+            environment=_environment(artefact),
+            tools=tuple(sorted(tool.name for tool in candidate.tools) if tools is None else sorted(tools)),
             packages=len(artefact.resolution.dependencies),
             vetting_score=verdict.score,
             findings=finding_records(verdict),
+            previous=None if previous is None else PreviousServer.of(previous),
         )
+        return plan.model_copy(update={"diff": _difference(plan.previous, plan)}) if plan.previous else plan
 
     def __str__(self) -> str:
         """Show it as a few lines for a person."""
         lines = [f"{self.name} ({self.package}): {'may be acquired' if self.accepted else 'refused'}"]
         lines += [f"  because: {reason}" for reason in self.reasons]
         if self.argv:
+            network = ", ".join(self.granted) or "no network"
             lines.append(f"  would run:   {' '.join(self.argv)}")
             lines.append(f"  permissions: {', '.join(self.permissions) or 'none'}")
-            lines.append(f"  egress:      {', '.join(self.egress) or 'none declared'} (the sandbox gives no network)")
+            lines.append(f"  egress:      {', '.join(self.egress) or 'none declared'} (granted: {network})")
             lines.append(f"  environment: {', '.join(self.environment) or 'none'}")
             lines.append(f"  installs:    {self.packages} package(s); vetting score {self.vetting_score}/100")
-        return "\n".join(lines)
+        if self.previous:
+            lines.append(f"  replaces:    {self.previous.package}")
+            lines += [f"    {line}" for line in (self.diff or "nothing else changes").splitlines()]
+        return "\n".join(map(printable, lines))
 
 
 Consent = Callable[[PlannedServer], Awaitable[None]]
@@ -169,7 +239,7 @@ class AcquisitionReport(BaseModel, frozen=True, extra="forbid"):
         capability: What was wanted.
         server: The server's name; ``package`` with its exact version; ``digest`` of its files (sha256).
         rung: How its dependencies were resolved.
-        proof: The level of evidence reached; ``trials`` are the calls that show it.
+        proof: The level of evidence reached; ``trials`` are the calls that show it, ``findings`` what was noticed.
         steps: Every stage of every attempt, in order.
         candidates: Every server considered, with its fate.
         gap_before: The variety gap when the acquisition began; ``gap_after`` when it was done.
@@ -184,6 +254,7 @@ class AcquisitionReport(BaseModel, frozen=True, extra="forbid"):
     tools: tuple[str, ...]
     proof: str
     trials: tuple[TrialRecord, ...]
+    findings: tuple[FindingRecord, ...] = ()
     enforcement: EnforcementRecord
     steps: tuple[StepRecord, ...]
     candidates: tuple[CandidateRecord, ...]
@@ -212,10 +283,8 @@ class AcquisitionReport(BaseModel, frozen=True, extra="forbid"):
             rung=resolution.rung.name,
             tools=tuple(tool.name for tool in proven.tools),
             proof=proven.evidence.level,
-            trials=tuple(
-                TrialRecord(tool=t.tool, passed=t.passed, detail=t.detail, elapsed=t.elapsed)
-                for t in proven.evidence.trials
-            ),
+            trials=trial_records(proven.evidence.trials),
+            findings=records_of(proven.evidence.findings),
             enforcement=EnforcementRecord.of(proven.enforcement),
             steps=tuple(steps),
             candidates=tuple(candidates),
@@ -233,19 +302,53 @@ class AcquisitionReport(BaseModel, frozen=True, extra="forbid"):
 
 def finding_records(verdict: Verdict, *, least: Severity = Severity.LOW) -> tuple[FindingRecord, ...]:
     """Return the findings of ``verdict`` from severity ``least`` on, worst first."""
+    return records_of(finding for finding in verdict.findings if finding.severity >= least or finding.unknown)
+
+
+def records_of(findings: Iterable[Finding]) -> tuple[FindingRecord, ...]:
+    """Return findings as a report shows them, in their order."""
     return tuple(
         FindingRecord(check=f.check, code=f.code, severity=f.severity.name.lower(), message=f.message, where=f.where)
-        for f in verdict.findings
-        if f.severity >= least or f.unknown
+        for f in findings
     )
 
 
-def _argv(artefact: Artefact) -> tuple[str, ...]:
-    match artefact.launch:
+def trial_records(trials: Iterable[Trial]) -> tuple[TrialRecord, ...]:
+    """Return trials as a report shows them."""
+    return tuple(TrialRecord(tool=t.tool, passed=t.passed, detail=t.detail, elapsed=t.elapsed) for t in trials)
+
+
+def _argv(launch: Launch) -> tuple[str, ...]:
+    match launch:
         case StdioLaunch(argv=argv):
             return argv
         case InProcessLaunch():
             return ("(in this process)",)
+
+
+def _environment(artefact: Artefact) -> tuple[str, ...]:
+    return tuple(variable.name + "*" * variable.required for variable in artefact.candidate.environment)
+
+
+def _difference(old: PreviousServer | None, new: PlannedServer) -> str:
+    """Return what changes, one line each; what the sources do not say of the tools is no change."""
+    if old is None:
+        return ""
+    lines = [] if old.package == new.package else [f"- package {old.package}", f"+ package {new.package}"]
+    lines += [] if old.argv == new.argv else [f"- runs {' '.join(old.argv)}", f"+ runs {' '.join(new.argv)}"]
+    compared = {
+        "permission": (old.permissions, new.permissions),
+        "egress": (old.egress, new.egress),
+        "variable": (old.environment, new.environment),
+        "tool": (old.tools, new.tools or old.tools),
+    }
+    for what, (before, after) in compared.items():
+        lines += [f"- {what} {name}" for name in sorted(set(before) - set(after))]
+        lines += [f"+ {what} {name}" for name in sorted(set(after) - set(before))]
+    if old.packages != new.packages:
+        lines.append(f"- {old.packages} package(s)")
+        lines.append(f"+ {new.packages} package(s)")
+    return "\n".join(map(printable, lines))
 
 
 def _share(gap: VarietyGap) -> str:

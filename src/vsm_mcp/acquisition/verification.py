@@ -1,162 +1,256 @@
 """Verification: a server is believed when it did real work before a witness, not before."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import anyio
+import anyio.to_thread
 
-from vsm_mcp.errors import CallError, PayloadError, ServerError, VerificationError
-from vsm_mcp.model.call import ToolCall
-from vsm_mcp.model.json import JsonObject, JsonValue
+from vsm_mcp.acquisition.proving.checks import further, independent, repeated, seed_of, structured, unknown_tool
+from vsm_mcp.acquisition.proving.samples import sample_arguments
+from vsm_mcp.acquisition.proving.shapes import alike
+from vsm_mcp.acquisition.proving.witness import Accepts, Answer, Witness
+from vsm_mcp.errors import NeedsConfigurationError, PayloadError, VerificationError, VSMError
+from vsm_mcp.model.call import ToolSpec
+from vsm_mcp.model.json import JsonObject
+from vsm_mcp.model.pins import Pins, difference
 from vsm_mcp.model.proof import Evidence, Probe, ProofLevel, Trial
 from vsm_mcp.model.server import Proven, Running
+from vsm_mcp.model.verdict import Severity
+from vsm_mcp.servers.connection import Connection
 from vsm_mcp.servers.fitting import misfit
 
 MOST_TRIALS = 3
-_SAMPLES: Mapping[str, JsonValue] = {
-    "string": "test",
-    "integer": 1,
-    "number": 1.0,
-    "boolean": False,
-    "array": [],
-    "object": {},
-    "null": None,
-}
+MOST_CONSIDERED = 100
+MOST_PROBES = 20
+MOST_REPLAYED = 20
+
+Again = Callable[[Running], Awaitable[Pins | None]]
+"""Lists once more what a server says about itself; ``None`` when there is no asking it."""
+
+
+async def listed_again(running: Running) -> Pins | None:
+    """Ask a running server once more what it offers.
+
+    Raises:
+        VSMError: It did not answer.
+    """
+    if not isinstance(running.link, Connection):
+        return None
+    link = await running.link.ready()
+    return Pins.of(await link.tools(), await link.prompts(), link.instructions or "")
 
 
 class Verifier:
     """Proves by calls that a running server works.
 
     Levels: *listed* (it names its tools), *callable* (a call came back well), *satisfied* (the result is what was
-    wanted). A server that is only listed is never accepted.
+    wanted). A server that is only listed is never accepted. Content decides whether a call came back well, not what the
+    server marked it as; and a tool that says the same whatever it is given is not believed.
 
     Args:
         timeout: Seconds one trial may take.
+        again: Lists once more what a server offers: a list that changes while it is watched is refused.
     """
 
-    def __init__(self, *, timeout: float = 60.0) -> None:
+    def __init__(self, *, timeout: float = 60.0, again: Again = listed_again) -> None:
         """Keep the timeout of one trial."""
         self._timeout = timeout
+        self._again = again
 
-    async def prove(self, running: Running, probe: Probe | None = None) -> Proven:
+    async def prove(self, running: Running, probe: Probe | Sequence[Probe] | None = None) -> Proven:
         """Call the server and return it as proven.
 
         Args:
             running: A throw-away instance: trials may leave traces in it.
-            probe: The call that counts. Without one the verifier chooses tools whose arguments it can fill in, those
-                that only read first, and one good answer suffices.
+            probe: The call that counts, or several that all must hold. Without any the verifier chooses tools whose
+                arguments it can make up, those that only read first, and one good answer suffices.
 
         Raises:
-            VerificationError: It lists no tools, the probe's tool is not among them, the call failed, the result was
-                not what was wanted, or there is nothing that could be tried.
+            VerificationError: It lists no tools, a probe's tool is not among them, a call failed, a result was not
+                what was wanted, it cannot be believed, or there is nothing that could be tried.
+            NeedsConfigurationError: What it lacks is nothing but settings.
         """
+        session = self._session(running)
+        probes = (probe,) if isinstance(probe, Probe) else tuple(probe or ())
+        if len(probes) > MOST_PROBES:
+            raise session.refusal(f"cannot be given {len(probes)} probes, {MOST_PROBES} are the most")
+        if not probes:
+            return await session.conclude(await session.first_good(await session.by_itself()))
+        proofs = [await session.hold(wanted) for wanted in probes]
+        return await session.conclude(proofs[0], level=_level(probes))
+
+    async def replay(
+        self, running: Running, trials: Sequence[Trial], probe: Probe | Sequence[Probe] | None = None
+    ) -> Proven:
+        """Make recorded calls again, on another version perhaps: all must be answered well, and in the same way.
+
+        Args:
+            running: A throw-away instance.
+            trials: What was recorded (`Evidence.recorded`); those that passed count. The same way means the same
+                kind of answer, not the same bytes.
+            probe: Further calls that must hold.
+
+        Raises:
+            VerificationError: As for ``prove``, or an answer is of another kind, or nothing was recorded.
+            NeedsConfigurationError: What it lacks is nothing but settings.
+        """
+        session = self._session(running)
+        recorded = [trial for trial in trials if trial.passed][:MOST_REPLAYED]
+        if not recorded:
+            raise session.refusal("has no recorded call that could be made again")
+        proofs = [await session.again(trial) for trial in recorded]
+        probes = (probe,) if isinstance(probe, Probe) else tuple(probe or ())[:MOST_PROBES]
+        for wanted in probes:
+            await session.hold(wanted)
+        return await session.conclude(proofs[0], level=_level(probes) if probes else ProofLevel.CALLABLE)
+
+    def _session(self, running: Running) -> "_Session":
+        session = _Session(running, Witness(running, timeout=self._timeout), timeout=self._timeout, again=self._again)
         if not running.tools:
-            raise self._refusal(running, "lists no tools", ())
-        trials: list[Trial] = []
-        for tool, arguments in self._choose(running, probe):
-            trial = await self._try(
-                running, ToolCall(server=running.installed.candidate.name, tool=tool, arguments=arguments), probe
-            )
-            trials.append(trial)
+            raise session.refusal("lists no tools")
+        return session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proof:
+    """A call that was answered well."""
+
+    spec: ToolSpec
+    trial: Trial
+    answer: Answer
+
+
+class _Session:
+    """One verification of one running server, from the first call to the verdict."""
+
+    def __init__(self, running: Running, witness: Witness, *, timeout: float, again: Again) -> None:
+        self._running = running
+        self._witness = witness
+        self._timeout = timeout
+        self._again = again
+        self._trials: list[Trial] = []
+        self._specs = {tool.name: tool for tool in running.tools}
+
+    async def hold(self, probe: Probe) -> _Proof:
+        """Make the call of a probe; it must hold."""
+        return await self.first_good(await self._chosen(probe), accepts=probe.accepts)
+
+    async def first_good(self, calls: Sequence[tuple[str, JsonObject]], *, accepts: Accepts | None = None) -> _Proof:
+        """Make calls until one is answered well and by real work."""
+        begun = len(self._trials)
+        for tool, arguments in calls:
+            trial, answer = await self._witness.attempt(tool, arguments, accepts=accepts)
+            spec = self._specs[tool]
             if trial.passed:
-                level = ProofLevel.SATISFIED if probe and probe.accepts else ProofLevel.CALLABLE
-                return Proven(
-                    installed=running.installed,
-                    tools=running.tools,
-                    evidence=Evidence(level=level, trials=tuple(trials)),
-                    enforcement=running.enforcement,
-                )
-        raise self._refusal(running, "answered no trial well", trials)
+                structured(self._witness, spec, answer)
+                why = await independent(self._witness, spec, trial, answer=answer)
+                trial = trial if why is None else replace(trial, passed=False, detail=why)
+            self._trials.append(trial)
+            if trial.passed:
+                return _Proof(spec=spec, trial=trial, answer=answer)
+        raise self._unproven(self._trials[begun:])
 
-    def _choose(self, running: Running, probe: Probe | None) -> Sequence[tuple[str, JsonObject]]:
-        if probe is None:
-            return self._by_itself(running)
-        if probe.tool is None:
-            given = probe.arguments
-            fitting = [one.name for one in running.tools if misfit(one.input_schema, given, known_only=True) is None]
-            return [(name, given) for name in fitting[:MOST_TRIALS]] or self._by_itself(running)
-        if probe.tool not in {tool.name for tool in running.tools}:
-            raise self._refusal(running, f"has no tool {probe.tool!r}", ())
-        return [(probe.tool, probe.arguments)]
+    async def again(self, recorded: Trial) -> _Proof:
+        """Make a recorded call again."""
+        spec = self._specs.get(recorded.tool)
+        if spec is None:
+            raise self.refusal(f"has no tool {recorded.tool!r} any more")
+        trial, answer = await self._witness.attempt(recorded.tool, recorded.arguments)
+        if trial.passed and not alike(recorded.shape, answer.shape):
+            trial = replace(trial, passed=False, detail="it answers in another way than it did when it was recorded")
+        self._trials.append(trial)
+        if not trial.passed:
+            raise self._unproven([trial])
+        structured(self._witness, spec, answer)
+        return _Proof(spec=spec, trial=trial, answer=answer)
 
-    def _by_itself(self, running: Running) -> Sequence[tuple[str, JsonObject]]:
-        plans = [(tool, sample_arguments(tool.input_schema)) for tool in running.tools]
-        possible = [(tool, arguments) for tool, arguments in plans if arguments is not None]
-        if not possible:
-            raise self._refusal(running, "has no tool that could be tried without knowing its arguments", ())
-        possible.sort(key=lambda plan: (not plan[0].read_only, len(plan[1]), plan[0].name))
-        return [(tool.name, arguments) for tool, arguments in possible[:MOST_TRIALS]]
-
-    async def _try(self, running: Running, call: ToolCall, probe: Probe | None) -> Trial:
-        began = anyio.current_time()
-        try:
-            with anyio.fail_after(self._timeout):
-                result = await running.link.call(call)
-            failure = result.complaint
-            if failure is None and probe and probe.accepts and not probe.accepts(result):
-                failure = f"the result is not what was wanted: {result.text[:200]!r}"
-        except TimeoutError:
-            failure = f"no answer within {self._timeout:g} seconds"
-        except (CallError, ServerError, PayloadError) as error:
-            failure = error.message
-        return Trial(
-            tool=call.tool,
-            arguments=call.arguments,
-            passed=failure is None,
-            detail="answered well" if failure is None else failure[:500],
-            elapsed=anyio.current_time() - began,
+    async def conclude(self, proof: _Proof, *, level: ProofLevel = ProofLevel.CALLABLE) -> Proven:
+        """Look at what else an honest server does, and give the verdict."""
+        await self._lists_the_same()
+        extra: tuple[Trial, ...] = ()
+        if proof.spec.read_only:
+            await repeated(self._witness, proof.spec, proof.trial, answer=proof.answer)
+        why = await unknown_tool(self._witness, proof.answer, seed=seed_of(proof.spec))
+        if why is not None:
+            raise self.refusal(f"cannot be believed: {why}")
+        if proof.spec.read_only:
+            extra = await further(self._witness, proof.spec, proof.trial, answer=proof.answer)
+        return Proven(
+            installed=self._running.installed,
+            tools=self._running.tools,
+            evidence=Evidence(
+                level=level, trials=tuple(self._trials), further=extra, findings=tuple(self._witness.findings)
+            ),
+            enforcement=self._running.enforcement,
+            prompts=self._running.prompts,
+            instructions=self._running.instructions,
         )
 
-    def _refusal(self, running: Running, why: str, trials: Sequence[Trial]) -> VerificationError:
+    async def by_itself(self) -> Sequence[tuple[str, JsonObject]]:
+        """Choose calls that could be made without knowing the server, those that only read first.
+
+        The schemas are foreign and may be laborious: they are read in a thread.
+        """
+        tools = sorted(self._running.tools, key=lambda tool: (not tool.read_only, _required(tool), tool.name))
+        possible = await anyio.to_thread.run_sync(_possible, tools[:MOST_CONSIDERED])
+        if not possible:
+            raise self.refusal("has no tool that could be tried without knowing its arguments")
+        return possible
+
+    def refusal(self, why: str, trials: Sequence[Trial] = ()) -> VerificationError:
+        """Return the error that says why the server is not accepted."""
         said = "; ".join(f"{trial.tool}: {trial.detail}" for trial in trials)
         return VerificationError(
-            f"{running.installed.candidate.name} {why}{': ' + said if said else ''}.",
+            f"{self._witness.name} {why}{': ' + said if said else ''}.",
             stage="verify",
             remedies=("Pass a Probe with a tool and arguments that must work.", "Try another server."),
         )
 
+    def _unproven(self, trials: Sequence[Trial]) -> VerificationError | NeedsConfigurationError:
+        return self._witness.missing or self.refusal("answered no trial well", trials)
 
-def sample_arguments(schema: JsonObject) -> JsonObject | None:
-    """Return arguments that satisfy the required part of ``schema``, or ``None`` when no value can be known.
+    async def _chosen(self, probe: Probe) -> Sequence[tuple[str, JsonObject]]:
+        if probe.tool is None:
+            given = probe.arguments
+            tools = self._running.tools
+            fitting = [one.name for one in tools if misfit(one.input_schema, given, known_only=True) is None]
+            return [(name, given) for name in fitting[:MOST_TRIALS]] or await self.by_itself()
+        if probe.tool not in self._specs:
+            raise self.refusal(f"has no tool {probe.tool!r}")
+        return [(probe.tool, probe.arguments)]
 
-    Defaults, constants, enumerations and examples come first (those that a description quotes after "e.g." as well),
-    then the plainest value of the type. Free text with a required format or pattern cannot be known.
-    """
-    required = schema.get("required", ())
-    properties = schema.get("properties", {})
-    if not isinstance(required, Sequence) or not isinstance(properties, Mapping):
-        return None
-    arguments: dict[str, JsonValue] = {}
-    for name in required:
-        described = properties.get(str(name))
-        if not isinstance(described, Mapping):
-            return None
-        found, value = _sample(described)
-        if not found:
-            return None
-        arguments[str(name)] = value
-    return arguments
-
-
-def _sample(described: JsonObject) -> tuple[bool, JsonValue]:
-    for key in ("default", "const"):
-        if key in described:
-            return True, described[key]
-    for key in ("enum", "examples"):
-        values = described.get(key)
-        if isinstance(values, Sequence) and not isinstance(values, str) and values:
-            return True, values[0]
-    kind = described.get("type")
-    example = _EXAMPLE.search(str(described.get("description", ""))[:_LONGEST_DESCRIPTION])
-    if kind == "string" and example is not None:
-        return True, example[2]
-    if not isinstance(kind, str) or kind not in _SAMPLES or not described.keys().isdisjoint(_UNKNOWABLE):
-        return False, None
-    return True, _SAMPLES[kind]
+    async def _lists_the_same(self) -> None:
+        """List once more: a server that says something else about itself now is not believed."""
+        try:
+            with anyio.fail_after(self._timeout):
+                seen = await self._again(self._running)
+            known = Pins.of(self._running.tools, self._running.prompts, self._running.instructions)
+        except TimeoutError as error:
+            raise self.refusal(f"did not list its tools again within {self._timeout:g} seconds") from error
+        except PayloadError as error:
+            raise self.refusal(f"says what cannot be pinned: {error.message}") from error
+        except VSMError as error:
+            raise self.refusal(f"did not list its tools again: {error.message}") from error
+        if seen is None:
+            message = "Whether it lists the same tools twice is not known."
+            self._witness.note("not-listed-again", Severity.LOW, message, where="tools", unknown=True)
+            return
+        drift = difference(known, seen)
+        if drift:
+            raise self.refusal(f"changed what it offers while it was verified ({drift})")
 
 
-_EXAMPLE = re.compile(r"\be\.g\.,?:?\s*(['\"`])([^'\"`\n]{1,80})\1")
-_LONGEST_DESCRIPTION = 2000
-_UNKNOWABLE = frozenset(
-    {"pattern", "format", "minLength", "minimum", "exclusiveMinimum", "minItems", "required", "$ref"}
-)
+def _required(tool: ToolSpec) -> int:
+    required = tool.input_schema.get("required")
+    return len(required) if isinstance(required, Sequence) else 0
+
+
+def _possible(tools: Sequence[ToolSpec]) -> Sequence[tuple[str, JsonObject]]:
+    made = ((tool.name, sample_arguments(tool.input_schema)) for tool in tools)
+    return list(islice(((name, arguments) for name, arguments in made if arguments is not None), MOST_TRIALS))
+
+
+def _level(probes: Sequence[Probe]) -> ProofLevel:
+    return ProofLevel.SATISFIED if all(probe.accepts for probe in probes) else ProofLevel.CALLABLE

@@ -1,0 +1,430 @@
+"""One candidate or many: the first that proves itself is kept, what fails leaves nothing, a trial keeps nothing."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+import pytest
+
+from vsm_mcp.acquisition.acquisition import Acquisition
+from vsm_mcp.acquisition.attempt import WayIn
+from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
+from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
+from vsm_mcp.acquisition.installation.ecosystems.file import FileEcosystem
+from vsm_mcp.acquisition.installation.ecosystems.memory import MemoryEcosystem
+from vsm_mcp.acquisition.installation.installer import Installer
+from vsm_mcp.acquisition.installation.journal import Journal
+from vsm_mcp.acquisition.installation.rollback import Rollback
+from vsm_mcp.acquisition.installation.store import PackageStore
+from vsm_mcp.acquisition.report import Fate, PlannedServer
+from vsm_mcp.acquisition.verification import Verifier
+from vsm_mcp.acquisition.vetting.policy import Policy
+from vsm_mcp.acquisition.vetting.vetting import Vetting
+from vsm_mcp.errors import (
+    AcquisitionError,
+    InstallationError,
+    IntegrityError,
+    NeedsConfigurationError,
+    PolicyError,
+    UnconfiguredError,
+    VerificationError,
+)
+from vsm_mcp.model.enforcement import Usage
+from vsm_mcp.model.proof import Probe
+from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Proven, Resolution, Rung, Running, Variable
+from vsm_mcp.testing.servers import HOSTILE, make_spawner, memory_server
+from vsm_mcp.testing.world import FakeClock
+from vsm_mcp.world.files import LocalFiles
+
+
+def echo(text: str) -> str:
+    """Say it again."""
+    return f"You said {text}"
+
+
+def broken(text: str) -> str:
+    """Fail."""
+    return f"Error: {text} is too much"
+
+
+def unset(text: str) -> str:
+    """Want a key."""
+    return f"Error: the environment variable DEMO_API_KEY is required{text[:0]}"
+
+
+def vague(text: str) -> str:
+    """Want a key, and not say which."""
+    return f"Missing API key{text[:0]}"
+
+
+async def agree(_: PlannedServer) -> None:
+    """Consent to everything."""
+
+
+async def refuse(plan: PlannedServer) -> None:
+    """Consent to nothing."""
+    raise PolicyError(f"{plan.name} was not approved.", remedies=("Approve it.",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    acquisition: Acquisition
+    installer: Installer
+    root: Path
+
+    def traces(self) -> list[Path]:
+        """What of a candidate is left on the disk."""
+        parts = ("store", "staging", "servers", "manifests", "transactions")
+        return [path for part in parts for path in (self.root / part).rglob("*")]
+
+
+def shelf(**tools: Callable[..., object]) -> Shelf:
+    offers = Shelf()
+    for name, tool in tools.items():
+        offers.offer(name, lambda tool=tool: memory_server({tool.__name__: tool}), summary="Says words again.")
+    return offers
+
+
+@asynccontextmanager
+async def place(root: Path, offers: Shelf, *ecosystems: Ecosystem, usage: Usage | None = None) -> AsyncGenerator[Place]:
+    files = LocalFiles()
+    rollback = Rollback(Journal(root, files), files)
+    known = ecosystems or (MemoryEcosystem(), FileEcosystem(files, python=Path("/usr/bin/python3"), node=None))
+    installer = Installer(known, store=PackageStore(root, files), rollback=rollback, files=files)
+    policy = Policy(allow=("memory:*", "file:*"), min_release_age=timedelta(0))
+
+    def measure(running: Running) -> Usage | None:
+        return usage if running.tools else None
+
+    async with make_spawner(root / "work") as spawner:
+        way = WayIn(
+            vetting=Vetting((), policy=policy),
+            installer=installer,
+            rollback=rollback,
+            spawner=spawner,
+            verifier=Verifier(timeout=5.0),
+            clock=FakeClock(),
+            granted=lambda candidate: ("api.example.com:443",) if candidate.name == "networked" else (),
+            measure=measure,
+        )
+        yield Place(acquisition=Acquisition(discovery=MCPDiscovery((offers,)), way=way), installer=installer, root=root)
+
+
+@pytest.mark.anyio
+async def test_a_candidate_that_needs_settings_is_passed_over_and_told_with_what_it_lacks(tmp_path: Path) -> None:
+    async with place(tmp_path, shelf(a=unset, b=echo)) as here:
+        acquired = await here.acquisition.acquire("say words again", consent=agree)
+    assert acquired.proven.candidate.name == "b"
+    needing = next(record for record in acquired.report.candidates if record.name == "a")
+    assert needing.fate is Fate.NEEDS_CONFIGURATION
+    assert needing.missing == ("DEMO_API_KEY",)
+    assert "env:DEMO_API_KEY" in needing.remedies[0]
+
+
+@pytest.mark.anyio
+async def test_when_the_best_lacks_only_settings_the_error_says_which_and_the_others_were_tried(tmp_path: Path) -> None:
+    async with place(tmp_path, shelf(a=unset, b=broken)) as here:
+        with pytest.raises(UnconfiguredError, match=r"a, which lacks DEMO_API_KEY") as refusal:
+            await here.acquisition.acquire("say words again", consent=agree)
+        assert not here.traces()
+    assert (refusal.value.server, refusal.value.names) == ("a", ("DEMO_API_KEY",))
+    assert "env:DEMO_API_KEY" in refusal.value.remedies[0]
+    assert set(refusal.value.failures) == {"a", "b"}
+
+
+@pytest.mark.anyio
+async def test_when_the_best_is_broken_settings_of_another_are_a_remedy_only(tmp_path: Path) -> None:
+    async with place(tmp_path, shelf(a=broken, b=unset)) as here:
+        with pytest.raises(AcquisitionError, match="None of 2") as refusal:
+            await here.acquisition.acquire("say words again", consent=agree)
+    assert not isinstance(refusal.value, UnconfiguredError)
+    assert any("env:DEMO_API_KEY" in remedy for remedy in refusal.value.remedies)
+
+
+@pytest.mark.anyio
+async def test_a_server_that_does_not_say_what_it_lacks_is_told_with_what_it_declares(tmp_path: Path) -> None:
+    offers = Shelf()
+    declared = (Variable(name="OTHER"), Variable(name="DEMO_TOKEN", secret=True))
+    offers.offer_file(HOSTILE, name="keyed", arguments=("needs-credentials",), environment=declared)
+    candidate = replace(Shelf().offer("vague", lambda: memory_server({"vague": vague})), environment=declared)
+    async with place(tmp_path, offers) as here:
+        report = await here.acquisition.try_out(candidate)
+        assert (report.fate, report.missing) == (Fate.NEEDS_CONFIGURATION, ("DEMO_TOKEN",))
+        with pytest.raises(NeedsConfigurationError) as refusal:
+            await here.acquisition.acquire("words", consent=agree, server="keyed")
+    assert refusal.value.names == ("DEMO_API_KEY",)
+
+
+@pytest.mark.anyio
+async def test_a_server_is_made_reachable_before_the_acquisition_ends_or_is_not_kept(tmp_path: Path) -> None:
+    adopted: list[Proven] = []
+
+    def unable(proven: Proven) -> None:
+        raise VerificationError(f"{proven.candidate.name} cannot be routed.")
+
+    offers = Shelf()
+    offers.offer_file(HOSTILE, name="echoing", summary="Says words again.", arguments=("good",))
+    async with place(tmp_path, offers) as here:
+        with pytest.raises(VerificationError, match="cannot be routed"):
+            await here.acquisition.acquire("say words again", consent=agree, server="echoing", adopt=unable)
+        assert not await here.installer.committed()
+        assert not list((here.root / "servers").iterdir())
+        assert not list((here.root / "staging").iterdir())
+        await here.acquisition.acquire("say words again", consent=agree, server="echoing", adopt=adopted.append)
+        again = await here.acquisition.acquire("once more", consent=agree, server="echoing", adopt=adopted.append)
+    assert [proven.candidate.name for proven in adopted] == ["echoing", "echoing"]
+    assert again.proven.evidence.trials
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("B43")
+async def test_trying_out_does_everything_and_keeps_nothing(tmp_path: Path) -> None:
+    offers = Shelf()
+    offers.offer_file(HOSTILE, name="echoing", summary="Says words again.", arguments=("good",))
+    probe = Probe(tool="echo", arguments={"text": "hello"}, accepts=lambda result: "hello" in result.text)
+    async with place(tmp_path, offers, usage=Usage(memory_bytes=7, programs=("/usr/bin/python3",))) as here:
+        report = await here.acquisition.try_out("echoing", probe=probe)
+        assert not await here.installer.committed()
+        assert not here.traces()
+    assert report.works
+    assert (report.reached, report.proof, report.reason) == ("verify", "satisfied", None)
+    assert {"echo", "add", "pid"} <= set(report.tools)
+    assert report.plan is not None
+    assert report.plan.accepted
+    assert report.enforcement is not None
+    assert report.enforcement.confiner == "none"
+    assert report.usage is not None
+    assert (report.usage.memory_bytes, report.usage.programs) == (7, ("/usr/bin/python3",))
+    assert report.start_seconds
+    assert [step.stage for step in report.steps] == ["plan", "fetch", "vet", "consent", "stage", "start", "verify"]
+    assert type(report).model_validate_json(report.model_dump_json()) == report
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("B43", "A40")
+@pytest.mark.parametrize(
+    ("fault", "fate", "reached", "why"),
+    [
+        ("exit-at-once", Fate.FAILED, "start", "did not come up"),
+        ("needs-credentials", Fate.NEEDS_CONFIGURATION, "start", "DEMO_API_KEY"),
+        ("needs-credentials-in-call", Fate.NEEDS_CONFIGURATION, "verify", "DEMO_API_KEY"),
+        ("poisoned", Fate.REFUSED, "verify", "not accepted"),
+        ("lying", Fate.FAILED, "verify", "Unknown tool"),
+    ],
+)
+async def test_trying_out_a_server_that_does_not_work_tells_how_far_it_came(
+    tmp_path: Path, *, fault: str, fate: Fate, reached: str, why: str
+) -> None:
+    offers = Shelf()
+    offers.offer_file(HOSTILE, name="hostile", summary="Says words again.", arguments=(fault,))
+    async with place(tmp_path, offers) as here:
+        report = await here.acquisition.try_out("hostile")
+        assert not here.traces()
+    assert not report.works
+    assert (report.fate, report.reached) == (fate, reached)
+    assert why in (report.reason or "")
+    assert report.remedies
+    assert (report.missing == ("DEMO_API_KEY",)) is (fate is Fate.NEEDS_CONFIGURATION)
+    assert bool(report.findings) is (fault == "poisoned")
+
+
+@pytest.mark.anyio
+async def test_trying_out_asks_who_has_a_say(tmp_path: Path) -> None:
+    async with place(tmp_path, shelf(a=echo)) as here:
+        assert (await here.acquisition.try_out("a")).works
+        report = await here.acquisition.try_out("a", consent=refuse)
+        assert (report.fate, report.reached) == (Fate.REFUSED, "consent")
+        unknown = Candidate(name="x", source="test", package=PackageRef(ecosystem="pypi", name="x"))
+        screened = await here.acquisition.try_out(unknown)
+    assert (screened.fate, screened.reached, screened.plan) == (Fate.REFUSED, "screen", None)
+
+
+@pytest.mark.anyio
+async def test_who_consents_sees_the_hosts_that_are_granted(tmp_path: Path) -> None:
+    seen: list[PlannedServer] = []
+
+    async def look(plan: PlannedServer) -> None:
+        seen.append(plan)
+
+    async with place(tmp_path, shelf(networked=echo)) as here:
+        await here.acquisition.acquire("say words again", consent=look)
+        plan = await here.acquisition.plan("say words again")
+    assert seen[0].granted == plan.servers[0].granted == ("api.example.com:443",)
+    assert "granted: api.example.com:443" in str(seen[0])
+
+
+class Lying(MemoryEcosystem):
+    """An ecosystem whose answers are changed on their way."""
+
+    def __init__(
+        self,
+        *,
+        resolved: Callable[[Resolution], Resolution] = lambda resolution: resolution,
+        fetched: Callable[[Resolution], Resolution] = lambda resolution: resolution,
+    ) -> None:
+        self.resolved = resolved
+        self.fetched = fetched
+
+    async def resolve(self, package: PackageRef, *, rung: Rung) -> Resolution:
+        return self.resolved(await super().resolve(package, rung=rung))
+
+    async def fetch(self, candidate: Candidate, resolution: Resolution, *, into: Path) -> Artefact:
+        return await super().fetch(candidate, self.fetched(resolution), into=into)
+
+
+OTHER = PackageRef(ecosystem="memory", name="other", version="9")
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("A40")
+@pytest.mark.parametrize(
+    ("ecosystem", "why", "stage"),
+    [
+        (Lying(resolved=lambda one: replace(one, package=OTHER)), "the registry answered with memory:other@9", "plan"),
+        (Lying(fetched=lambda one: replace(one, integrity="sha256:00")), "changed between plan and fetch", "fetch"),
+        (Lying(fetched=lambda one: replace(one, lock="other")), "changed between plan and fetch", "fetch"),
+        (Lying(fetched=lambda one: replace(one, package=OTHER)), "changed between plan and fetch", "fetch"),
+    ],
+)
+async def test_a_registry_that_changes_its_mind_is_refused_and_nothing_is_left(
+    tmp_path: Path, *, ecosystem: Lying, why: str, stage: str
+) -> None:
+    async with place(tmp_path, shelf(a=echo), ecosystem) as here:
+        with pytest.raises(IntegrityError, match=why):
+            await here.acquisition.acquire("say words again", consent=agree, server="a")
+        assert not here.traces()
+        report = await here.acquisition.try_out("a")
+        assert (report.fate, report.reached) == (Fate.REFUSED, stage)
+        with pytest.raises(AcquisitionError, match="None of 1") as refusal:
+            await here.acquisition.acquire("say words again", consent=agree)
+    assert why in refusal.value.failures["a"]
+
+
+class Frail:
+    """Makes servers of which the first ones die at their start."""
+
+    def __init__(self, deaths: int) -> None:
+        self.deaths = deaths
+
+    def make(self) -> object:
+        self.deaths -= 1
+        if self.deaths >= 0:
+            raise RuntimeError("It is not what it was.")
+        return memory_server({"echo": echo})
+
+
+DATED = Lying(resolved=lambda one: replace(one, released=datetime(2025, 4, 25, tzinfo=UTC)))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("keep", [True, False])
+async def test_a_server_that_dies_at_its_start_is_resolved_anew_and_consent_is_asked_once(
+    tmp_path: Path, *, keep: bool
+) -> None:
+    asked: list[str] = []
+
+    async def ask(plan: PlannedServer) -> None:
+        asked.append(plan.name)
+
+    offers = Shelf()
+    offers.offer("frail", Frail(1).make, summary="Says words again.")
+    async with place(tmp_path, offers, DATED) as here:
+        if keep:
+            report = (await here.acquisition.acquire("say words again", consent=ask)).report
+            assert report.rung == "as of its release on 2025-04-25"
+        else:
+            trial = await here.acquisition.try_out("frail", consent=ask)
+            assert (trial.works, trial.steps[-1].rung) == (True, "as of its release on 2025-04-25")
+            assert not here.traces()
+    assert asked == ["frail"]
+
+
+@pytest.mark.anyio
+async def test_a_server_that_dies_on_every_rung_is_given_up_with_its_last_words(tmp_path: Path) -> None:
+    offers = Shelf()
+    offers.offer("frail", Frail(9).make, summary="Says words again.")
+    async with place(tmp_path, offers, DATED) as here:
+        with pytest.raises(VerificationError, match="frail"):
+            await here.acquisition.acquire("say words again", consent=agree, server="frail")
+        assert not here.traces()
+
+
+@pytest.mark.anyio
+async def test_a_server_of_the_store_that_does_not_start_any_more_is_refused(tmp_path: Path) -> None:
+    frail = Frail(0)
+    offers = Shelf()
+    offers.offer("frail", frail.make, summary="Says words again.")
+    async with place(tmp_path, offers, DATED) as here:
+        await here.acquisition.acquire("say words again", consent=agree)
+        frail.deaths = 9
+        with pytest.raises(VerificationError, match="frail"):
+            await here.acquisition.acquire("say words again", consent=agree, server="frail")
+
+
+@pytest.mark.anyio
+async def test_a_server_that_the_policy_does_not_name_is_passed_over_without_a_look(tmp_path: Path) -> None:
+    stranger = Candidate(
+        name="stranger",
+        source="test",
+        package=PackageRef(ecosystem="pypi", name="stranger"),
+        summary="Says words again.",
+    )
+
+    class Strangers(Shelf):
+        """A shelf with somebody else's server on it."""
+
+        async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+            return (*await super().search(wanted, limit=limit), stranger)
+
+    offers = Strangers()
+    async with place(tmp_path, offers) as here:
+        plan = await here.acquisition.plan("say words again")
+        assert [(server.name, server.accepted) for server in plan.servers] == [("stranger", False)]
+        assert here.acquisition.refuses(stranger)
+        with pytest.raises(AcquisitionError, match="None of 1"):
+            await here.acquisition.acquire("say words again", consent=agree)
+        offers.offer("a", lambda: memory_server({"echo": echo}), summary="Says words again.")
+        report = (await here.acquisition.acquire("say words again", consent=agree)).report
+    assert {record.name: record.fate for record in report.candidates} == {"a": Fate.TAKEN, "stranger": Fate.REFUSED}
+
+
+@pytest.mark.anyio
+async def test_a_package_that_cannot_be_resolved_is_planned_as_refused_with_the_reason(tmp_path: Path) -> None:
+    def fail(resolution: Resolution) -> Resolution:
+        raise InstallationError(f"{resolution.package} is not there.")
+
+    async with place(tmp_path, shelf(a=echo), Lying(resolved=fail)) as here:
+        plan = await here.acquisition.plan("say words again")
+    assert plan.servers[0].reasons == ("memory:a is not there.",)
+
+
+@pytest.mark.anyio
+async def test_an_acquisition_that_is_cancelled_while_it_is_proven_leaves_nothing(tmp_path: Path) -> None:
+    started = anyio.Event()
+
+    async def endless(text: str) -> str:
+        """Never answer."""
+        started.set()
+        await anyio.sleep_forever()
+        return text
+
+    async with place(tmp_path, shelf(a=endless)) as here, anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: here.acquisition.try_out("a"))
+        await started.wait()
+        tasks.cancel_scope.cancel()
+    assert not here.traces()
+
+
+@pytest.mark.anyio
+async def test_all_probes_of_a_list_must_hold_on_the_whole_way(tmp_path: Path) -> None:
+    good = Probe(tool="echo", arguments={"text": "x"}, accepts=lambda result: "x" in result.text)
+    bad: Sequence[Probe] = (good, Probe(tool="echo", arguments={"text": "x"}, accepts=lambda _: False))
+    async with place(tmp_path, shelf(a=echo)) as here:
+        acquired = await here.acquisition.acquire("say words again", consent=agree, probe=[good, good])
+        assert len(acquired.report.trials) == 2
+        with pytest.raises(VerificationError, match="not what was wanted"):
+            await here.acquisition.acquire("say words again", consent=agree, server="a", probe=bad)
