@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from vsm_mcp.acquisition.discovery.reading import items, mapping, moment, parse, text, words
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError, PayloadError
-from vsm_mcp.model.json import JsonObject
+from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.model.server import Candidate, PackageRef
 from vsm_mcp.world.http import Http
 from vsm_mcp.world.processes import Command, Completed, Processes
@@ -61,6 +61,9 @@ class NpmVersion:
         licence: As stated.
         repository: Where its source is, as stated.
         deprecated: Why it should no longer be used; empty when it is not deprecated.
+        uploader: The account that published it; empty when the registry does not say.
+        maintainers: The accounts that could publish the package then, as far as the registry says.
+        attested: Whether the registry serves an attestation of how it was built; ``None`` when it tells nothing of it.
     """
 
     version: str
@@ -77,6 +80,9 @@ class NpmVersion:
     licence: str = ""
     repository: str = ""
     deprecated: str = ""
+    uploader: str = ""
+    maintainers: frozenset[str] = frozenset()
+    attested: bool | None = None
 
     @property
     def has_install_script(self) -> bool:
@@ -130,10 +136,13 @@ class NpmSettings:
     scopes: Mapping[str, str] = field(default_factory=dict[str, str])
     cafile: str | None = None
 
+    def base(self, name: str) -> str:
+        """Return the base address of the registry that the package ``name`` comes from."""
+        return self.scopes.get(name.partition("/")[0], self.registry)
+
     def address(self, name: str) -> str:
         """Return where the metadata of the package ``name`` is."""
-        scope = name.partition("/")[0]
-        return self.scopes.get(scope, self.registry) + quote(name, safe="@")
+        return self.base(name) + quote(name, safe="@")
 
 
 class NpmRegistry:
@@ -319,7 +328,21 @@ def _version(manifest: JsonObject, version: str, released: datetime | None) -> N
         licence=text(manifest.get("license"), 200),
         repository=text(mapping(manifest.get("repository")).get("url") or manifest.get("repository")),
         deprecated=text(manifest.get("deprecated")),
+        uploader=text(mapping(manifest.get("_npmUser")).get("name"), 200),
+        maintainers=frozenset(filter(None, map(_account, items(manifest.get("maintainers"), _MOST_ENTRIES)))),
+        attested=_attested(dist),
     )
+
+
+def _account(person: JsonValue) -> str:
+    return text(mapping(person).get("name"), 200) or text(person, 200).partition(" ")[0]
+
+
+def _attested(dist: JsonObject) -> bool | None:
+    """Tell whether an attestation is served: registries that know of attestations sign what they serve."""
+    if mapping(dist.get("attestations")):
+        return True
+    return False if items(dist.get("signatures"), 1) else None
 
 
 def _integrity(dist: JsonObject) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import anyio
 import anyio.to_thread
@@ -149,6 +149,43 @@ class PyPIIndex:
             remedies=("Check the spelling of the project's name.",),
         )
 
+    async def described(self, name: str, version: str) -> JsonObject | None:
+        """Return what the JSON interface says about one version; ``None`` where there is none, or it does not know it.
+
+        Raises:
+            LinkError: No index knows it, and at least one did not answer.
+            PayloadError: The answer makes no sense.
+            ConfigurationError: The address of the index cannot be found out.
+        """
+        indexes = await self.indexes()
+        silent: LinkError | None = None
+        for index in (indexes.default, *indexes.extra):
+            try:
+                told = await self._json(index, f"{canonicalize_name(name)}/{quote(version)}/json")
+            except LinkError as error:
+                silent = error
+                continue
+            if told is not None:
+                return told
+        if silent is not None:
+            raise _with_certificates(silent, indexes)
+        return None
+
+    async def files(self, name: str) -> Mapping[str, tuple[PyPIFile, ...]]:
+        """Return the files of each version as the simple pages list them; nothing when no index lists any.
+
+        Raises:
+            LinkError: An index did not answer.
+            PayloadError: The answer makes no sense.
+            ConfigurationError: The address of the index cannot be found out.
+        """
+        indexes = await self.indexes()
+        for index in (indexes.default, *indexes.extra):
+            listed = await self._listed(index, canonicalize_name(name))
+            if listed:
+                return listed
+        return {}
+
     async def candidate(self, package: PackageRef) -> Candidate:
         """Return an exact package as a candidate, after the index confirmed that it exists.
 
@@ -186,6 +223,10 @@ class PyPIIndex:
         return mapping(await _parse(reply.body, rest))
 
     async def _ask_simply(self, index: str, name: str, version: str | None) -> PyPIProject | None:
+        files = await self._listed(index, name)
+        return None if files is None else PyPIProject(name=name, version=_chosen(files, name, version), files=files)
+
+    async def _listed(self, index: str, name: str) -> Mapping[str, tuple[PyPIFile, ...]] | None:
         address = f"{index}{name}/"
         reply = await self._page(address)
         if reply is None:
@@ -195,8 +236,7 @@ class PyPIIndex:
             found = [simple_file(mapping(raw), address) for raw in items(told.get("files"), MOST_FILES)]
         else:
             found = await anyio.to_thread.run_sync(files_of_page, reply.body, address)
-        files = by_version(found, name)
-        return PyPIProject(name=name, version=_chosen(files, name, version), files=files)
+        return by_version(found, name)
 
     async def _page(self, address: str) -> Reply | None:
         if urlsplit(address).scheme != "file":

@@ -47,6 +47,11 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
             permitted nor tolerated is refused.
         refuse_at: Findings of this severity and above refuse.
         refuse_unknown: Whether a question that could not be answered refuses.
+        refuse_advisories_at: Known vulnerabilities of the package and of what it names itself, from this severity on,
+            refuse; unrated ones count as high.
+        refuse_transitive_advisories_at: The same for all else that it brings along.
+        require_advisories: Whether a package is refused when no source of advisories could be asked about it.
+        require_provenance: Whether it is refused when nothing could be learned of who published it.
         refuse_scripts: Whether a package that wants to run code while being installed is refused. Such code is never
             run, either way.
         require_ownership: Whether a package must name its server.
@@ -67,6 +72,10 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
     tolerated: frozenset[Permission] = frozenset({Permission.NETWORK, Permission.PROCESSES, Permission.DYNAMIC_CODE})
     refuse_at: Severity = Severity.HIGH
     refuse_unknown: bool = True
+    refuse_advisories_at: Severity = Severity.HIGH
+    refuse_transitive_advisories_at: Severity = Severity.CRITICAL
+    require_advisories: bool = False
+    require_provenance: bool = False
     refuse_scripts: bool = False
     require_ownership: bool = False
     min_score: int | None = Field(default=None, ge=0, le=100)
@@ -91,7 +100,16 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
 
     def refuses(self, finding: Finding) -> bool:
         """Say whether this finding alone refuses an artefact."""
-        return finding.severity >= self.refuse_at or (finding.unknown and self.refuse_unknown)
+        return finding.severity >= self.refuse_at or (finding.unknown and self._must_know(finding.code))
+
+    def _must_know(self, code: str) -> bool:
+        match code:
+            case "no-advisory-data":
+                return self.require_advisories
+            case "no-provenance-data":
+                return self.require_provenance
+            case _:
+                return self.refuse_unknown
 
     def refusing(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return the findings that refuse."""

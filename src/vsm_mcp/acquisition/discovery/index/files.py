@@ -37,6 +37,7 @@ class PyPIFile:
         released: When it was uploaded there.
         yanked: Why it was withdrawn (at least one word); empty when it was not.
         size: Its size in bytes, when the index says so.
+        attested: Whether the index serves an attestation of how it was built; ``None`` when it tells nothing of it.
     """
 
     filename: str
@@ -48,6 +49,7 @@ class PyPIFile:
     released: datetime | None = None
     yanked: str = ""
     size: int | None = None
+    attested: bool | None = None
 
 
 def by_version(files: Iterable[PyPIFile], name: str) -> dict[str, tuple[PyPIFile, ...]]:
@@ -88,6 +90,7 @@ def simple_file(raw: JsonObject, base: str) -> PyPIFile:
         released=moment(raw.get("upload-time")),
         yanked=_yanked(bool(yanked), text(yanked)),
         size=size if isinstance(size, int) else None,
+        attested=bool(text(raw.get("provenance"))) if "provenance" in raw else None,
     )
 
 
@@ -130,6 +133,7 @@ def _linked_file(link: Mapping[str, str | None], base: str) -> PyPIFile:
         requires_python=text(link.get("data-requires-python"), 200),
         released=moment(link.get("data-upload-time")),
         yanked=_yanked("data-yanked" in link, text(link.get("data-yanked"))),
+        attested=True if link.get("data-provenance") else None,
     )
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import uv
 
+from vsm_mcp.acquisition.discovery.index.options import UvOptions, logged_in, read_options
 from vsm_mcp.acquisition.discovery.reading import mapping, parse, words
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.world.processes import Command, Processes
@@ -21,6 +22,10 @@ _LONGEST_WORD = 4096
 _BUILT_IN = re.compile(r"by default:\s*<(https?://[^>\s]+)>")
 
 # Runs in a process of its own: pip and the environment are read there and not in the host's process.
+_OPTIONS = (
+    "find-links", "index-strategy", "system-certs", "native-tls", "allow-insecure-host", "http-proxy", "https-proxy",
+    "no-proxy",
+)  # fmt: skip
 _SCRIPT = """
 import contextlib, io, json, os, tomllib
 told = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
@@ -30,9 +35,14 @@ for place in (os.environ.get("UV_CONFIG_FILE"), home + "/uv/uv.toml", "/etc/uv/u
         with open(place, "rb") as file:
             read = tomllib.load(file)
         listed = read.get("index", [])
-        told.setdefault("uv.default", next((i["url"] for i in listed if i.get("default")), read.get("index-url", "")))
-        urls = [i["url"] for i in listed if not i.get("default")] + read.get("extra-index-url", [])
+        named = [(i.get("default"), i["name"] + "=" + i["url"] if i.get("name") else i["url"]) for i in listed]
+        told.setdefault("uv.default", next((url for main, url in named if main), read.get("index-url", "")))
+        urls = [url for main, url in named if not main] + read.get("extra-index-url", [])
         told.setdefault("uv.extra", " ".join(urls))
+        for key in {options}:
+            if key in read:
+                value = read[key]
+                told.setdefault("uv." + key, ",".join(value) if isinstance(value, list) else str(value))
 try:
     from pip._internal.cli.main import main
     from pip._internal.models.index import PyPI
@@ -46,7 +56,7 @@ else:
         key, equals, value = line.partition("=")
         told["pip." + key.strip()] = value.strip().strip("'\\"")
 print(json.dumps(told))
-"""
+""".replace("{options}", repr(_OPTIONS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +67,13 @@ class PyPIIndexes:
         default: The base address of the main index's simple pages, ending in a slash.
         extra: Those of further indexes; ``file:`` addresses are possible.
         cafile: The certificates that pip trusts, if the user named a file.
+        options: What else is set for uv.
     """
 
     default: str
     extra: tuple[str, ...] = ()
     cafile: str | None = None
+    options: UvOptions = UvOptions()
 
     def __repr__(self) -> str:
         """Show the addresses without user and password."""
@@ -86,9 +98,10 @@ async def ask_indexes(processes: Processes) -> PyPIIndexes:
         default = await _built_in(processes)
     extra = _first(told, "UV_INDEX", "UV_EXTRA_INDEX_URL", "uv.extra", *_pip("extra-index-url"))
     return PyPIIndexes(
-        default=_based(default),
-        extra=tuple(_based(word) for word in re.split(r"\s+|\\n", extra) if word)[:20],
+        default=_based(default, told),
+        extra=tuple(_based(word, told) for word in re.split(r"\s+|\\n", extra) if word)[:20],
         cafile=_first(told, *_pip("cert")) or None,
+        options=read_options(told),
     )
 
 
@@ -113,10 +126,9 @@ async def _built_in(processes: Processes) -> str:
     return found.group(1)
 
 
-def _based(address: str) -> str:
+def _based(address: str, told: Mapping[str, str]) -> str:
     """Return an index's address (``name=`` in front of it is uv's way to name one) with a slash at its end."""
-    named = re.match(r"[A-Za-z0-9._-]+=(?=[a-z]+:)", address)
-    return address[named.end() if named else 0 :].rstrip("/") + "/"
+    return logged_in(address, told).rstrip("/") + "/"
 
 
 def _shown(address: str) -> str:

@@ -1,0 +1,1 @@
+"""OSV: databases of advisories in files, as the ecosystems publish them."""
