@@ -72,12 +72,19 @@ class Settings(BaseSettings):
         require_ownership: Refuse packages that do not carry the mark of the server they claim to be.
         min_score: Refuse packages whose vetting score is below; ``None`` leaves it to the severity of findings.
         secrets: For each variable a server may ask for, a reference: ``{"GITHUB_TOKEN": "env:GH_READ_ONLY"}``.
+        lock: A lock file: servers are installed exactly as it pins them, and others not at all. Written by
+            `ViableSystem.save_lock`; while there is none at this place, nothing is pinned.
+        offline: Ask no registry for anything: what the lock pins is taken from the packages that are here already.
+        advisories: An OSV database of known vulnerabilities (zip archive or directory), asked besides the registries.
         registries: Base addresses of MCP registries (API v0.1).
         sandbox: How servers are confined.
         run_as: User number that servers run under when this process is root; by default an unused one is chosen.
         limits: What one server may use.
         most_servers: How many servers may be held at once.
         acquisitions_per_day: How many may be acquired within 24 hours.
+        store_mb: How large the state directory may grow.
+        package_mb: How large one installed package may be, with all that it brings along.
+        package_files: How many files it may have.
         installs_at_once: How many packages are installed at the same time.
         discovery_timeout: Seconds a source may take to answer.
         install_timeout: Seconds a package client may take.
@@ -112,12 +119,18 @@ class Settings(BaseSettings):
     require_ownership: bool = False
     min_score: int | None = Field(default=None, ge=0, le=100)
     secrets: Mapping[str, str] = Field(default_factory=dict[str, str])
+    lock: Path | None = None
+    offline: bool = False
+    advisories: Path | None = None
     registries: tuple[str, ...] = ("https://registry.modelcontextprotocol.io",)
     sandbox: Confinement = Confinement.BUBBLEWRAP
     run_as: int | None = Field(default=None, gt=0)
     limits: Limits = Field(default_factory=Limits)
     most_servers: int = Field(default=16, ge=1)
     acquisitions_per_day: int = Field(default=20, ge=1)
+    store_mb: int = Field(default=10_000, ge=1)
+    package_mb: int = Field(default=1_000, ge=1)
+    package_files: int = Field(default=50_000, ge=1)
     installs_at_once: int = Field(default=5, ge=1)
     discovery_timeout: float = Field(default=15.0, gt=0)
     install_timeout: float = Field(default=300.0, gt=0)
@@ -148,7 +161,7 @@ class Settings(BaseSettings):
             return Autonomy[value.upper()]
         return value
 
-    @field_validator("state", "workspace", "python", mode="after")
+    @field_validator("state", "workspace", "python", "lock", "advisories", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from vsm_mcp.acquisition.lock.entries import Grant
 from vsm_mcp.acquisition.vetting.lists import Lists
-from vsm_mcp.acquisition.vetting.patterns import Subject
+from vsm_mcp.acquisition.vetting.patterns import Subject, allows
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.model.server import Proven
 
@@ -25,6 +26,7 @@ class CallPermissions:
 
     def __init__(self, policy: Policy, held: Callable[[str], Proven | None]) -> None:
         """Keep both; nothing is judged yet."""
+        self._policy = policy
         self._lists = Lists(policy)
         self._held = held
         self._answers: dict[tuple[str, str], tuple[Proven, str | None]] = {}
@@ -47,6 +49,13 @@ class CallPermissions:
             self._answers.clear()
         self._answers[key] = (proven, answer)
         return answer
+
+    def grant(self, proven: Proven) -> Grant:
+        """Return what of the policy lets a server in: the pattern, and the findings that are waived for it."""
+        resolution = proven.installed.vetted.artefact.resolution
+        pattern = allows(self._policy.allow, Subject.of(proven.candidate, resolution))
+        waived = tuple(waiver.code for waiver in self._policy.waivers if waiver.integrity == resolution.integrity)
+        return Grant(allowed_by=pattern, waivers=waived)
 
     def judge(self, proven: Proven, tool: str = "") -> str | None:
         """Return why a server, or one tool of it, is not allowed; ``None`` when it is."""

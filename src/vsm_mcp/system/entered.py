@@ -1,6 +1,7 @@
 """What every part of the facade knows: the options, the ports, and the living parts once the system is entered."""
 
 from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.events import Events
 from vsm_mcp.settings import Settings
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.wiring.parts import Parts
@@ -12,9 +13,11 @@ class Entered:
 
     Attributes:
         settings: The options.
+        events: Where to listen.
     """
 
     settings: Settings
+    events: Events
     _world: World
     _charter: Charter
     _parts: Parts | None

@@ -21,6 +21,7 @@ from vsm_mcp.model.operation import Operation, Outcome
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.settings import Settings, alone
 from vsm_mcp.system.figures import Figures
+from vsm_mcp.system.history import History
 from vsm_mcp.system.security import Security
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.systems.charter import Charter
@@ -34,7 +35,7 @@ from vsm_mcp.wiring.parts import Parts, build
 from vsm_mcp.world.world import World
 
 
-class ViableSystem(Figures, Security):
+class ViableSystem(Figures, Security, History):
     """A system that does what it is asked, measures what it cannot, and safely acquires what it lacks.
 
     Use it as an asynchronous context manager; nothing happens before it is entered, and when it is left every server it
@@ -180,7 +181,7 @@ class ViableSystem(Figures, Security):
         wanted: str,
         server: str | None = None,
         *,
-        probe: Probe | None = None,
+        probe: Probe | Sequence[Probe] | None = None,
         approve: Approver | None = None,
     ) -> AcquisitionReport:
         """Acquire a capability now, without waiting for an operation that lacks it.

@@ -1,18 +1,20 @@
 """System 4, intelligence: looks outside for what the system lacks, and brings it in when the others agree."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from random import Random
 
 from vsm_mcp.acquisition.acquisition import Acquired, Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.installation.installer import Installer
+from vsm_mcp.acquisition.installation.store import Record
 from vsm_mcp.acquisition.report import AcquisitionReport
 from vsm_mcp.errors import AcquisitionError, CapabilityMissingError, DiscoveryError, IntegrityError, ServerError
 from vsm_mcp.events import CapabilityAdopted, CapabilityReleased, EventSink, GapMeasured, Progress, ignore
 from vsm_mcp.model.operation import Operation, kind_of
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Proven
+from vsm_mcp.servers.behaviour import Watch
 from vsm_mcp.servers.router import CapabilityRouter
 from vsm_mcp.servers.spawner import DynamicSpawner
 from vsm_mcp.systems.intelligence.homeostat import Answer, Homeostat, Side
@@ -58,6 +60,7 @@ class System4:
         random: Where scenarios are drawn from.
         upkeep: Knows which server is used how much.
         objection: Says why the policy does not let a held server, or a tool of it (``""`` for the server), be used.
+        watch: Compares what servers do with what they did when they were proven.
         learner: Hears what verification showed of a tool, so that it is chosen by it.
         emit: Hears of gaps and adoptions.
 
@@ -86,6 +89,7 @@ class System4:
         upkeep: Upkeep | None = None,
         learner: RouteLearner | None = None,
         objection: Objection = _none,
+        watch: Watch | None = None,
         emit: EventSink = ignore,
     ) -> None:
         """Join the way in with those who must agree."""
@@ -116,6 +120,7 @@ class System4:
         self.homeostat: Homeostat = Homeostat()
         self._learner = learner
         self._objection = objection
+        self._watch = watch
         self.upkeep: Upkeep = upkeep or Upkeep()
 
     def __repr__(self) -> str:
@@ -142,6 +147,8 @@ class System4:
 
         What it proposes, System 3 is asked to answer: `acquire` accepts, `decline` does not.
         """
+        if self._watch is not None:
+            await self._watch.look()
         self._forget_old_failures()
         held = [record.proven.candidate.name for record in await self._installer.records()]
         failed = {name: why for name, (_, why) in self._failed_servers.items()}
@@ -191,7 +198,12 @@ class System4:
         return CapabilityMissingError(missing.message, remedies=(*named, *missing.remedies))
 
     async def acquire(
-        self, wanted: str, *, server: str | None = None, probe: Probe | None = None, approve: Approver | None = None
+        self,
+        wanted: str,
+        *,
+        server: str | None = None,
+        probe: Probe | Sequence[Probe] | None = None,
+        approve: Approver | None = None,
     ) -> AcquisitionReport:
         """Acquire a capability because the host asks for it.
 
@@ -212,25 +224,53 @@ class System4:
             DiscoveryError: No server of this name is held.
             RollbackError: Files could not be removed now; the next start removes them.
         """
-        records = {record.proven.candidate.name: record for record in await self._installer.records()}
-        if server not in records:
+        records = {record.name: record for record in await self._installer.records()}
+        damaged = {broken.server for broken in await self._installer.broken()}
+        if server not in records and server not in damaged:
             raise DiscoveryError(
                 f"No server named {server!r} is held.",
                 stage="release",
                 remedies=(f"Held are: {', '.join(sorted(records)) or 'none'}.",),
             )
+        record = records.pop(server, None)
+        await self._let_go(server, needs=() if record is None else record.needs, others=records.values())
+        await self._installer.remove(server)
+        if record is not None:
+            self._system3.note_release(record.at)
+
+    async def replace(self, *, gone: Sequence[Record] = (), come: Sequence[Record] = ()) -> None:
+        """Follow what was changed in the store: let servers go, and hold others, or other versions, instead."""
+        held = await self._installer.records()
+        for record in gone:
+            await self._let_go(record.name, needs=record.needs, others=held)
+        for record in come:
+            self._take(record)
+
+    def offer(self, proven: Proven, needs: Sequence[str] = ()) -> None:
+        """Make the tools of a held server reachable, those that the policy allows."""
+        name = proven.candidate.name
+        tools = tuple(tool for tool in proven.tools if self._objection(proven, tool.name) is None)
+        self._router.adopt(name, tools, needs=tuple(kind_of(need) for need in needs))
+        self._emit(CapabilityAdopted(server=name, tools=tuple(tool.name for tool in tools)))
+
+    async def _let_go(self, server: str, *, needs: Sequence[str], others: Iterable[Record]) -> None:
         self._router.release(server)
-        others = {kind_of(need) for name, record in records.items() if name != server for need in record.needs}
-        for need in {kind_of(need) for need in records[server].needs} - others:
+        served = {kind_of(need) for record in others for need in record.needs}
+        for need in {kind_of(need) for need in needs} - served:
             self._variety.forget_capability(need)
         await self._spawner.release(server)
-        await self._installer.remove(server)
         self.upkeep.forget(server)
         self._system3.forget_unit(server)
-        self._system3.note_release(records[server].at)
         if self._learner is not None:
             self._learner.forget(server)
+        if self._watch is not None:
+            self._watch.forget(server)
         self._emit(CapabilityReleased(server=server))
+
+    def _take(self, record: Record) -> None:
+        self._adopt(record.proven, record.needs)
+        for need in record.needs:
+            self._note(record.proven, kind_of(need))
 
     async def adopt_held(self) -> None:
         """Make everything that the store holds reachable again; servers start when they are first called.
@@ -240,11 +280,11 @@ class System4:
         for record in await self._installer.records():
             reason = self._objection(record.proven, "") or await self._damage(record.proven)
             if reason is not None:
-                self._emit(Progress(subject=record.proven.candidate.name, detail=f"not adopted: {reason}"))
+                self._emit(Progress(subject=record.name, detail=f"not adopted: {reason}"))
                 continue
-            self._adopt(record.proven, record.needs)
-            for need in record.needs:
-                self._note(record.proven, kind_of(need))
+            self._take(record)
+        for broken in await self._installer.broken():
+            self._emit(Progress(subject=broken.server or str(broken.path), detail=f"not adopted: {broken.problem}"))
 
     async def _damage(self, proven: Proven) -> str | None:
         try:
@@ -275,19 +315,22 @@ class System4:
         self._failed[kind] = (self._clock.now(), error)
 
     async def _acquire(
-        self, wanted: str, server: str | None, probe: Probe | None, *, approve: Approver | None
+        self, wanted: str, server: str | None, probe: Probe | Sequence[Probe] | None, *, approve: Approver | None
     ) -> AcquisitionReport:
         self._system5.may_acquire(approve)
         self._system3.grant([record.at for record in await self._installer.records()])
         before = self._measure()
         try:
             acquired = await self._acquisition.acquire(
-                wanted, server=server, probe=probe, consent=self._system5.consent(approve)
+                wanted,
+                server=server,
+                probe=probe,
+                consent=self._system5.consent(approve),
+                adopt=lambda proven: self._adopt(proven, (wanted,)),
             )
         except (AcquisitionError, ServerError) as error:
             self._learn_failure(error, server)
             raise
-        self._adopt(acquired.proven, (wanted,))
         self._note(acquired.proven, kind_of(wanted))
         after = self._measure()
         self._learn_success(acquired, gain=(before.share or 0.0) - (after.share or 0.0))
@@ -321,11 +364,10 @@ class System4:
         }
 
     def _adopt(self, proven: Proven, needs: tuple[str, ...]) -> None:
-        name = proven.candidate.name
         self._spawner.adopt(proven)
-        tools = tuple(tool for tool in proven.tools if self._objection(proven, tool.name) is None)
-        self._router.adopt(name, tools, needs=tuple(kind_of(need) for need in needs))
-        self._emit(CapabilityAdopted(server=name, tools=tuple(tool.name for tool in tools)))
+        if self._watch is not None:
+            self._watch.expect(proven)
+        self.offer(proven, needs)
 
     def _note(self, proven: Proven, kind: str) -> None:
         trials = proven.evidence.trials

@@ -4,31 +4,46 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
+import platformdirs
+
 from vsm_mcp.acquisition.acquisition import Acquisition, WayIn
 from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.registry import McpRegistrySource
 from vsm_mcp.acquisition.discovery.shelf import Shelf
 from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.egress import granted
+from vsm_mcp.acquisition.installation.budget import DiskBudget
+from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.journal import Journal
 from vsm_mcp.acquisition.installation.rollback import Rollback
 from vsm_mcp.acquisition.installation.store import PackageStore
+from vsm_mcp.acquisition.lock.lockfile import Lockfile
+from vsm_mcp.acquisition.lock.offline import LockedEcosystem, LockSource, trees_of
+from vsm_mcp.acquisition.upgrading.upgrade import Upgrade
 from vsm_mcp.acquisition.verification import Verifier
+from vsm_mcp.acquisition.vetting.advisories.advisory import Advisories
+from vsm_mcp.acquisition.vetting.advisories.npm import NpmAdvisories
+from vsm_mcp.acquisition.vetting.advisories.osv.database import OsvDatabase
+from vsm_mcp.acquisition.vetting.advisories.pypi import PyPIAdvisories
 from vsm_mcp.acquisition.vetting.check import Check
-from vsm_mcp.acquisition.vetting.checks import standard_checks
+from vsm_mcp.acquisition.vetting.checks import registry_checks, standard_checks
 from vsm_mcp.acquisition.vetting.policy import Policy
+from vsm_mcp.acquisition.vetting.provenance.history import Histories, NpmHistories, PyPIHistories
 from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.events import EventSink
 from vsm_mcp.model.server import Installed
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Sandbox
+from vsm_mcp.servers.behaviour import BehaviourRecorder
 from vsm_mcp.servers.launcher import Launcher
 from vsm_mcp.servers.links.lazy import LazyConnector
 from vsm_mcp.servers.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import Workspace
 from vsm_mcp.settings import Settings
-from vsm_mcp.wiring.machine import Registries, ecosystems
+from vsm_mcp.wiring.machine import Registries, choose_python, ecosystems, program
 from vsm_mcp.world.world import World
 
 
@@ -38,6 +53,7 @@ class Entrance:
 
     discovery: MCPDiscovery
     acquisition: Acquisition
+    upgrade: Upgrade
     vetting: Vetting
     installer: Installer
     rollback: Rollback
@@ -53,6 +69,7 @@ async def make_entrance(
     shelf: Shelf,
     sources: Sequence[Source] | None,
     checks: Sequence[Check],
+    recorder: BehaviourRecorder,
     emit: EventSink,
 ) -> Entrance:
     """Join the way in.
@@ -60,20 +77,33 @@ async def make_entrance(
     Raises:
         SandboxError: No interpreter can be run by confined servers.
     """
-    packages = Registries.of(world)
-    discovery = _discovery(settings, packages, sources=_sources(settings, world, shelf, given=sources), emit=emit)
+    packages, lock = Registries.of(world), await _lock(settings, world)
+    store = PackageStore(settings.state, world.files)
     rollback = Rollback(Journal(settings.state, world.files), world.files, emit)
+    known = await ecosystems(settings, world, packages, sandbox=sandbox, emit=emit)
+    if lock is not None:
+        known = await _locked(settings, known, lock, sandbox=sandbox, store=store)
     installer = Installer(
-        await ecosystems(settings, world, packages, sandbox=sandbox, emit=emit),
-        store=PackageStore(settings.state, world.files),
+        known,
+        store=store,
         rollback=rollback,
         files=world.files,
         clock=world.clock,
         emit=emit,
         most_at_once=settings.installs_at_once,
+        budget=DiskBudget(
+            store_mb=settings.store_mb, package_mb=settings.package_mb, package_files=settings.package_files
+        ),
     )
-    standard = standard_checks(policy, clock=world.clock)
-    vetting = Vetting((*standard, *checks), policy=policy, clock=world.clock, emit=emit)
+    database = None if settings.advisories is None else await open_database(settings.advisories)
+    online = None if settings.offline else packages
+    vetting = make_vetting(policy, world, online, database=database, checks=checks, emit=emit)
+    discovery = MCPDiscovery(
+        _sources(settings, world, shelf, given=sources, lock=lock),
+        emit=emit,
+        timeout=settings.discovery_timeout,
+        resolvers=() if online is None else (online.npm, online.pypi),
+    )
     way = WayIn(
         vetting=vetting,
         installer=installer,
@@ -82,20 +112,73 @@ async def make_entrance(
         verifier=Verifier(timeout=settings.call_timeout),
         clock=world.clock,
         cool_down=policy.min_release_age,
+        granted=lambda candidate: granted(candidate.egress, policy.egress).allow,
+        lock=lock,
+        recorder=recorder,
     )
     acquisition = Acquisition(discovery=discovery, way=way, emit=emit)
     return Entrance(
-        discovery=discovery, acquisition=acquisition, vetting=vetting, installer=installer, rollback=rollback
+        discovery=discovery,
+        acquisition=acquisition,
+        upgrade=Upgrade(way, emit=emit),
+        vetting=vetting,
+        installer=installer,
+        rollback=rollback,
     )
 
 
+async def open_database(path: Path) -> OsvDatabase:
+    """Return an OSV database that is ready to be asked; its index is kept in the user's cache directory.
+
+    Raises:
+        ConfigurationError: There is none at ``path``, or it cannot be read.
+    """
+    database = OsvDatabase(path, cache=platformdirs.user_cache_path("vsm_mcp"))
+    await database.prepare()
+    return database
+
+
+def make_vetting(
+    policy: Policy,
+    world: World,
+    packages: Registries | None,
+    *,
+    database: OsvDatabase | None = None,
+    checks: Sequence[Check] = (),
+    emit: EventSink,
+) -> Vetting:
+    """Return what judges packages: the standard checks, those that ask, and ``checks``; without registries, offline."""
+    advisories: list[Advisories] = [] if database is None else [database]
+    histories: tuple[Histories, ...] = ()
+    if packages is not None:
+        advisories += [NpmAdvisories(packages.npm, world.http), PyPIAdvisories(packages.pypi)]
+        histories = (NpmHistories(packages.npm), PyPIHistories(packages.pypi))
+    asking = registry_checks(
+        policy,
+        clock=world.clock,
+        advisories=advisories,
+        histories=histories,
+        refuse_direct_at=policy.refuse_advisories_at,
+        refuse_transitive_at=policy.refuse_transitive_advisories_at,
+    )
+    standard = standard_checks(policy, clock=world.clock)
+    return Vetting((*standard, *asking, *checks), policy=policy, clock=world.clock, emit=emit)
+
+
 def make_spawner(
-    settings: Settings, world: World, sandbox: Sandbox, *, workspace: Workspace, emit: EventSink
+    settings: Settings, policy: Policy, world: World, *, sandbox: Sandbox, workspace: Workspace, emit: EventSink
 ) -> DynamicSpawner:
-    """Return what starts servers, each confined as the settings say."""
+    """Return what starts servers, each confined as settings and policy say."""
 
     def policy_for(installed: Installed, work: Path | None) -> SandboxPolicy:
-        return SandboxPolicy(limits=settings.limits, package=installed.path, work=work, run_as=settings.run_as)
+        return SandboxPolicy(
+            limits=settings.limits,
+            package=installed.path,
+            work=work,
+            run_as=settings.run_as,
+            egress=granted(installed.candidate.egress, policy.egress),
+            subject=installed.candidate.name,
+        )
 
     launcher = Launcher(
         sandbox,
@@ -107,13 +190,31 @@ def make_spawner(
     return DynamicSpawner(launcher, workspace=workspace, emit=emit)
 
 
-def _sources(settings: Settings, world: World, shelf: Shelf, *, given: Sequence[Source] | None) -> Sequence[Source]:
+def _sources(
+    settings: Settings, world: World, shelf: Shelf, *, given: Sequence[Source] | None, lock: Lockfile | None
+) -> Sequence[Source]:
+    locked = () if lock is None else (LockSource(lock),)
     if given is not None:
-        return given
+        return (*given, *locked)
+    if settings.offline:
+        return (shelf, *locked)
     registries = (McpRegistrySource(base, world.http, world.clock) for base in settings.registries)
-    return (shelf, CatalogueSource(), *registries)
+    return (shelf, *locked, CatalogueSource(), *registries)
 
 
-def _discovery(settings: Settings, packages: Registries, *, sources: Sequence[Source], emit: EventSink) -> MCPDiscovery:
-    resolvers = (packages.npm, packages.pypi)
-    return MCPDiscovery(sources, emit=emit, timeout=settings.discovery_timeout, resolvers=resolvers)
+async def _lock(settings: Settings, world: World) -> Lockfile | None:
+    """Return the lock that is in force; without a network there must be one."""
+    if settings.lock is None or (not settings.offline and not await anyio.Path(settings.lock).exists()):
+        return None
+    return await Lockfile.load(settings.lock, world.files)
+
+
+async def _locked(
+    settings: Settings, known: Sequence[Ecosystem], lock: Lockfile, *, sandbox: Sandbox, store: PackageStore
+) -> Sequence[Ecosystem]:
+    python, node = await choose_python(settings, sandbox), program("node")
+    programs = {python.name: python} if node is None else {python.name: python, "node": node}
+    trees = trees_of(store)
+    return tuple(
+        LockedEcosystem(one, lock=lock, trees=trees, programs=programs, offline=settings.offline) for one in known
+    )

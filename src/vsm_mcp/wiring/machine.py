@@ -18,7 +18,7 @@ from vsm_mcp.acquisition.installation.ecosystems.memory import MemoryEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
 from vsm_mcp.errors import SandboxError
-from vsm_mcp.events import EventSink
+from vsm_mcp.events import EventSink, ignore
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.settings import Confinement, Settings
 from vsm_mcp.world.world import World
@@ -39,11 +39,11 @@ class Registries:
         return cls(npm=NpmRegistry(world.http, world.processes), pypi=PyPIIndex(world.http, world.processes))
 
 
-def make_sandbox(settings: Settings, world: World) -> Sandbox:
+def make_sandbox(settings: Settings, world: World, emit: EventSink = ignore) -> Sandbox:
     """Return the sandbox that the settings name."""
     match settings.sandbox:
         case Confinement.BUBBLEWRAP:
-            return Sandbox.bubblewrap(world.processes, run_as=settings.run_as)
+            return Sandbox.bubblewrap(world.processes, run_as=settings.run_as, emit=emit)
         case Confinement.NONE:
             return Sandbox.none(world.processes)
 

@@ -7,15 +7,17 @@ from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.shelf import Shelf
 from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.installation.generations.reversal import Reversal
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.rollback import Rollback
 from vsm_mcp.acquisition.permissions import CallPermissions
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.vetting import Vetting
-from vsm_mcp.events import EventSink, ignore
+from vsm_mcp.events import Event, EventSink, ignore
 from vsm_mcp.guard.permissions import Permissions
 from vsm_mcp.sandbox.sandbox import Sandbox
+from vsm_mcp.servers.behaviour import BehaviourRecorder, Watch
 from vsm_mcp.servers.inspection import Inspection
 from vsm_mcp.servers.router import CapabilityRouter, Route
 from vsm_mcp.servers.spawner import DynamicSpawner
@@ -27,6 +29,7 @@ from vsm_mcp.systems.intelligence.upkeep import Upkeep
 from vsm_mcp.systems.operations.unit import UnitInspection
 from vsm_mcp.systems.operations.ways import SafeToRepeat
 from vsm_mcp.systems.regulation import Organs
+from vsm_mcp.systems.renewal import Renewal
 from vsm_mcp.systems.system1 import System1
 from vsm_mcp.systems.system2 import System2
 from vsm_mcp.systems.system3 import Budget, System3
@@ -54,6 +57,7 @@ class Parts:
     variety: VarietyCalculator
     vitals: Vitals
     organs: Organs
+    renewal: Renewal
     discovery: MCPDiscovery
     acquisition: Acquisition
     vetting: Vetting
@@ -86,7 +90,9 @@ async def build(
         SandboxError: The confinement that the settings name cannot be enforced here.
         ConfigurationError: Something a part needs is missing.
     """
-    sandbox = make_sandbox(settings, world)
+    recorder = BehaviourRecorder(emit=emit)
+    emit = _both(recorder.event, emit)
+    sandbox = make_sandbox(settings, world, emit)
     await sandbox.probe()
     workspace = Workspace(settings.work)
     charter, policy = charter or Charter(), policy or settings.policy()
@@ -96,7 +102,7 @@ async def build(
         engineering=charter.engineering,
     )
     router = CapabilityRouter()
-    spawner = make_spawner(settings, world, sandbox, workspace=workspace, emit=emit)
+    spawner = make_spawner(settings, policy, world, sandbox=sandbox, workspace=workspace, emit=emit)
     permissions = CallPermissions(policy, spawner.proven)
     guarded = Permissions(spawner, permissions.objection, emit=emit)
     entrance = await make_entrance(
@@ -108,6 +114,7 @@ async def build(
         shelf=shelf,
         sources=sources,
         checks=checks,
+        recorder=recorder,
         emit=emit,
     )
     system2 = System2(
@@ -146,7 +153,9 @@ async def build(
         half_life=settings.variety_half_life,
     )
     system3.inspect_with(
-        UnitInspection(system1.units), Inspection(spawner, timeout=settings.call_timeout), timeout=settings.call_timeout
+        UnitInspection(system1.units),
+        Inspection(spawner, caller=guarded, timeout=settings.call_timeout),
+        timeout=settings.call_timeout,
     )
     system5 = System5(
         autonomy=settings.autonomy,
@@ -175,7 +184,18 @@ async def build(
         upkeep=upkeep,
         learner=system1.learner,
         objection=permissions.judge,
+        watch=Watch(recorder, spawner, workspace),
         emit=emit,
+    )
+    renewal = Renewal(
+        installer=entrance.installer,
+        spawner=spawner,
+        reversal=Reversal(
+            entrance.installer.holdings, entrance.rollback, workspace=workspace, open_calls=spawner.open_calls
+        ),
+        upgrade=entrance.upgrade,
+        system4=system4,
+        system5=system5,
     )
     organs = Organs(
         system2=system2,
@@ -196,6 +216,7 @@ async def build(
         variety=variety,
         vitals=vitals,
         organs=organs,
+        renewal=renewal,
         discovery=entrance.discovery,
         acquisition=entrance.acquisition,
         vetting=entrance.vetting,
@@ -209,6 +230,14 @@ async def build(
         router=router,
         workspace=workspace,
     )
+
+
+def _both(first: EventSink, second: EventSink) -> EventSink:
+    def hear(event: Event, /) -> None:
+        first(event)
+        second(event)
+
+    return hear
 
 
 def _vitals(settings: Settings, world: World, charter: Charter, *, emit: EventSink) -> Vitals:

@@ -1,0 +1,199 @@
+"""The security report: what is let in, what really confines it, what changed since, and what a reviewer should know."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from vsm_mcp.acquisition.egress import granted
+from vsm_mcp.acquisition.report import EnforcementRecord, FindingRecord, finding_records
+from vsm_mcp.acquisition.vetting.policy import Policy
+from vsm_mcp.errors import IntegrityError
+from vsm_mcp.model.enforcement import Aspect, Level
+from vsm_mcp.model.report import Report, printable
+from vsm_mcp.model.server import Proven
+from vsm_mcp.model.verdict import Severity
+from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.wiring.parts import Parts
+
+
+class Weakness(Report, frozen=True):
+    """Something that a reviewer should know: whom it is about, how bad it is, and what to do."""
+
+    subject: str
+    severity: str
+    message: str
+    remedy: str = ""
+
+
+class ServerSecurity(Report, frozen=True):
+    """What is known of the security of one server.
+
+    Attributes:
+        server: Its name; ``package`` with the exact version; ``digest`` of its files (sha256).
+        since: When it was acquired.
+        intact: Whether its files are what was vetted; ``damage`` says what is not.
+        refused: Why the policy of today does not allow it; empty when it does.
+        quarantined: Tools that are not callable because they changed.
+        permissions: What its code uses.
+        egress: Hosts that it may talk to.
+        proof: The level of evidence; ``findings`` are those of vetting that did not refuse it.
+        enforcement: What confined it when it was proven, aspect by aspect.
+    """
+
+    server: str
+    package: str
+    digest: str
+    since: datetime
+    intact: bool
+    damage: str = ""
+    refused: str = ""
+    quarantined: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
+    proof: str
+    findings: tuple[FindingRecord, ...] = ()
+    enforcement: EnforcementRecord
+
+
+class SecurityReport(Report, frozen=True):
+    """The whole system as a security reviewer sees it.
+
+    Attributes:
+        sandbox_enabled: Whether servers are confined; ``confiner`` and ``profile`` say how.
+        allow_list_enforced: Always true: an empty list allows nothing, and there is no switch.
+        network_isolated: Whether no server may talk to anything.
+        autonomy: How far the system may go by itself.
+        policy: What is let in and may be called.
+        servers: What is held, in the order in which it came.
+        weaknesses: What to look at, worst first.
+    """
+
+    sandbox_enabled: bool
+    confiner: str
+    profile: str
+    allow_list_enforced: bool
+    network_isolated: bool
+    autonomy: str
+    policy: Policy
+    servers: tuple[ServerSecurity, ...] = ()
+    weaknesses: tuple[Weakness, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing is worse than low, 1 otherwise: for scripts."""
+        return int(any(weakness.severity not in {"info", "low"} for weakness in self.weaknesses))
+
+    def __str__(self) -> str:
+        """Show the essentials, one line per server, then what to look at."""
+        confined = f"{self.confiner}, profile {self.profile}" if self.sandbox_enabled else "NOT CONFINED"
+        lines = [
+            f"servers are {'confined by ' if self.sandbox_enabled else ''}{confined}; autonomy {self.autonomy}",
+            f"network: {'none' if self.network_isolated else 'only what is granted by name'}",
+        ]
+        for one in self.servers:
+            state = "intact" if one.intact else "DAMAGED"
+            lines.append(f"  {printable(one.server)} ({one.package}): {state}, proof {one.proof}")
+        lines += ["", *([] if self.weaknesses else ["Nothing to look at."])]
+        for weakness in self.weaknesses:
+            lines.append(f"  {weakness.severity:8} {printable(weakness.subject)}: {printable(weakness.message)}")
+            lines += [f"           -> {printable(weakness.remedy)}"] if weakness.remedy else []
+        return "\n".join(lines)
+
+
+async def security_report(parts: Parts, settings: Settings, *, full: bool = False) -> SecurityReport:
+    """Look at everything that is held.
+
+    Args:
+        parts: The living system.
+        settings: Its options.
+        full: Read every byte of every package again, instead of sizes and times.
+    """
+    enforcement = await parts.sandbox.probe()
+    servers = [await _server(parts, record.proven, record.at, full=full) for record in await parts.installer.records()]
+    confined = settings.sandbox is not Confinement.NONE
+    weaknesses = [*_of_system(parts.policy, confined=confined, warnings=enforcement.warnings)]
+    for server in servers:
+        weaknesses += _of_server(server)
+    return SecurityReport(
+        sandbox_enabled=confined,
+        confiner=enforcement.confiner,
+        profile=enforcement.profile,
+        allow_list_enforced=True,
+        network_isolated=confined and not any(server.egress for server in servers),
+        autonomy=settings.autonomy.name,
+        policy=parts.policy,
+        servers=tuple(servers),
+        weaknesses=tuple(sorted(weaknesses, key=lambda weakness: -Severity[weakness.severity.upper()])),
+    )
+
+
+async def _server(parts: Parts, proven: Proven, since: datetime, *, full: bool) -> ServerSecurity:
+    damage = ""
+    try:
+        await parts.installer.verify(proven, full=full)
+    except IntegrityError as error:
+        damage = error.message
+    vetted = proven.installed.vetted
+    name = proven.candidate.name
+    quarantine = parts.spawner.quarantined(name)
+    return ServerSecurity(
+        server=name,
+        package=str(vetted.artefact.resolution.package),
+        digest=proven.installed.digest,
+        since=since,
+        intact=not damage,
+        damage=damage,
+        refused=parts.permissions.judge(proven) or "",
+        quarantined=() if quarantine is None else (*quarantine.added, *quarantine.changed, *quarantine.removed),
+        permissions=tuple(sorted(vetted.verdict.permissions)),
+        egress=granted(proven.candidate.egress, parts.policy.egress).allow,
+        proof=proven.evidence.level,
+        findings=finding_records(vetted.verdict),
+        enforcement=EnforcementRecord.of(proven.enforcement),
+    )
+
+
+def _of_system(policy: Policy, *, confined: bool, warnings: Sequence[str]) -> Sequence[Weakness]:
+    found: list[Weakness] = []
+    if not confined:
+        message, remedy = "Servers run with all rights of this user.", "Set VSM_MCP_SANDBOX=bubblewrap."
+        found.append(Weakness(subject="sandbox", severity="critical", message=message, remedy=remedy))
+    found += [Weakness(subject="sandbox", severity="low", message=warning) for warning in warnings if confined]
+    wide = [pattern for pattern in policy.allow if pattern in _MUCH_TOO_WIDE]
+    if wide:
+        message, remedy = f"{', '.join(wide)} lets nearly everybody in.", "Name servers, scopes or publishers."
+        found.append(Weakness(subject="policy", severity="high", message=message, remedy=remedy))
+    found += [_waiver(waiver.code, waiver.expires, waiver.reason) for waiver in policy.waivers]
+    return found
+
+
+_MUCH_TOO_WIDE = frozenset({"*", "npm:*", "pypi:*", "source:*", "publisher:*", "version:*", "transport:*"})
+
+
+def _waiver(code: str, expires: datetime, reason: str) -> Weakness:
+    message = f"Findings {code!r} are waived for one artefact until {expires:%Y-%m-%d}: {reason or 'no reason given'}."
+    return Weakness(subject="policy", severity="low", message=message)
+
+
+def _of_server(server: ServerSecurity) -> Sequence[Weakness]:
+    found: list[Weakness] = []
+
+    def note(severity: str, message: str, remedy: str) -> None:
+        found.append(Weakness(subject=server.server, severity=severity, message=message, remedy=remedy))
+
+    if server.damage:
+        note("critical", server.damage, "Release it, and find out who may write to the state directory.")
+    if server.refused:
+        note("high", f"It is held and the policy does not allow it: {server.refused}", "Release it.")
+    if server.quarantined:
+        tools = ", ".join(server.quarantined)
+        note("high", f"Changed since they were approved: {tools}.", "Look at the difference; approve, or release it.")
+    weak = [held.aspect for held in server.enforcement.held if held.level is Level.NONE and held.aspect in _NEEDED]
+    if weak:
+        note("medium", f"Nothing holds {', '.join(weak)}.", "See what this machine enforces: python -m vsm_mcp.")
+    for finding in server.findings:
+        if finding.severity in {"medium", "high"}:
+            note("low", f"Vetting noted: {finding.message}", "")
+    return found
+
+
+_NEEDED = frozenset(aspect for aspect in Aspect if aspect is not Aspect.LIFETIME)
