@@ -21,7 +21,7 @@ from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import Artefact, Candidate, Resolution
 from vsm_mcp.settings import Settings
-from vsm_mcp.vet import ANYTHING, Opinion, VetReport, main, vet
+from vsm_mcp.vet_package import ANYTHING, Opinion, VetReport, main, vet
 from vsm_mcp.world.world import World
 
 HONEST = "import sys\n\n\ndef main():\n    print(sys.argv)\n"

@@ -9,10 +9,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery as MCPDiscovery
     from vsm_mcp.acquisition.discovery.shelf import Shelf as Shelf
+    from vsm_mcp.acquisition.installation.generations.generations import Generation as Generation
+    from vsm_mcp.acquisition.installation.generations.reversal import RollbackPlan as RollbackPlan
     from vsm_mcp.acquisition.installation.installer import Installer as Installer
     from vsm_mcp.acquisition.installation.rollback import Rollback as Rollback
+    from vsm_mcp.acquisition.lock.comparison import LockComparison as LockComparison
+    from vsm_mcp.acquisition.lock.lockfile import Lockfile as Lockfile
+    from vsm_mcp.acquisition.proving.report import TrialReport as TrialReport
     from vsm_mcp.acquisition.report import AcquisitionPlan as AcquisitionPlan
     from vsm_mcp.acquisition.report import AcquisitionReport as AcquisitionReport
+    from vsm_mcp.acquisition.upgrading.upgrade import UpgradeStep as UpgradeStep
+    from vsm_mcp.acquisition.vetting.lists import PackageValidator as PackageValidator
+    from vsm_mcp.acquisition.vetting.policy import Policy as Policy
+    from vsm_mcp.acquisition.vetting.policy import Waiver as Waiver
+    from vsm_mcp.clearance import Clearance as Clearance
+    from vsm_mcp.clearance import Go as Go
     from vsm_mcp.diagnostics import GapDiagnosis as GapDiagnosis
     from vsm_mcp.diagnostics import PerformanceReport as PerformanceReport
     from vsm_mcp.errors import VSMError as VSMError
@@ -21,11 +32,19 @@ if TYPE_CHECKING:
     from vsm_mcp.model.operation import Outcome as Outcome
     from vsm_mcp.model.proof import Probe as Probe
     from vsm_mcp.model.server import PackageRef as PackageRef
+    from vsm_mcp.model.verdict import Permission as Permission
+    from vsm_mcp.model.verdict import Severity as Severity
+    from vsm_mcp.sandbox.egress.rules import Egress as Egress
     from vsm_mcp.sandbox.policy import Limits as Limits
     from vsm_mcp.sandbox.policy import SandboxPolicy as SandboxPolicy
     from vsm_mcp.sandbox.sandbox import Sandbox as Sandbox
+    from vsm_mcp.sandbox.selftest.report import IsolationReport as IsolationReport
+    from vsm_mcp.sandbox.selftest.report import SelfTestReport as SelfTestReport
+    from vsm_mcp.security_report import SecurityReport as SecurityReport
+    from vsm_mcp.servers.pinned import Quarantine as Quarantine
     from vsm_mcp.servers.router import CapabilityRouter as CapabilityRouter
     from vsm_mcp.servers.spawner import DynamicSpawner as DynamicSpawner
+    from vsm_mcp.settings import Confinement as Confinement
     from vsm_mcp.settings import Settings as Settings
     from vsm_mcp.status import SystemStatus as SystemStatus
     from vsm_mcp.system.viable import ViableSystem as ViableSystem
@@ -68,6 +87,8 @@ if TYPE_CHECKING:
     from vsm_mcp.variety.engineering import VarietyEngineering as VarietyEngineering
     from vsm_mcp.variety.gap import VarietyGap as VarietyGap
     from vsm_mcp.variety.statistics.channels import ChannelMeter as ChannelMeter
+    from vsm_mcp.vet_package import VetReport as VetReport
+    from vsm_mcp.vet_package import vet as vet
     from vsm_mcp.world.world import World as World
 
 _HOMES = {
@@ -81,24 +102,35 @@ _HOMES = {
     "CapabilityRouter": "servers.router",
     "ChannelMeter": "variety.statistics.channels",
     "Charter": "systems.charter",
+    "Clearance": "clearance",
+    "Confinement": "settings",
     "Cyberfilter": "systems.control.cyberfilter",
     "CycleReport": "systems.regulation",
     "Decision": "systems.policy.decision",
     "DecisionContext": "systems.policy.context",
     "Diagnosis": "systems.vitals.diagnosis.diagnosis",
     "DynamicSpawner": "servers.spawner",
+    "Egress": "sandbox.egress.rules",
     "GapDiagnosis": "diagnostics",
+    "Generation": "acquisition.installation.generations.generations",
+    "Go": "clearance",
     "Identity": "systems.policy.identity",
     "Installer": "acquisition.installation.installer",
+    "IsolationReport": "sandbox.selftest.report",
     "Joint": "variety.ashby.information",
     "Limits": "sandbox.policy",
+    "LockComparison": "acquisition.lock.comparison",
+    "Lockfile": "acquisition.lock.lockfile",
     "MCPDiscovery": "acquisition.discovery.discovery",
     "Operation": "model.operation",
     "OperationalUnit": "systems.operations.unit",
     "Option": "systems.policy.context",
     "Outcome": "model.operation",
     "PackageRef": "model.server",
+    "PackageValidator": "acquisition.vetting.lists",
     "PerformanceReport": "diagnostics",
+    "Permission": "model.verdict",
+    "Policy": "acquisition.vetting.policy",
     "PolicyDecision": "systems.policy.pressure",
     "PolicySet": "systems.policy.rules",
     "Preferences": "systems.policy.utility",
@@ -106,15 +138,20 @@ _HOMES = {
     "Principles": "systems.vitals.principles",
     "Priors": "systems.policy.weighing.circumstances",
     "Probe": "model.proof",
+    "Quarantine": "servers.pinned",
     "Regulation": "systems.regulation",
     "RegulationTable": "variety.ashby.regulation",
     "ResourceRequest": "systems.control.bargain",
     "Rollback": "acquisition.installation.rollback",
+    "RollbackPlan": "acquisition.installation.generations.reversal",
     "Rule": "systems.policy.rules",
     "Sandbox": "sandbox.sandbox",
     "SandboxPolicy": "sandbox.policy",
     "ScanReport": "systems.intelligence.scan",
+    "SecurityReport": "security_report",
+    "SelfTestReport": "sandbox.selftest.report",
     "Settings": "settings",
+    "Severity": "model.verdict",
     "Shelf": "acquisition.discovery.shelf",
     "System1": "systems.system1",
     "System2": "systems.system2",
@@ -123,16 +160,21 @@ _HOMES = {
     "System5": "systems.system5",
     "SystemStatus": "status",
     "ToolResult": "model.call",
+    "TrialReport": "acquisition.proving.report",
     "UnitPolicy": "systems.operations.unit_policy",
     "UnitProof": "systems.operations.unit",
+    "UpgradeStep": "acquisition.upgrading.upgrade",
     "VSMError": "errors",
     "VarietyAnalysis": "variety.analysis",
     "VarietyCalculator": "variety.calculator",
     "VarietyEngineering": "variety.engineering",
     "VarietyGap": "variety.gap",
     "Venture": "systems.policy.venture",
+    "VetReport": "vet_package",
     "ViableSystem": "system.viable",
+    "Waiver": "acquisition.vetting.policy",
     "World": "world.world",
+    "vet": "vet_package",
 }
 
 __all__ = [
@@ -146,24 +188,35 @@ __all__ = [
     "CapabilityRouter",
     "ChannelMeter",
     "Charter",
+    "Clearance",
+    "Confinement",
     "Cyberfilter",
     "CycleReport",
     "Decision",
     "DecisionContext",
     "Diagnosis",
     "DynamicSpawner",
+    "Egress",
     "GapDiagnosis",
+    "Generation",
+    "Go",
     "Identity",
     "Installer",
+    "IsolationReport",
     "Joint",
     "Limits",
+    "LockComparison",
+    "Lockfile",
     "MCPDiscovery",
     "Operation",
     "OperationalUnit",
     "Option",
     "Outcome",
     "PackageRef",
+    "PackageValidator",
     "PerformanceReport",
+    "Permission",
+    "Policy",
     "PolicyDecision",
     "PolicySet",
     "Preferences",
@@ -171,15 +224,20 @@ __all__ = [
     "Principles",
     "Priors",
     "Probe",
+    "Quarantine",
     "Regulation",
     "RegulationTable",
     "ResourceRequest",
     "Rollback",
+    "RollbackPlan",
     "Rule",
     "Sandbox",
     "SandboxPolicy",
     "ScanReport",
+    "SecurityReport",
+    "SelfTestReport",
     "Settings",
+    "Severity",
     "Shelf",
     "System1",
     "System2",
@@ -188,16 +246,21 @@ __all__ = [
     "System5",
     "SystemStatus",
     "ToolResult",
+    "TrialReport",
     "UnitPolicy",
     "UnitProof",
+    "UpgradeStep",
     "VSMError",
     "VarietyAnalysis",
     "VarietyCalculator",
     "VarietyEngineering",
     "VarietyGap",
     "Venture",
+    "VetReport",
     "ViableSystem",
+    "Waiver",
     "World",
+    "vet",
 ]
 
 

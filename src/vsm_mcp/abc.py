@@ -2,9 +2,12 @@
 
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
+from vsm_mcp.acquisition.vetting.advisories.advisory import Advisories
 from vsm_mcp.acquisition.vetting.check import Check
+from vsm_mcp.acquisition.vetting.provenance.history import Histories
 from vsm_mcp.events import EventSink
 from vsm_mcp.model.call import Caller
+from vsm_mcp.sandbox.resources.controller import ResourceController
 from vsm_mcp.sandbox.sandbox import Confined, Confiner
 from vsm_mcp.servers.links.link import Connector, Link
 from vsm_mcp.systems.operations.recursion import Recursive
@@ -19,6 +22,7 @@ from vsm_mcp.world.processes import Process, Processes
 from vsm_mcp.world.secrets import Secrets
 
 __all__ = [
+    "Advisories",
     "Approver",
     "Caller",
     "Check",
@@ -30,6 +34,7 @@ __all__ = [
     "Ecosystem",
     "EventSink",
     "Files",
+    "Histories",
     "Http",
     "Inspector",
     "Link",
@@ -37,6 +42,7 @@ __all__ = [
     "Process",
     "Processes",
     "Recursive",
+    "ResourceController",
     "Secrets",
     "Source",
 ]

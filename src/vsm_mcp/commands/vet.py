@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from vsm_mcp.commands.outcome import CommandLine, Result
 from vsm_mcp.events import EventSink
-from vsm_mcp.vet import answer, words
+from vsm_mcp.vet_package import answer, words
 
 
 async def _run(options: Namespace, emit: EventSink) -> Result:

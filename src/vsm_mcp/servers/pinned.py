@@ -68,7 +68,7 @@ class Custody:
 
     def __init__(self, proven: Proven, *, emit: EventSink = ignore, first_use: bool = False) -> None:
         """Begin with nothing callable: nothing was compared yet."""
-        self.proven = proven
+        self.proven: Proven = proven
         self._emit = emit
         self._unreadable = ""
         self._pins = self._pinned(proven)
