@@ -88,3 +88,16 @@ def test_in_production_less_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_in_production_servers_are_confined() -> None:
     with pytest.raises(ConfigurationError, match="confined"):
         Settings.production(sandbox=Confinement.NONE)
+
+
+def test_a_value_that_makes_no_sense_is_an_error_that_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VSM_MCP_MOST_SERVERS", "a-few")
+    with pytest.raises(ConfigurationError, match="VSM_MCP_MOST_SERVERS") as info:
+        Settings.from_environment()
+    assert "a-few" not in str(info.value)
+
+
+def test_a_list_that_is_not_json_is_an_error_that_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VSM_MCP_ALLOW", "pypi:mcp-server-time")
+    with pytest.raises(ConfigurationError, match="allow"):
+        Settings.from_environment()

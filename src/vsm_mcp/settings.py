@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import platformdirs
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import ConfigurationError
@@ -31,6 +31,7 @@ POLICY_FIELDS = (
 )
 """The settings that are a part of the policy; a ``Policy`` of the host's own takes their place."""
 
+_AS_JSON = "Correct or remove these variables; lists and mappings are written as JSON: '[\"pypi:NAME\"]'."
 _ALWAYS_ON = {
     "VSM_SECURITY_ENABLED": "Allow more by name: VSM_MCP_ALLOW, VSM_MCP_EGRESS.",
     "VSM_SANDBOX_ENABLED": "To run servers without confinement, write VSM_MCP_SANDBOX=none; every report says so.",
@@ -174,6 +175,22 @@ class Settings(BaseSettings):
         return Thresholds(critical=min(usual.critical, alert), alert=alert, clear=min(alert + HYSTERESIS, 1.0))
 
     @classmethod
+    def from_environment(cls) -> Self:
+        """Return the settings that the environment gives.
+
+        Raises:
+            ConfigurationError: A variable has a value that makes no sense; the message names it.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            raise _wrong(error) from error
+        except SettingsError as error:  # a list or mapping that is not JSON; it names the setting, not the value
+            raise ConfigurationError(
+                f"The environment gives settings that make no sense: {error}.", remedies=(_AS_JSON,)
+            ) from error
+
+    @classmethod
     def production(cls, **options: object) -> Self:
         """Return settings that trust less: a longer cool-down, a mark of ownership and a score of 80 are required.
 
@@ -184,7 +201,7 @@ class Settings(BaseSettings):
             ConfigurationError: Nothing confines servers, or there is an option that is no setting.
         """
         strict: dict[str, object] = {"min_release_age": timedelta(days=14), "require_ownership": True, "min_score": 80}
-        settings = cls.model_validate({**strict, **cls().model_dump(exclude_unset=True), **options})
+        settings = cls.model_validate({**strict, **cls.from_environment().model_dump(exclude_unset=True), **options})
         if settings.sandbox is Confinement.NONE:
             raise ConfigurationError(
                 "In production servers must be confined.", remedies=("Set sandbox=Confinement.BUBBLEWRAP.",)
@@ -214,6 +231,17 @@ def alone(policy: Policy, settings: Settings) -> Policy:
             remedies=("Say it in the policy, and leave these settings out (also in the environment).",),
         )
     return policy
+
+
+def _wrong(error: ValidationError) -> ConfigurationError:
+    problems = [
+        f"{PREFIX}{'__'.join(str(part) for part in problem['loc']).upper()}: {problem['msg'].lower()}"
+        for problem in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return ConfigurationError(
+        f"The environment gives settings that make no sense: {'; '.join(problems)}.",
+        remedies=(_AS_JSON,),
+    )
 
 
 def _refuse_switching_off() -> None:

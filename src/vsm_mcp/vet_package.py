@@ -184,7 +184,7 @@ async def vet(
         ConfigurationError: A program, the database or a setting is missing or wrong.
     """
     ref = PackageRef.parse(package) if isinstance(package, str) else package
-    settings = settings or Settings()
+    settings = settings or Settings.from_environment()
     world = world or World()
     database = None if advisories is None else await open_database(advisories)
     desk = _Desk(settings, world, policy=policy or _usual(settings), database=database, emit=emit)

@@ -10,7 +10,7 @@ from vsm_mcp.world.world import World
 
 
 async def _run(_: Namespace, __: EventSink) -> Result:
-    report = await Preflight(Settings(), world=World()).run()
+    report = await Preflight(Settings.from_environment(), world=World()).run()
     return Result(report=report, code=report.readiness)
 
 

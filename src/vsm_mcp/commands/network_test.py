@@ -21,7 +21,7 @@ def _words(parser: ArgumentParser) -> None:
 
 
 async def _run(options: Namespace, emit: EventSink) -> Result:
-    settings = Settings()
+    settings = Settings.from_environment()
     sandbox = make_sandbox(settings, World())
     egress = Egress.of_declared(options.allow) if options.allow else None
     python = await choose_python(settings, sandbox)

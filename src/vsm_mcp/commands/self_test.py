@@ -10,7 +10,7 @@ from vsm_mcp.world.world import World
 
 
 async def _run(_: Namespace, emit: EventSink) -> Result:
-    settings = Settings()
+    settings = Settings.from_environment()
     sandbox = make_sandbox(settings, World())
     report = await sandbox.self_test(python=await choose_python(settings, sandbox), emit=emit)
     return Result(report=report, code=ExitCode.WELL if report.passed else ExitCode.DEGRADED)

@@ -80,7 +80,7 @@ class ViableSystem(Figures, Security, History):
         units: Sequence[OperationalUnit] = (),
     ) -> None:
         """Keep what the system is to be made of."""
-        self.settings: Settings = settings or Settings()
+        self.settings: Settings = settings or Settings.from_environment()
         self._shelf = shelf or Shelf()
         self._world = world or World()
         self._sources = sources
