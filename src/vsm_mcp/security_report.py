@@ -1,9 +1,11 @@
 """The security report: what is let in, what really confines it, what changed since, and what a reviewer should know."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from vsm_mcp.acquisition.egress import granted
+import anyio
+
+from vsm_mcp.acquisition.egress import granted_to
 from vsm_mcp.acquisition.report import EnforcementRecord, FindingRecord, finding_records
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import IntegrityError
@@ -111,6 +113,12 @@ async def security_report(parts: Parts, settings: Settings, *, full: bool = Fals
     servers = [await _server(parts, record.proven, record.at, full=full) for record in await parts.installer.records()]
     confined = settings.sandbox is not Confinement.NONE
     weaknesses = [*_of_system(parts.policy, confined=confined, warnings=enforcement.warnings)]
+    if settings.lock is not None and not await anyio.Path(settings.lock).exists():
+        message, remedy = f"There is no lock at {settings.lock}, so nothing is pinned.", "Write it: vsm.save_lock()."
+        weaknesses.append(Weakness(subject="lock", severity="medium", message=message, remedy=remedy))
+    for broken in await parts.installer.broken():
+        subject = broken.server or broken.path
+        weaknesses.append(Weakness(subject=str(subject), severity="critical", message=broken.problem))
     for server in servers:
         weaknesses += _of_server(server)
     return SecurityReport(
@@ -118,7 +126,7 @@ async def security_report(parts: Parts, settings: Settings, *, full: bool = Fals
         confiner=enforcement.confiner,
         profile=enforcement.profile,
         allow_list_enforced=True,
-        network_isolated=confined and not any(server.egress for server in servers),
+        network_isolated=confined and not any(server.egress or _free(server) for server in servers),
         autonomy=settings.autonomy.name,
         policy=parts.policy,
         servers=tuple(servers),
@@ -145,7 +153,7 @@ async def _server(parts: Parts, proven: Proven, since: datetime, *, full: bool) 
         refused=parts.permissions.judge(proven) or "",
         quarantined=() if quarantine is None else (*quarantine.added, *quarantine.changed, *quarantine.removed),
         permissions=tuple(sorted(vetted.verdict.permissions)),
-        egress=granted(proven.candidate.egress, parts.policy.egress).allow,
+        egress=granted_to(proven.candidate, parts.policy).allow,
         proof=proven.evidence.level,
         findings=finding_records(vetted.verdict),
         enforcement=EnforcementRecord.of(proven.enforcement),
@@ -174,26 +182,42 @@ def _waiver(code: str, expires: datetime, reason: str) -> Weakness:
     return Weakness(subject="policy", severity="low", message=message)
 
 
+def _free(server: ServerSecurity) -> bool:
+    return server.enforcement.confiner == "none"
+
+
+_Note = tuple[str, str, str]  # severity, message, remedy
+
+
 def _of_server(server: ServerSecurity) -> Sequence[Weakness]:
-    found: list[Weakness] = []
+    return [
+        Weakness(subject=server.server, severity=severity, message=message, remedy=remedy)
+        for severity, message, remedy in (*_of_standing(server), *_of_confinement(server), *_of_findings(server))
+    ]
 
-    def note(severity: str, message: str, remedy: str) -> None:
-        found.append(Weakness(subject=server.server, severity=severity, message=message, remedy=remedy))
 
+def _of_standing(server: ServerSecurity) -> Iterator[_Note]:
     if server.damage:
-        note("critical", server.damage, "Release it, and find out who may write to the state directory.")
+        yield "critical", server.damage, "Release it, and find out who may write to the state directory."
     if server.refused:
-        note("high", f"It is held and the policy does not allow it: {server.refused}", "Release it.")
+        yield "high", f"It is held and the policy does not allow it: {server.refused}", "Release it."
     if server.quarantined:
         tools = ", ".join(server.quarantined)
-        note("high", f"Changed since they were approved: {tools}.", "Look at the difference; approve, or release it.")
+        yield "high", f"Changed since they were approved: {tools}.", "Look at the difference; approve, or release it."
+
+
+def _of_confinement(server: ServerSecurity) -> Iterator[_Note]:
+    if _free(server):
+        yield "low", "Nothing confines it: it is part of this process, or runs with all rights of this user.", ""
     weak = [held.aspect for held in server.enforcement.held if held.level is Level.NONE and held.aspect in _NEEDED]
     if weak:
-        note("medium", f"Nothing holds {', '.join(weak)}.", "See what this machine enforces: python -m vsm_mcp.")
+        yield "medium", f"Nothing holds {', '.join(weak)}.", "See what this machine enforces: python -m vsm_mcp."
+
+
+def _of_findings(server: ServerSecurity) -> Iterator[_Note]:
     for finding in server.findings:
         if finding.severity in {"medium", "high"}:
-            note("low", f"Vetting noted: {finding.message}", "")
-    return found
+            yield "low", f"Vetting noted: {finding.message}", ""
 
 
 _NEEDED = frozenset(aspect for aspect in Aspect if aspect is not Aspect.LIFETIME)

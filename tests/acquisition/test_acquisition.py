@@ -33,9 +33,8 @@ from vsm_mcp.errors import (
     UnconfiguredError,
     VerificationError,
 )
-from vsm_mcp.model.enforcement import Usage
 from vsm_mcp.model.proof import Probe
-from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Proven, Resolution, Rung, Running, Variable
+from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Proven, Resolution, Rung, Variable
 from vsm_mcp.testing.servers import HOSTILE, make_spawner, memory_server
 from vsm_mcp.testing.world import FakeClock
 from vsm_mcp.world.files import LocalFiles
@@ -90,15 +89,12 @@ def shelf(**tools: Callable[..., object]) -> Shelf:
 
 
 @asynccontextmanager
-async def place(root: Path, offers: Shelf, *ecosystems: Ecosystem, usage: Usage | None = None) -> AsyncGenerator[Place]:
+async def place(root: Path, offers: Shelf, *ecosystems: Ecosystem) -> AsyncGenerator[Place]:
     files = LocalFiles()
     rollback = Rollback(Journal(root, files), files)
     known = ecosystems or (MemoryEcosystem(), FileEcosystem(files, python=Path("/usr/bin/python3"), node=None))
     installer = Installer(known, store=PackageStore(root, files), rollback=rollback, files=files)
     policy = Policy(allow=("memory:*", "file:*"), min_release_age=timedelta(0))
-
-    def measure(running: Running) -> Usage | None:
-        return usage if running.tools else None
 
     async with make_spawner(root / "work") as spawner:
         way = WayIn(
@@ -109,7 +105,6 @@ async def place(root: Path, offers: Shelf, *ecosystems: Ecosystem, usage: Usage 
             verifier=Verifier(timeout=5.0),
             clock=FakeClock(),
             granted=lambda candidate: ("api.example.com:443",) if candidate.name == "networked" else (),
-            measure=measure,
         )
         yield Place(acquisition=Acquisition(discovery=MCPDiscovery((offers,)), way=way), installer=installer, root=root)
 
@@ -186,7 +181,7 @@ async def test_trying_out_does_everything_and_keeps_nothing(tmp_path: Path) -> N
     offers = Shelf()
     offers.offer_file(HOSTILE, name="echoing", summary="Says words again.", arguments=("good",))
     probe = Probe(tool="echo", arguments={"text": "hello"}, accepts=lambda result: "hello" in result.text)
-    async with place(tmp_path, offers, usage=Usage(memory_bytes=7, programs=("/usr/bin/python3",))) as here:
+    async with place(tmp_path, offers) as here:
         report = await here.acquisition.try_out("echoing", probe=probe)
         assert not await here.installer.committed()
         assert not here.traces()
@@ -198,7 +193,6 @@ async def test_trying_out_does_everything_and_keeps_nothing(tmp_path: Path) -> N
     assert report.enforcement is not None
     assert report.enforcement.confiner == "none"
     assert report.usage is not None
-    assert (report.usage.memory_bytes, report.usage.programs) == (7, ("/usr/bin/python3",))
     assert report.start_seconds
     assert [step.stage for step in report.steps] == ["plan", "fetch", "vet", "consent", "stage", "start", "verify"]
     assert type(report).model_validate_json(report.model_dump_json()) == report

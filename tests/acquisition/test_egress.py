@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.egress import granted
+from vsm_mcp.acquisition.egress import granted, granted_to
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import SandboxError
+from vsm_mcp.model.server import Candidate, PackageRef
 from vsm_mcp.sandbox.egress.rules import Egress
 
 
@@ -48,3 +50,23 @@ def test_nothing_is_granted_that_one_of_them_does_not_say(declared: list[str], a
     if granted(declared, allowed).permits(host, 443):
         assert Egress.of_declared(declared).permits(host, 443)
         assert Egress.of_declared(allowed).permits(host, 443)
+
+
+def test_a_human_may_declare_hosts_for_a_server_whose_source_tells_none() -> None:
+    candidate = Candidate(
+        name="fetch", source="registry", package=PackageRef(ecosystem="pypi", name="mcp-server-fetch")
+    )
+    policy = Policy(
+        allow=("pypi:*",),
+        egress=("*.example.com",),
+        declare={"pypi:mcp-server-fetch": ("api.example.com", "api.example.net"), "npm:*": ("www.example.com",)},
+    )
+    assert granted_to(candidate, policy).allow == ("api.example.com:443",)
+
+
+@pytest.mark.parametrize("egress", [("*",), ("10.0.0.1",), ("https://example.com/",)])
+def test_a_policy_with_something_else_than_hosts_is_refused_where_it_is_written(egress: tuple[str, ...]) -> None:
+    with pytest.raises(SandboxError):
+        Policy(egress=egress)
+    with pytest.raises(SandboxError):
+        Policy(declare={"npm:*": egress})

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from mcp.server import MCPServer
 
-from vsm_mcp import Autonomy, Operation, Probe, Settings, Shelf, ViableSystem
+from vsm_mcp import Autonomy, Confinement, Operation, Policy, Probe, Settings, Shelf, ViableSystem
 from vsm_mcp.acquisition.report import PlannedServer
-from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import (
     AcquisitionError,
     CapabilityMissingError,
     IntegrityError,
+    PayloadError,
     PermissionDeniedError,
     PolicyError,
     QuarantinedError,
@@ -38,7 +38,6 @@ from vsm_mcp.events import (
 )
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.server import Variable
-from vsm_mcp.settings import Confinement
 from vsm_mcp.testing.servers import memory_server
 
 pytestmark = pytest.mark.security
@@ -94,6 +93,10 @@ def state() -> Generator[Path]:
         yield Path(directory)
 
 
+ERASED: list[str] = []
+"""What was erased, by whatever call."""
+
+
 def count_words(text: str) -> int:
     """Count the words of a text."""
     return len(text.split())
@@ -101,6 +104,7 @@ def count_words(text: str) -> int:
 
 def erase_words(text: str) -> str:
     """Erase the words of a text."""
+    ERASED.append(text)
     return f"erased {text}"
 
 
@@ -113,6 +117,7 @@ def in_memory(
     emit: EventSink = ignore,
 ) -> ViableSystem:
     """Return a system that may find one server, in this process."""
+    ERASED.clear()
     tools = {"count_words": count_words, "erase_words": erase_words}
     shelf = Shelf()
     shelf.offer("text", make or (lambda: memory_server(tools)), summary="Counts the words of a text.")
@@ -176,11 +181,19 @@ async def test_mcp02_a_server_is_let_in_for_some_tools_and_no_call_gets_at_the_o
         forbidden = ToolCall(server=outcome.server or "", tool="erase_words", arguments={"text": "all"})
         with pytest.raises(PermissionDeniedError):
             await vsm.parts.guarded.call(forbidden)
-        named = Operation(needs="erase words", tool="erase_words", arguments={"text": "all"})
-        with pytest.raises(VSMError):
-            await vsm.execute(named)
     assert outcome.tool == "count_words"
     assert [event.tool for event in heard if isinstance(event, CallRefused)] == ["erase_words"]
+    assert ERASED == []
+
+
+@pytest.mark.anyio
+async def test_a_forbidden_tool_is_not_called_to_prove_its_server_either(tmp_path: Path) -> None:
+    policy = Policy(allow=("memory:text",), block=("tool:erase_*",))
+    async with in_memory(tmp_path, policy=policy) as vsm:
+        await vsm.execute(COUNT)
+        with pytest.raises(VSMError):
+            await vsm.execute(Operation(needs="erase words", tool="erase_words", arguments={"text": "all"}))
+    assert ERASED == []
 
 
 def count_poisoned(text: str) -> int:
@@ -240,8 +253,6 @@ INJECTED = (
     "pypi:--index-url=evil",
     "pypi:name@1.0 --extra-index-url evil",
     "npm:../../etc/passwd",
-    "file:relative/path",
-    "docker:image",
 )
 
 
@@ -250,7 +261,7 @@ INJECTED = (
 async def test_mcp05_a_package_name_that_holds_a_command_is_no_package(tmp_path: Path, wanted: str) -> None:
     marker = tmp_path / "marker"
     async with in_memory(tmp_path / "state", policy=Policy(allow=("*",))) as vsm:
-        with pytest.raises(VSMError):
+        with pytest.raises(PayloadError, match="is not a"):
             await vsm.acquire_capability("anything", wanted.format(marker=marker))
     assert not marker.exists()
 

@@ -16,7 +16,7 @@ from vsm_mcp.acquisition.lock.lockfile import Lockfile
 from vsm_mcp.acquisition.report import Consent, PlannedServer
 from vsm_mcp.acquisition.stages import AcquisitionStage as Stage
 from vsm_mcp.acquisition.steps import Steps
-from vsm_mcp.acquisition.verification import Verifier
+from vsm_mcp.acquisition.verification import Objection, Verifier, no_objection
 from vsm_mcp.acquisition.vetting.tool_descriptions import scan
 from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.errors import (
@@ -65,6 +65,7 @@ class WayIn:
         clock: Tells what is too young.
         cool_down: Dependencies younger than this are not used.
         granted: Says which hosts a server would be let talk to; shown to who consents.
+        objection: Says why the policy forbids a tool of an installed server, on trial no more than later.
         lock: What must be the same as it was locked, to the byte; ``None`` while nothing is locked.
         recorder: Takes note of what a server does on trial.
     """
@@ -77,6 +78,7 @@ class WayIn:
     clock: Clock
     cool_down: timedelta = timedelta(days=7)
     granted: Granted = no_network
+    objection: Objection = no_objection
     lock: Lockfile | None = None
     recorder: BehaviourRecorder = field(default_factory=BehaviourRecorder)
 

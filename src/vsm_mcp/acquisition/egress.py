@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
+from vsm_mcp.acquisition.vetting.patterns import Subject, allows
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import SandboxError
+from vsm_mcp.model.server import Candidate
 from vsm_mcp.sandbox.egress.rules import Egress
 
 
@@ -18,6 +21,16 @@ def granted(declared: Iterable[str], allowed: Iterable[str]) -> Egress:
     """
     ceiling = Egress.of_declared(allowed)
     return Egress.of_declared(entry for text in declared for entry in _read(text) if _covers(ceiling, entry))
+
+
+def granted_to(candidate: Candidate, policy: Policy) -> Egress:
+    """Return the way out of a server: what its source or a human declares for it, as far as the policy allows it."""
+    subject = Subject.of(candidate)
+    declared = [*candidate.egress]
+    for pattern, hosts in policy.declare.items():
+        if allows((pattern,), subject) is not None:
+            declared += hosts
+    return granted(declared, policy.egress)
 
 
 def _read(text: str) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
 """What the policy in force says about the tools of servers that are held."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from vsm_mcp.acquisition.lock.entries import Grant
 from vsm_mcp.acquisition.vetting.lists import Lists
 from vsm_mcp.acquisition.vetting.patterns import Subject, allows
 from vsm_mcp.acquisition.vetting.policy import Policy
-from vsm_mcp.model.server import Proven
+from vsm_mcp.model.server import Installed, Proven
 
 MOST_KEPT = 10_000
 """Answers that are remembered; beyond, all are forgotten and asked again."""
@@ -59,6 +59,20 @@ class CallPermissions:
 
     def judge(self, proven: Proven, tool: str = "") -> str | None:
         """Return why a server, or one tool of it, is not allowed; ``None`` when it is."""
-        resolution = proven.installed.vetted.artefact.resolution
-        subject = replace(Subject.of(proven.candidate, resolution), tool=tool)
+        return self.judge_installed(proven.installed, tool)
+
+    def judge_installed(self, installed: Installed, tool: str = "") -> str | None:
+        """Return the same for a server that is not proven yet: on trial nothing forbidden is called either."""
+        resolution = installed.vetted.artefact.resolution
+        subject = replace(Subject.of(installed.candidate, resolution), tool=tool)
         return next((finding.message for finding in self._lists.judge(subject)), None)
+
+    def forbidden(self, tool: str | None, servers: Iterable[str]) -> str | None:
+        """Return why a tool that one of these held servers has may not be called; ``None`` when that is not why."""
+        for name in servers:
+            proven = self._held(name)
+            if proven is not None and any(spec.name == tool for spec in proven.tools):
+                reason = self.objection(name, tool or "")
+                if reason is not None:
+                    return f"{tool!r} of {name} may not be called: {reason}"
+        return None

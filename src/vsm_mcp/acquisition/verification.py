@@ -1,6 +1,6 @@
 """Verification: a server is believed when it did real work before a witness, not before."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -11,12 +11,18 @@ from vsm_mcp.acquisition.proving.checks import further, independent, repeated, s
 from vsm_mcp.acquisition.proving.samples import sample_arguments
 from vsm_mcp.acquisition.proving.shapes import alike
 from vsm_mcp.acquisition.proving.witness import Accepts, Answer, Witness
-from vsm_mcp.errors import NeedsConfigurationError, PayloadError, VerificationError, VSMError
+from vsm_mcp.errors import (
+    NeedsConfigurationError,
+    PayloadError,
+    PermissionDeniedError,
+    VerificationError,
+    VSMError,
+)
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.pins import Pins, difference
 from vsm_mcp.model.proof import Evidence, Probe, ProofLevel, Trial
-from vsm_mcp.model.server import Proven, Running
+from vsm_mcp.model.server import Installed, Proven, Running
 from vsm_mcp.model.verdict import Severity
 from vsm_mcp.servers.connection import Connection
 from vsm_mcp.servers.fitting import misfit
@@ -42,6 +48,15 @@ async def listed_again(running: Running) -> Pins | None:
     return Pins.of(await link.tools(), await link.prompts(), link.instructions or "")
 
 
+Objection = Callable[[Installed, str], str | None]
+"""Says why a tool of an installed server may not be called; ``None`` when it may."""
+
+
+def no_objection(_installed: Installed, _tool: str) -> str | None:
+    """Object to nothing."""
+    return None
+
+
 class Verifier:
     """Proves by calls that a running server works.
 
@@ -52,10 +67,14 @@ class Verifier:
     Args:
         timeout: Seconds one trial may take.
         again: Lists once more what a server offers: a list that changes while it is watched is refused.
+        objection: Says why a tool may not be called, on trial no more than later; ``None`` when it may.
     """
 
-    def __init__(self, *, timeout: float = 60.0, again: Again = listed_again) -> None:
+    def __init__(
+        self, *, timeout: float = 60.0, again: Again = listed_again, objection: Objection = no_objection
+    ) -> None:
         """Keep the timeout of one trial."""
+        self._objection = objection
         self._timeout = timeout
         self._again = again
 
@@ -71,6 +90,7 @@ class Verifier:
             VerificationError: It lists no tools, a probe's tool is not among them, a call failed, a result was not
                 what was wanted, it cannot be believed, or there is nothing that could be tried.
             NeedsConfigurationError: What it lacks is nothing but settings.
+            PermissionDeniedError: The policy forbids a tool that would have to be called; it was not.
         """
         session = self._session(running)
         probes = (probe,) if isinstance(probe, Probe) else tuple(probe or ())
@@ -95,6 +115,7 @@ class Verifier:
         Raises:
             VerificationError: As for ``prove``, or an answer is of another kind, or nothing was recorded.
             NeedsConfigurationError: What it lacks is nothing but settings.
+            PermissionDeniedError: The policy forbids a tool that would have to be called; it was not.
         """
         session = self._session(running)
         recorded = [trial for trial in trials if trial.passed][:MOST_REPLAYED]
@@ -107,7 +128,13 @@ class Verifier:
         return await session.conclude(proofs[0], level=_level(probes) if probes else ProofLevel.CALLABLE)
 
     def _session(self, running: Running) -> "_Session":
-        session = _Session(running, Witness(running, timeout=self._timeout), timeout=self._timeout, again=self._again)
+        witness = Witness(running, timeout=self._timeout)
+        forbidden = {
+            tool.name: reason
+            for tool in running.tools
+            if (reason := self._objection(running.installed, tool.name)) is not None
+        }
+        session = _Session(running, witness, timeout=self._timeout, again=self._again, forbidden=forbidden)
         if not running.tools:
             raise session.refusal("lists no tools")
         return session
@@ -125,8 +152,12 @@ class _Proof:
 class _Session:
     """One verification of one running server, from the first call to the verdict."""
 
-    def __init__(self, running: Running, witness: Witness, *, timeout: float, again: Again) -> None:
+    def __init__(
+        self, running: Running, witness: Witness, *, timeout: float, again: Again, forbidden: Mapping[str, str]
+    ) -> None:
         self._running = running
+        self._forbidden = forbidden
+        self._callable = tuple(tool for tool in running.tools if tool.name not in forbidden)
         self._witness = witness
         self._timeout = timeout
         self._again = again
@@ -154,6 +185,7 @@ class _Session:
 
     async def again(self, recorded: Trial) -> _Proof:
         """Make a recorded call again."""
+        self._permit(recorded.tool)
         spec = self._specs.get(recorded.tool)
         if spec is None:
             raise self.refusal(f"has no tool {recorded.tool!r} any more")
@@ -193,7 +225,7 @@ class _Session:
 
         The schemas are foreign and may be laborious: they are read in a thread.
         """
-        tools = sorted(self._running.tools, key=lambda tool: (not tool.read_only, _required(tool), tool.name))
+        tools = sorted(self._callable, key=lambda tool: (not tool.read_only, _required(tool), tool.name))
         possible = await anyio.to_thread.run_sync(_possible, tools[:MOST_CONSIDERED])
         if not possible:
             raise self.refusal("has no tool that could be tried without knowing its arguments")
@@ -214,12 +246,19 @@ class _Session:
     async def _chosen(self, probe: Probe) -> Sequence[tuple[str, JsonObject]]:
         if probe.tool is None:
             given = probe.arguments
-            tools = self._running.tools
-            fitting = [one.name for one in tools if misfit(one.input_schema, given, known_only=True) is None]
+            fitting = [one.name for one in self._callable if misfit(one.input_schema, given, known_only=True) is None]
             return [(name, given) for name in fitting[:MOST_TRIALS]] or await self.by_itself()
         if probe.tool not in self._specs:
             raise self.refusal(f"has no tool {probe.tool!r}")
+        self._permit(probe.tool)
         return [(probe.tool, probe.arguments)]
+
+    def _permit(self, tool: str) -> None:
+        if tool in self._forbidden:
+            raise PermissionDeniedError(
+                f"{tool!r} of {self._witness.name} may not be called, not even to prove it: {self._forbidden[tool]}",
+                remedies=("Change the policy if it should be: allow and block, with tool:NAME terms.",),
+            )
 
     async def _lists_the_same(self) -> None:
         """List once more: a server that says something else about itself now is not believed."""

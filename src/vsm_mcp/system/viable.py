@@ -14,7 +14,7 @@ from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.report import AcquisitionPlan, AcquisitionReport
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.policy import Policy
-from vsm_mcp.errors import CapabilityMissingError, ConfigurationError
+from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, PermissionDeniedError
 from vsm_mcp.events import Events, EventSink, ignore
 from vsm_mcp.measured import with_what_is_measured
 from vsm_mcp.model.operation import Operation, Outcome
@@ -150,6 +150,7 @@ class ViableSystem(Figures, Security, History):
         try:
             return await parts.system1.execute(operation)
         except CapabilityMissingError as missing:
+            self._refuse_forbidden(operation, missing)
             if self.settings.autonomy is Autonomy.OBSERVE:
                 raise
             if self.settings.autonomy is Autonomy.SUGGEST or not self._may_ask(approve):
@@ -281,6 +282,14 @@ class ViableSystem(Figures, Security, History):
             tasks.cancel_scope.cancel()
             await tasks.__aexit__(None, None, None)  # what the body raised passes bare
             regulation.end()
+
+    def _refuse_forbidden(self, operation: Operation, missing: CapabilityMissingError) -> None:
+        """Say so when nothing is missing but leave: what is forbidden is not acquired once more."""
+        reason = self.parts.permissions.forbidden(operation.tool, self.parts.spawner.states())
+        if reason is not None:
+            raise PermissionDeniedError(
+                reason, remedies=("Change the policy if it should be: allow and block, with tool:NAME terms.",)
+            ) from missing
 
     def _may_ask(self, approve: Approver | None) -> bool:
         return self.settings.autonomy is Autonomy.AUTO or (approve or self._approve) is not None

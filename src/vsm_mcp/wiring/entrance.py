@@ -13,7 +13,7 @@ from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.registry import McpRegistrySource
 from vsm_mcp.acquisition.discovery.shelf import Shelf
 from vsm_mcp.acquisition.discovery.source import Source
-from vsm_mcp.acquisition.egress import granted
+from vsm_mcp.acquisition.egress import granted_to
 from vsm_mcp.acquisition.installation.budget import DiskBudget
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.installation.installer import Installer
@@ -22,6 +22,7 @@ from vsm_mcp.acquisition.installation.rollback import Rollback
 from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.acquisition.lock.lockfile import Lockfile
 from vsm_mcp.acquisition.lock.offline import LockedEcosystem, LockSource, trees_of
+from vsm_mcp.acquisition.permissions import CallPermissions
 from vsm_mcp.acquisition.upgrading.upgrade import Upgrade
 from vsm_mcp.acquisition.verification import Verifier
 from vsm_mcp.acquisition.vetting.advisories.advisory import Advisories
@@ -69,6 +70,7 @@ async def make_entrance(
     shelf: Shelf,
     sources: Sequence[Source] | None,
     checks: Sequence[Check],
+    permissions: CallPermissions,
     recorder: BehaviourRecorder,
     emit: EventSink,
 ) -> Entrance:
@@ -109,10 +111,11 @@ async def make_entrance(
         installer=installer,
         rollback=rollback,
         spawner=spawner,
-        verifier=Verifier(timeout=settings.call_timeout),
+        verifier=Verifier(timeout=settings.call_timeout, objection=permissions.judge_installed),
         clock=world.clock,
         cool_down=policy.min_release_age,
-        granted=lambda candidate: granted(candidate.egress, policy.egress).allow,
+        granted=lambda candidate: granted_to(candidate, policy).allow,
+        objection=permissions.judge_installed,
         lock=lock,
         recorder=recorder,
     )
@@ -176,7 +179,7 @@ def make_spawner(
             package=installed.path,
             work=work,
             run_as=settings.run_as,
-            egress=granted(installed.candidate.egress, policy.egress),
+            egress=granted_to(installed.candidate, policy),
             subject=installed.candidate.name,
         )
 

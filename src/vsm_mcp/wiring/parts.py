@@ -114,6 +114,7 @@ async def build(
         shelf=shelf,
         sources=sources,
         checks=checks,
+        permissions=permissions,
         recorder=recorder,
         emit=emit,
     )

@@ -70,6 +70,7 @@ class Shelf:
         tools: Sequence[ToolSummary] = (),
         arguments: Sequence[str] = (),
         environment: Sequence[Variable] = (),
+        egress: Sequence[str] = (),
     ) -> Candidate:
         """Offer a server file of this machine; it is copied, scanned, confined and proven like any package.
 
@@ -81,6 +82,7 @@ class Shelf:
             tools: Its tools, as far as they are known: it is found by these as well.
             arguments: Words to start it with.
             environment: The variables it reads.
+            egress: The hosts it talks to; it is let talk to those of them that the policy allows.
 
         Raises:
             ConfigurationError: The name is taken, or the file does not exist.
@@ -100,6 +102,7 @@ class Shelf:
                 tools=tuple(tools),
                 arguments=tuple(arguments),
                 environment=tuple(environment),
+                egress=tuple(egress),
             )
         )
 

@@ -167,8 +167,10 @@ class _Attempt:
 
     @property
     def recorded(self) -> Sequence[Trial]:
-        """The calls that the old version answered well when it was proven."""
-        return [trial for trial in self.record.proven.evidence.trials if trial.passed]
+        """The calls that the old version answered well when it was proven, as far as the policy still allows them."""
+        installed, objection = self.record.proven.installed, self.way.objection
+        trials = self.record.proven.evidence.trials
+        return [trial for trial in trials if trial.passed and objection(installed, trial.tool) is None]
 
     def say(self, verdict: UpgradeVerdict, *reasons: str) -> None:
         self.verdict, self.reasons = verdict, reasons

@@ -1,12 +1,13 @@
 """Policy: what a host lets in. The system itself never relaxes it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from vsm_mcp.acquisition.vetting.patterns import problem
 from vsm_mcp.model.verdict import Finding, Permission, Severity
+from vsm_mcp.sandbox.egress.rules import Egress
 
 
 class Waiver(BaseModel, frozen=True, extra="forbid"):
@@ -38,6 +39,8 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
         block: What matches one of these is refused, whatever ``allow`` says; dependencies are compared, too.
         egress: Hosts that servers may be let talk to when they declare them: ``api.example.com``, ``*.example.com`` or
             ``host:port``; empty means that no server has a network.
+        declare: What a human declares for servers whose source tells no hosts: a pattern, and the hosts. They are let
+            talk to those that ``egress`` allows as well.
         most_servers: How many servers may be held at once.
         acquisitions_per_day: How many may be acquired within 24 hours.
         allow_dependencies: What a package may bring along.
@@ -62,6 +65,7 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
     allow: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
+    declare: Mapping[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     most_servers: int = Field(default=16, ge=1)
     acquisitions_per_day: int = Field(default=20, ge=1)
     allow_dependencies: tuple[str, ...] = ("npm:*", "pypi:*", "file:*", "memory:*")
@@ -87,6 +91,18 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
         for wrong in filter(None, map(problem, patterns)):
             raise ValueError(wrong)
         return patterns
+
+    @field_validator("declare")
+    @classmethod
+    def _declared_hosts_are_names(cls, declared: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        for wrong in filter(None, map(problem, declared)):
+            raise ValueError(wrong)
+        return {pattern: Egress.of_declared(hosts).allow for pattern, hosts in declared.items()}
+
+    @field_validator("egress")
+    @classmethod
+    def _hosts_are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return Egress.of_declared(hosts).allow
 
     @field_validator("allow")
     @classmethod

@@ -88,6 +88,9 @@ class StdioTransport:
             await self.stderr.finished()
         code = self.process.returncode
         reason = self._broken or "the connection closed"
+        detail = self.process.exit_detail if isinstance(self.process, Explained) else ""
+        if detail:
+            reason = f"{reason}: {detail.removesuffix('.')}"
         return Ending(reason=reason, exit_code=code, stderr=self.stderr.lines)
 
     async def watch(self) -> None:
@@ -95,8 +98,7 @@ class StdioTransport:
         code = await self.process.wait()
         with anyio.move_on_after(DRAIN_SECONDS):
             await self._down.wait()
-        detail = self.process.exit_detail if isinstance(self.process, Explained) else ""
-        self.break_off(f"the process ended with exit code {code}" + (f": {detail.removesuffix('.')}" if detail else ""))
+        self.break_off(f"the process ended with exit code {code}")
         await self.process.stdout.aclose()
 
     def sent(self, message: JSONRPCMessage) -> None:
