@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import tarfile
+import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Generator, Mapping
@@ -18,9 +19,10 @@ import pytest
 from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError, PayloadError
+from vsm_mcp.events import EgressEnded, Event
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import Artefact, Candidate, Resolution
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings import Confinement, Settings
 from vsm_mcp.vet_package import ANYTHING, Opinion, VetReport, main, vet
 from vsm_mcp.world.world import World
 
@@ -30,11 +32,20 @@ OLD = "2025-01-01T00:00:00.000Z"
 PATIENT = Policy(allow=ANYTHING, min_release_age=timedelta(0))
 
 
+@pytest.fixture
+def tmp_path() -> Generator[Path]:
+    """A directory that the users of sandboxes can reach, other than the usual one."""
+    with tempfile.TemporaryDirectory(prefix="vsm-test-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    """Give temporary directories a place of their own, which must be empty at the end."""
+    """Give temporary directories a place of their own, which must be empty at the end, and what is kept another."""
     place = tmp_path / "temporary"
     place.mkdir()
+    monkeypatch.setenv("VSM_MCP_STATE", str(tmp_path / "state"))
     monkeypatch.setattr("tempfile.tempdir", str(place))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     yield
@@ -139,6 +150,7 @@ def database(tmp_path: Path, identity: str, package: str, **more: JsonValue) -> 
 
 
 @pytest.mark.anyio
+@pytest.mark.sandbox
 @pytest.mark.security
 @pytest.mark.promise("A14")
 async def test_a_python_package_is_vetted_with_all_it_brings_along_and_none_of_it_runs(
@@ -158,6 +170,7 @@ async def test_a_python_package_is_vetted_with_all_it_brings_along_and_none_of_i
 
 
 @pytest.mark.anyio
+@pytest.mark.sandbox
 async def test_only_unanswered_questions_leave_the_verdict_open(index: Callable[..., None]) -> None:
     index("slides-mcp", {"server.py": HONEST})
     report = await vet("pypi:slides-mcp@1.0")
@@ -169,6 +182,7 @@ async def test_only_unanswered_questions_leave_the_verdict_open(index: Callable[
 
 
 @pytest.mark.anyio
+@pytest.mark.sandbox
 async def test_a_package_of_which_every_version_is_too_young_is_named_only_when_its_version_is(
     index: Callable[..., None],
 ) -> None:
@@ -180,6 +194,7 @@ async def test_a_package_of_which_every_version_is_too_young_is_named_only_when_
 
 
 @pytest.mark.anyio
+@pytest.mark.sandbox
 async def test_files_that_must_not_be_in_a_package_leave_it_without_a_digest(
     index: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +283,7 @@ SCRIPT = "#!/usr/bin/env node\nconsole.log(process.argv.length)\n"
 
 @pytest.mark.anyio
 @pytest.mark.node
+@pytest.mark.sandbox
 @pytest.mark.promise("A14")
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_an_npm_package_is_vetted_through_the_users_registry(registry: Registry) -> None:
@@ -285,6 +301,7 @@ async def test_an_npm_package_is_vetted_through_the_users_registry(registry: Reg
 
 @pytest.mark.anyio
 @pytest.mark.node
+@pytest.mark.sandbox
 @pytest.mark.security
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_an_archive_that_is_not_the_one_that_was_pinned_is_refused(registry: Registry) -> None:
@@ -297,11 +314,33 @@ async def test_an_archive_that_is_not_the_one_that_was_pinned_is_refused(registr
 
 @pytest.mark.anyio
 @pytest.mark.node
+@pytest.mark.sandbox
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_version_that_is_too_young_to_be_installed_is_vetted_and_found_to_be(registry: Registry) -> None:
     registry.publish("slides-mcp", "1.0.0", files={"index.js": SCRIPT}, date="2099-01-01T00:00:00.000Z")
     report = await vet("npm:slides-mcp@1.0.0")
     assert (report.verdict, codes(report)["too-young"]) == (Opinion.REFUSED, "high")
+
+
+@pytest.mark.anyio
+@pytest.mark.node
+@pytest.mark.sandbox
+@pytest.mark.security
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("confinement", Confinement)
+async def test_package_clients_are_confined_unless_nothing_is(
+    registry: Registry, tmp_path: Path, confinement: Confinement
+) -> None:
+    registry.publish("slides-mcp", "1.0.0", files={"index.js": SCRIPT})
+    heard: list[Event] = []
+    settings = Settings(state=tmp_path / "state", sandbox=confinement)
+    report = await vet("npm:slides-mcp", policy=PATIENT, settings=settings, emit=heard.append)
+    assert report.package == "npm:slides-mcp@1.0.0"
+    reached = {place for event in heard if isinstance(event, EgressEnded) for place in event.reached}
+    assert reached == (
+        {registry.url.replace("http://127.0.0.1", "localhost")} if confinement == "bubblewrap" else set()
+    )
+    assert sorted(path.name for path in (tmp_path / "state").glob("*")) == (["cache"] if reached else [])
 
 
 def test_the_command_line_answers_with_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -331,6 +370,7 @@ def test_what_could_not_be_told_is_neither_yes_nor_no(tmp_path: Path, capsys: py
 @pytest.mark.anyio
 @pytest.mark.live
 @pytest.mark.node
+@pytest.mark.sandbox
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_real_packages_are_vetted_with_the_users_own_registries() -> None:
     for package in ("npm:@modelcontextprotocol/server-memory", "pypi:mcp-server-time"):

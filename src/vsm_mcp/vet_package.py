@@ -11,7 +11,6 @@ from typing import Self
 
 import anyio
 import anyio.to_thread
-import uv
 from pydantic import Field, RootModel
 
 from vsm_mcp.acquisition.installation.ecosystems.client import scratch
@@ -32,7 +31,7 @@ from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Resolution, Ru
 from vsm_mcp.model.verdict import Finding, Permission, Severity, Verdict
 from vsm_mcp.settings import Settings
 from vsm_mcp.wiring.entrance import make_vetting, open_database
-from vsm_mcp.wiring.machine import Registries, program
+from vsm_mcp.wiring.machine import Registries, choose_python, make_ecosystems, make_sandbox
 from vsm_mcp.world.world import World
 
 ANYTHING = ("npm:*", "pypi:*", "file:*")
@@ -166,7 +165,9 @@ async def vet(
     settings: Settings | None = None,
     emit: EventSink = ignore,
 ) -> VetReport:
-    """Say everything that can be said about a package without running any of it; nothing is left behind.
+    """Say everything that can be said about a package without running any of it.
+
+    Package clients run confined, as in an acquisition; only their caches, in the state directory, are left behind.
 
     Args:
         package: ``npm:NAME@VERSION``, ``pypi:NAME@VERSION`` (without a version: the one that would be installed) or
@@ -182,6 +183,7 @@ async def vet(
         PayloadError: ``package`` names no package.
         InstallationError: There is no such package, it holds no server, or its registry did not answer.
         ConfigurationError: A program, the database or a setting is missing or wrong.
+        SandboxError: No interpreter can be run by confined servers.
     """
     ref = PackageRef.parse(package) if isinstance(package, str) else package
     settings = settings or Settings.from_environment()
@@ -249,7 +251,7 @@ class _Desk:
 
     async def vet(self, package: PackageRef) -> VetReport:
         began = anyio.current_time()
-        ecosystem = self._ecosystem(package)
+        ecosystem = await self._ecosystem(package)
         resolution = await self._resolve(ecosystem, package)
         candidate = Candidate(name=package.name, source="package", package=resolution.package)
         async with scratch() as directory:
@@ -301,37 +303,25 @@ class _Desk:
         undecided = bool(refusing) and all(f.unknown and f.severity < Severity.CRITICAL for f in refusing)
         return Opinion.UNKNOWN if undecided else Opinion.REFUSED
 
-    def _ecosystem(self, package: PackageRef) -> Ecosystem:
-        settings, world, registries = self._settings, self._world, self._registries
-        python = settings.python or Path(sys.executable)
-        match package.ecosystem:
-            case "npm":
-                return NpmEcosystem(
-                    world.processes,
-                    world.files,
-                    node=program("node"),
-                    npm=program("npm"),
-                    metadata=registries.npm.metadata,
-                    timeout=settings.install_timeout,
-                    emit=self._emit,
-                )
-            case "pypi":
-                return PyPIEcosystem(
-                    world.processes,
-                    world.files,
-                    uv=Path(uv.find_uv_bin()),
-                    python=python,
-                    indexes=registries.pypi.indexes,
-                    timeout=settings.install_timeout,
-                    emit=self._emit,
-                )
-            case "file":
-                return FileEcosystem(world.files, python=python, node=program("node"))
-            case _:
-                raise PayloadError(
-                    f"{package} is a server in this process: there is no package to vet.",
-                    remedies=("Name an npm or PyPI package, or a file.",),
-                )
+    async def _ecosystem(self, package: PackageRef) -> Ecosystem:
+        if package.ecosystem not in _VETTED:
+            raise PayloadError(
+                f"{package} is a server in this process: there is no package to vet.",
+                remedies=("Name an npm or PyPI package, or a file.",),
+            )
+        known = make_ecosystems(
+            self._settings, self._world, self._registries, python=await self._python(package), emit=self._emit
+        )
+        return next(ecosystem for ecosystem in known if ecosystem.name == package.ecosystem)
+
+    async def _python(self, package: PackageRef) -> Path:
+        """Return the interpreter that is resolved for; nothing else of a package depends on it."""
+        if package.ecosystem == PyPIEcosystem.name:
+            return await choose_python(self._settings, make_sandbox(self._settings, self._world))
+        return self._settings.python or Path(sys.executable)
+
+
+_VETTED = (NpmEcosystem.name, PyPIEcosystem.name, FileEcosystem.name)
 
 
 def _usual(settings: Settings) -> Policy:

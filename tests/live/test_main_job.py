@@ -30,7 +30,9 @@ def state() -> Generator[Path]:
 
 
 def tree(root: Path) -> list[Path]:
-    return sorted(root.rglob("*"))
+    """Return what is there, but for what package clients keep."""
+    kept = (root / "cache", root / "tools")
+    return sorted(path for path in root.rglob("*") if not any(path.is_relative_to(place) for place in kept))
 
 
 def settings(state: Path, *allow: str) -> Settings:
@@ -74,6 +76,8 @@ async def test_what_was_acquired_is_there_after_a_restart_and_gone_after_release
         assert not vsm.acquisitions
         assert "Asia/Tokyo" in outcome.text
         await vsm.release_capability(report.server)
+        assert tree(state / "store")
+        await vsm.prune()
     assert not tree(state / "store")
 
 
@@ -90,7 +94,7 @@ async def test_a_server_of_npm_remembers_in_its_own_directory(state: Path) -> No
 
 
 @pytest.mark.anyio
-async def test_a_plan_shows_argv_permissions_and_egress_and_leaves_no_trace(state: Path) -> None:
+async def test_a_plan_shows_argv_permissions_and_egress_and_leaves_no_trace_but_caches(state: Path) -> None:
     async with ViableSystem(settings(state, "pypi:mcp-server-time")) as vsm:
         before = tree(state)
         plan = await vsm.plan_acquisition("convert time zones", server="pypi:mcp-server-time")

@@ -12,6 +12,8 @@ import uv
 
 from vsm_mcp.acquisition.discovery.npm import NpmRegistry
 from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.installation.ecosystems.clients.cache import ClientCache
+from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell, Refusals
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.installation.ecosystems.file import FileEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.memory import MemoryEcosystem
@@ -37,6 +39,34 @@ class Registries:
     def of(cls, world: World) -> Self:
         """Return what reads them as the user's clients do."""
         return cls(npm=NpmRegistry(world.http, world.processes), pypi=PyPIIndex(world.http, world.processes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Where package clients run confined; ``None`` for what runs with all rights of this user."""
+
+    npm: Cell | None = None
+    uv: Cell | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, world: World, *, emit: EventSink = ignore) -> Self:
+        """Return the cells of both clients, or none when the settings say that nothing is confined.
+
+        Args:
+            settings: Name the sandbox and the state directory, in which they keep caches.
+            world: Starts processes.
+            emit: Hears what they are let through to, and what not.
+        """
+        if settings.sandbox is Confinement.NONE:
+            return cls()
+        refusals = Refusals(emit)
+        sandbox = make_sandbox(settings, world, refusals)
+
+        def cell(name: str) -> Cell:
+            cache = ClientCache(settings.state / "cache" / name, run_as=settings.run_as)
+            return Cell(sandbox, refusals, cache=cache, tools=settings.state / "tools", package_mb=settings.package_mb)
+
+        return cls(npm=cell("npm"), uv=cell("uv"))
 
 
 def make_sandbox(settings: Settings, world: World, emit: EventSink = ignore) -> Sandbox:
@@ -75,8 +105,15 @@ async def ecosystems(
     Raises:
         SandboxError: No interpreter can be run by confined servers.
     """
-    python = await choose_python(settings, sandbox)
+    return make_ecosystems(settings, world, packages, python=await choose_python(settings, sandbox), emit=emit)
+
+
+def make_ecosystems(
+    settings: Settings, world: World, packages: Registries, *, python: Path, emit: EventSink
+) -> Sequence[Ecosystem]:
+    """Return all kinds of packages that can be installed here, for servers that run under ``python``."""
     node, npm = program("node"), program("npm")
+    cells = Cells.of(settings, world, emit=emit)
     return (
         PyPIEcosystem(
             world.processes,
@@ -86,6 +123,8 @@ async def ecosystems(
             indexes=packages.pypi.indexes,
             timeout=settings.install_timeout,
             emit=emit,
+            cell=cells.uv,
+            listed=packages.pypi.files,
         ),
         NpmEcosystem(
             world.processes,
@@ -95,6 +134,7 @@ async def ecosystems(
             metadata=packages.npm.metadata,
             timeout=settings.install_timeout,
             emit=emit,
+            cell=cells.npm,
         ),
         FileEcosystem(world.files, python=python, node=node),
         MemoryEcosystem(),

@@ -17,10 +17,13 @@ from vsm_mcp.sandbox.egress.addresses import UnreachableError, host_resolver, is
 PRIVATE = [
     "127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "::1", "fd12::1",
 ]  # fmt: skip
+BORROWED = [
+    "192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "198.19.255.255", "2001:db8::1", "3fff::1",
+]  # fmt: skip
 NEVER = [
     "169.254.169.254", "169.254.1.1", "100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254", "fe80::1",
     "fe80::1%eth0", "0.0.0.0", "0.1.2.3", "::", "224.0.0.1", "239.255.255.250", "ff02::1", "255.255.255.255",  # noqa: S104 - refused, not used
-    "240.0.0.1", "192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "192.88.99.1", "2001:db8::1", "3fff::1",
+    "240.0.0.1", "192.88.99.1", "2002:cb00:7101::", "::ffff:203.0.113.1",
     "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1", "::ffff:0:7f00:1", "64:ff9b:1::a00:1", "2002:7f00:1::",
     "2001:0:7f00:1::", "fec0::1", "100::1", "4000::1", "64:ff9b::a9fe:a9fe", "localhost", "", "1.2.3", "0x7f.1",
 ]  # fmt: skip
@@ -28,8 +31,8 @@ FINE = ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "64:ff9b::808:808"]
 
 
 @pytest.mark.security
-@pytest.mark.parametrize("address", PRIVATE)
-def test_a_private_address_is_reached_only_where_that_is_said(address: str) -> None:
+@pytest.mark.parametrize("address", PRIVATE + BORROWED)
+def test_an_address_that_is_not_on_the_internet_is_reached_only_where_that_is_said(address: str) -> None:
     assert why_refused(address, private=False)
     assert not why_refused(address, private=True)
 

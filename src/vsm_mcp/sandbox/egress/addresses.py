@@ -35,6 +35,13 @@ _PRIVATE = tuple(
         "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7",
     )
 )  # fmt: skip
+# Never on the internet, so some networks and proxies give them to hosts of their own.
+_BORROWED = tuple(
+    ip_network(text)
+    for text in (
+        "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20",
+    )
+)  # fmt: skip
 _DISGUISES = tuple(
     ip_network(text)
     for text in (
@@ -43,7 +50,6 @@ _DISGUISES = tuple(
 )  # fmt: skip
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 _GLOBAL_6 = IPv6Network("2000::/3")
-_DOCUMENTATION = IPv6Network("3fff::/20")
 
 
 class UnreachableError(Exception):
@@ -56,7 +62,7 @@ async def reach(host: str, port: int, *, private: bool, resolve: Resolve) -> soc
     Args:
         host: An allowed name.
         port: An allowed port.
-        private: Whether its addresses may be private or this machine's own.
+        private: Whether its addresses may be private, meant for examples and tests, or this machine's own.
         resolve: Finds the addresses.
 
     Raises:
@@ -108,6 +114,8 @@ def _why(address: IPv4Address | IPv6Address, *, private: bool) -> str:
         return ""
     if _within(address, _PRIVATE):
         return "is private, and nothing says that it may be"
+    if _within(address, _BORROWED):
+        return "is one for examples and tests, and nothing says that it may be"
     return "is this machine's own, and nothing says that it may be" if is_own(str(address)) else ""
 
 
@@ -116,7 +124,7 @@ def _why_always(address: IPv4Address | IPv6Address) -> str:
         return "is that of a metadata service"
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return "is link-local, multicast or unspecified"
-    if _within(address, _PRIVATE):
+    if _within(address, (*_PRIVATE, *_BORROWED)):
         return ""
     if _within(address, _DISGUISES):
         return "hides another address"
@@ -126,7 +134,7 @@ def _why_always(address: IPv4Address | IPv6Address) -> str:
 def _is_global(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv4Address):
         return address.is_global
-    return address.is_global and address in _GLOBAL_6 and address not in _DOCUMENTATION
+    return address.is_global and address in _GLOBAL_6
 
 
 def _within(address: IPv4Address | IPv6Address, networks: Sequence[IPv4Network | IPv6Network]) -> bool:

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import io
 import json
+import os
+import sys
 import tarfile
 import threading
 import zipfile
@@ -40,6 +42,15 @@ def prove() -> Callable[[Installed], Proven]:
         evidence=Evidence(level=ProofLevel.CALLABLE),
         enforcement=Enforcement(confiner="none", profile="none"),
     )
+
+
+@pytest.fixture
+def python() -> Path:
+    """Return an interpreter that every user may run."""
+    system = Path("/usr/bin/python3")
+    if os.geteuid() == 0 and not system.exists():
+        pytest.skip("no Python that other users may run; install the system's python3 to run this test")
+    return system if os.geteuid() == 0 else Path(sys.executable)
 
 
 @pytest.fixture
@@ -131,18 +142,24 @@ class Registry:
         self.url = ""
         self.documents: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.logins: list[str] = []
 
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Registry]:
     """Run an npm registry; npm gets a cache of its own and no configuration of the user."""
     known = Registry()
+    ending = threading.Event()
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             known.asked.append(self.path)
+            known.logins.append(self.headers.get("authorization", ""))
+            while self.path.startswith("/hang/") and not ending.wait(0.05):
+                pass
             body = known.documents.get(unquote(self.path))
             self.send_response(404 if body is None else 200)
+            self.send_header("content-type", "text/html" if "/simple/" in self.path else "application/json")
             self.end_headers()
             self.wfile.write(body or b"{}")
 
@@ -161,6 +178,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Regis
         monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
         monkeypatch.setenv("npm_config_fetch_retries", "0")
         yield known
+        ending.set()
         server.shutdown()
         thread.join()
 

@@ -1,35 +1,35 @@
 """Real registries: what is published today can be resolved, fetched, installed and committed."""
 
-import shutil
-import sys
-from collections.abc import Callable, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import uv
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
-from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem
-from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.rollback import Rollback
 from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.errors import InstallationError
+from vsm_mcp.events import EgressDecided, Event
 from vsm_mcp.model.server import Artefact, Candidate, Installed, PackageRef, Proven, Rung, StdioLaunch, Vetted
+from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.wiring.machine import Registries, make_ecosystems
 from vsm_mcp.world.files import LocalFiles
-from vsm_mcp.world.http import HttpClient
 from vsm_mcp.world.processes import Command, LocalProcesses
+from vsm_mcp.world.world import World
 
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.node,
+    pytest.mark.sandbox,
     pytest.mark.timeout(300),
     pytest.mark.parametrize("anyio_backend", ["asyncio"]),
 ]
 
-NODE, NPM = shutil.which("node"), shutil.which("npm")
+_OWNER = "io.github.modelcontextprotocol"
 HELLO = (
     b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},'
     b'"clientInfo":{"name":"test","version":"1"}}}\n'
@@ -37,21 +37,22 @@ HELLO = (
 
 
 @pytest.fixture
-def ecosystems() -> Sequence[Ecosystem]:
-    files, processes, http = LocalFiles(), LocalProcesses(), HttpClient()
-    python = Path(sys.executable)
-    return (
-        PyPIEcosystem(
-            processes, files, uv=Path(uv.find_uv_bin()), python=python, indexes=PyPIIndex(http, processes).indexes
-        ),
-        NpmEcosystem(
-            processes,
-            files,
-            node=Path(NODE) if NODE else None,
-            npm=Path(NPM) if NPM else None,
-            metadata=NpmRegistry(http, processes).metadata,
-        ),
-    )
+def tmp_path() -> Generator[Path]:
+    """A directory that the users of sandboxes can reach, other than the usual one."""
+    with tempfile.TemporaryDirectory(prefix="vsm-test-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.fixture
+def confinement() -> Confinement:
+    return Confinement.BUBBLEWRAP
+
+
+@pytest.fixture
+def ecosystems(confinement: Confinement, python: Path, *, state: Path, events: list[Event]) -> Sequence[Ecosystem]:
+    settings, world = Settings(state=state, sandbox=confinement), World()
+    return make_ecosystems(settings, world, Registries.of(world), python=python, emit=events.append)
 
 
 @pytest.fixture
@@ -62,11 +63,13 @@ def installer(ecosystems: Sequence[Ecosystem], store: PackageStore, rollback: Ro
 @pytest.mark.anyio
 @pytest.mark.promise("A23")
 @pytest.mark.parametrize(
-    ("package", "ownership", "starts"),
+    ("package", "ownership", "starts", "confinement"),
     [
-        ("pypi:mcp-server-time", "io.github.modelcontextprotocol/server-time", True),
-        ("pypi:office-powerpoint-mcp-server", None, False),
-        ("npm:@modelcontextprotocol/server-memory", "io.github.modelcontextprotocol/server-memory", True),
+        ("pypi:mcp-server-time", f"{_OWNER}/server-time", True, Confinement.BUBBLEWRAP),
+        ("pypi:mcp-server-time", f"{_OWNER}/server-time", True, Confinement.NONE),
+        ("pypi:office-powerpoint-mcp-server", None, False, Confinement.BUBBLEWRAP),
+        ("npm:@modelcontextprotocol/server-memory", f"{_OWNER}/server-memory", True, Confinement.BUBBLEWRAP),
+        ("npm:@modelcontextprotocol/server-memory", f"{_OWNER}/server-memory", True, Confinement.NONE),
     ],
 )
 async def test_a_published_server_is_installed_and_speaks(
@@ -78,6 +81,8 @@ async def test_a_published_server_is_installed_and_speaks(
     package: str,
     ownership: str | None,
     starts: bool,
+    confinement: Confinement,
+    events: Sequence[Event],
 ) -> None:
     candidate = Candidate(name=package, source="test", package=PackageRef.parse(package))
     resolution = await installer.resolve(candidate, Rung(before=datetime.now(UTC) - timedelta(days=7)))
@@ -91,11 +96,16 @@ async def test_a_published_server_is_installed_and_speaks(
     assert await installer.find(candidate) == proven
     launch, path = proven.installed.launch, proven.installed.path
     assert isinstance(launch, StdioLaunch)
+    assert path is not None
     words = tuple(word.replace("/pkg", str(path)) for word in launch.argv)
     done = await LocalProcesses().run(Command(argv=words), stdin=HELLO, timeout=60)
     if starts:
         assert b'"serverInfo"' in done.stdout, done.stderr
     await installer.verify(proven, full=True)
+    assert {entry.lstat().st_uid for entry in path.rglob("*")} == {os.geteuid()}
+    decided = [event for event in events if isinstance(event, EgressDecided)]
+    assert bool(decided) is (confinement is Confinement.BUBBLEWRAP)
+    assert all(event.allowed for event in decided)
 
 
 @pytest.mark.anyio

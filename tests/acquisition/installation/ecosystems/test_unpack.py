@@ -38,8 +38,10 @@ def test_the_outer_directory_is_left_out_whatever_its_name(tmp_path: Path) -> No
     into = tmp_path / "into"
     into.mkdir()
     members = [member("pkg", kind=tarfile.DIRTYPE), member("pkg/a/b.js"), member("./other/c.js"), member("lone")]
+    members += [member("pkg/empty", kind=tarfile.DIRTYPE), member("pkg/empty/d.js", mode=0o777)]
     unpack.unpack_tarball(archive(tmp_path, *members), into)
-    assert sorted(str(p.relative_to(into)) for p in into.rglob("*") if p.is_file()) == ["a/b.js", "c.js"]
+    assert (into / "empty" / "d.js").stat().st_mode & 0o777 == 0o755
+    assert sorted(str(p.relative_to(into)) for p in into.rglob("*") if p.is_file()) == ["a/b.js", "c.js", "empty/d.js"]
 
 
 @pytest.mark.security

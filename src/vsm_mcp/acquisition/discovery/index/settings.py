@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,11 +21,11 @@ _PATIENCE = 60.0
 _LONGEST_WORD = 4096
 _BUILT_IN = re.compile(r"by default:\s*<(https?://[^>\s]+)>")
 
-# Runs in a process of its own: pip and the environment are read there and not in the host's process.
 _OPTIONS = (
     "find-links", "index-strategy", "system-certs", "native-tls", "allow-insecure-host", "http-proxy", "https-proxy",
     "no-proxy",
 )  # fmt: skip
+# Runs in a process of its own: pip and the environment are read there and not in the host's process.
 _SCRIPT = """
 import contextlib, io, json, os, tomllib
 told = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
@@ -73,7 +73,7 @@ class PyPIIndexes:
     default: str
     extra: tuple[str, ...] = ()
     cafile: str | None = None
-    options: UvOptions = UvOptions()
+    options: UvOptions = field(default_factory=UvOptions)
 
     def __repr__(self) -> str:
         """Show the addresses without user and password."""

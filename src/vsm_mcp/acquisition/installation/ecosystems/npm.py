@@ -12,8 +12,10 @@ import anyio.to_thread
 from pydantic import BaseModel, Field, ValidationError
 
 from vsm_mcp.acquisition.discovery.npm import NPM_INHERITS, NpmPackage
-from vsm_mcp.acquisition.installation.ecosystems.client import PackageClient, Symptom, scratch, symptom
-from vsm_mcp.acquisition.installation.ecosystems.entry import choose, no_server
+from vsm_mcp.acquisition.installation.ecosystems.client import PackageClient, Symptom, symptom
+from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell
+from vsm_mcp.acquisition.installation.ecosystems.clients.npm_client import NpmClient, missing
+from vsm_mcp.acquisition.installation.ecosystems.entry import choose, lies, no_server
 from vsm_mcp.acquisition.installation.ecosystems.unpack import LARGEST, unpack_tarball
 from vsm_mcp.errors import (
     ConfigurationError,
@@ -67,13 +69,14 @@ SYMPTOMS: Sequence[Symptom] = (
     ),
 )
 
-_QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
 _ELSEWHERE = re.compile(r"(git|https?|file|link|github|gitlab|bitbucket|gist)[+:]|[\w.-]+/[\w.-]+(#.*)?$")
 _ALGORITHMS = ("sha512", "sha384", "sha256", "sha1")
+_MOST_KNOWN = 64
 _PROGRAM_SUFFIXES = (".js", ".mjs", ".cjs")
 
 
 class _Entry(BaseModel):
+    name: str = ""
     version: str = ""
     resolved: str = ""
     integrity: str = ""
@@ -89,6 +92,8 @@ class _Lock(BaseModel):
 
 
 class _Manifest(BaseModel):
+    name: str = ""
+    version: str = ""
     bin: str | dict[str, str] = {}
     ownership: str | None = Field(default=None, alias="mcpName")
 
@@ -104,6 +109,7 @@ class NpmEcosystem:
         metadata: Tells release dates and publishers.
         timeout: Seconds one run of npm may take.
         emit: Hears of progress.
+        cell: Confines npm; without one it runs with all rights of this user.
     """
 
     name = "npm"
@@ -118,13 +124,17 @@ class NpmEcosystem:
         metadata: Metadata,
         timeout: float = 300.0,
         emit: EventSink = ignore,
+        cell: Cell | None = None,
     ) -> None:
         """Keep the parts."""
-        self._client = PackageClient(processes, inherit=NPM_INHERITS, symptoms=SYMPTOMS, timeout=timeout, emit=emit)
+        client = PackageClient(
+            processes, inherit=NPM_INHERITS, symptoms=SYMPTOMS, timeout=timeout, emit=emit, cell=cell
+        )
+        self._npm = NpmClient(client, processes, node=node, npm=npm)
         self._files = files
         self._node = node
-        self._npm = npm
         self._metadata = metadata
+        self._served: dict[str, tuple[str, ...]] = {}
         self._emit = emit
 
     async def resolve(self, package: PackageRef, *, rung: Rung) -> Resolution:
@@ -141,11 +151,12 @@ class NpmEcosystem:
         words = ["install", "--package-lock-only", "--lockfile-version=3", "--save-exact"]
         if rung.before is not None:
             words.append(f"--before={rung.before.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}")
-        async with scratch() as directory:
-            await self._files.write(directory / "package.json", b'{"private": true}\n')
+        files = await self._asked(package)
+        async with self._npm.workplace() as place:
+            await place.put(place.home / "package.json", b'{"private": true}\n')
             spec = f"{package.name}@{package.version or 'latest'}"
-            await self._run([*words, "--", spec], directory, subject=str(package), doing="resolving")
-            data = await self._files.read(directory / "package-lock.json")
+            await self._npm.run([*words, "--", spec], place, files=files, subject=str(package), doing="resolving")
+            data = await self._files.read(place.home / "package-lock.json")
         lock = _parse_lock(data or b"", package)
         own = lock.packages.get(f"node_modules/{package.name}")
         if own is None or not own.version or not own.integrity:
@@ -171,13 +182,14 @@ class NpmEcosystem:
             ConfigurationError: There is no Node.js here.
         """
         package = resolution.package
-        async with scratch() as directory:
-            words = ["pack", f"--pack-destination={directory}", "--", f"{package.name}@{package.version}"]
-            await self._run(words, directory, subject=str(package), doing="fetching")
-            archives = [name for name in await self._files.entries(directory) if name.endswith(".tgz")]
+        async with self._npm.workplace() as place:
+            words = ["pack", f"--pack-destination={place.shown}", "--", f"{package.name}@{package.version}"]
+            files = await self._asked(package)
+            await self._npm.run(words, place, files=files, subject=str(package), doing="fetching")
+            archives = [name for name in await self._files.entries(place.home) if name.endswith(".tgz")]
             if len(archives) != 1:
                 raise InstallationError(f"npm fetched {len(archives)} archives for {package}.", stage="fetch")
-            archive = directory / archives[0]
+            archive = place.home / archives[0]
             data = await self._files.read(archive, limit=LARGEST)
             _compare(data or b"", resolution.integrity, package)
             await anyio.to_thread.run_sync(unpack_tarball, archive, into)
@@ -198,19 +210,34 @@ class NpmEcosystem:
         package = resolution.package
         root = _parse_lock(resolution.lock.encode(), package).packages.get("", _Entry())
         manifest = _Root(dependencies=root.dependencies).model_dump_json()
-        await self._files.write(into / "package.json", manifest.encode())
-        await self._files.write(into / "package-lock.json", resolution.lock.encode())
-        await self._run(["ci", "--omit=dev", "--no-bin-links"], into, subject=str(package), doing="installing")
-        # Both name the registry, which is nothing a server should know.
-        await self._files.remove(into / "package-lock.json")
-        await self._files.remove(into / "node_modules" / ".package-lock.json")
+        async with self._npm.workplace(into) as there:
+            await there.put(there.out / "package.json", manifest.encode())
+            await there.put(there.out / "package-lock.json", resolution.lock.encode())
+            words = ["ci", "--omit=dev", "--no-bin-links", f"--prefix={there.shown_out}"]
+            files = await self._asked(package)
+            await self._npm.run(words, there, files=files, subject=str(package), doing="installing")
+            # Both name the registry, which is nothing a server should know.
+            await there.drop("package-lock.json", "node_modules/.package-lock.json")
+            await there.deliver()
         place = into / "node_modules" / package.name
         return await self._launch(vetted.candidate, await self._manifest(place, package), place)
 
-    async def _run(self, words: Sequence[str], cwd: Path, *, subject: str, doing: str) -> None:
-        if self._npm is None:
-            raise _missing("npm", subject)
-        await self._client.run([str(self._npm), *_QUIET, *words], cwd=cwd, subject=subject, doing=doing)
+    async def _asked(self, package: PackageRef) -> Sequence[str]:
+        """Return where the registry says that files of a package are; only a confined npm needs to know beforehand.
+
+        When the registry does not say, its own host must do; npm asks it too, and says what is wrong with it.
+        """
+        if not self._npm.confined:
+            return ()
+        if package.name not in self._served:
+            try:
+                known = await self._metadata(package.name, package.version)
+            except (LinkError, DiscoveryError, PayloadError, ConfigurationError):
+                return ()
+            if len(self._served) >= _MOST_KNOWN:
+                self._served.pop(next(iter(self._served)))
+            self._served[package.name] = tuple(one.tarball for one in known.versions.values() if one.tarball)
+        return self._served[package.name]
 
     async def _published(self, package: PackageRef) -> tuple[datetime | None, str]:
         """Return date and publisher; unknown ones are no obstacle here, vetting decides about them."""
@@ -225,14 +252,17 @@ class NpmEcosystem:
     async def _manifest(self, root: Path, package: PackageRef) -> _Manifest:
         data = await self._files.read(root / "package.json", limit=_LARGEST_MANIFEST)
         try:
-            return _Manifest.model_validate_json(data or b"")
+            manifest = _Manifest.model_validate_json(data or b"")
         except ValidationError as error:
             raise no_server(package.name, "its package.json cannot be read") from error
+        if manifest.name != package.name or _plain(manifest.version) != _plain(package.version or ""):
+            raise lies(package, manifest.name, manifest.version)
+        return manifest
 
     async def _launch(self, candidate: Candidate, manifest: _Manifest, root: Path) -> StdioLaunch:
         package = candidate.package
         if self._node is None:
-            raise _missing("node", str(package))
+            raise missing("node", str(package))
         programs = {package.name: manifest.bin} if isinstance(manifest.bin, str) else manifest.bin
         program = PurePosixPath(programs[choose(programs, package.name)])
         await self._check_program(root, program, package)
@@ -273,7 +303,7 @@ def _dependencies(lock: _Lock) -> tuple[Dependency, ...]:
     elsewhere = {name: spec for name, spec in specs if _ELSEWHERE.match(spec) and not spec.startswith("npm:")}
     return tuple(
         Dependency(
-            name=_name(place),
+            name=entry.name or _name(place),  # an alias hides what it really is
             version=entry.version,
             hashes=_hashes(place, lock.packages),
             url=elsewhere.get(_name(place)) or (entry.resolved if _is_elsewhere(entry) else None),
@@ -315,8 +345,6 @@ def _compare(data: bytes, integrity: str, package: PackageRef) -> None:
         )
 
 
-def _missing(program: str, subject: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{subject} needs {program}, which was not found on this machine.",
-        remedies=("Install Node.js 20 or later with npm.",),
-    )
+def _plain(version: str) -> str:
+    """Return a version as the registry lists it: without a leading mark and without what was built from."""
+    return version.strip().lstrip("=v").partition("+")[0]

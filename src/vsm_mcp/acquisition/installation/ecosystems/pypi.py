@@ -11,7 +11,9 @@ import anyio.to_thread
 from pydantic import BaseModel, Field, ValidationError
 
 from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
-from vsm_mcp.acquisition.installation.ecosystems.client import PackageClient, Symptom, scratch, symptom
+from vsm_mcp.acquisition.installation.ecosystems.client import PackageClient, Symptom, symptom
+from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell
+from vsm_mcp.acquisition.installation.ecosystems.clients.uv_client import Listed, UvClient
 from vsm_mcp.acquisition.installation.ecosystems.entry import normalised
 from vsm_mcp.acquisition.installation.ecosystems.wheel import read_wheel
 from vsm_mcp.errors import InstallationError
@@ -37,8 +39,6 @@ _CONSTRAINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*((===|[<>=!~]=|<|>)\s*[A
 
 UV_INHERITS = ("UV_*", "NETRC")
 """What uv reads of the environment to know the user's configuration."""
-
-_UV_CHOOSES = ("UV_INDEX_STRATEGY", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 
 SYMPTOMS: Sequence[Symptom] = (
     symptom(
@@ -100,6 +100,8 @@ class PyPIEcosystem:
         indexes: Tells where packages come from.
         timeout: Seconds one run of uv may take.
         emit: Hears of progress.
+        cell: Confines uv; without one it runs with all rights of this user.
+        listed: Tells where the files of a project are, so that a confined uv can be let through to them.
     """
 
     name = "pypi"
@@ -114,13 +116,14 @@ class PyPIEcosystem:
         indexes: Callable[[], Awaitable[PyPIIndexes]],
         timeout: float = 300.0,
         emit: EventSink = ignore,
+        cell: Cell | None = None,
+        listed: Listed | None = None,
     ) -> None:
         """Keep the parts."""
-        self._client = PackageClient(processes, inherit=UV_INHERITS, symptoms=SYMPTOMS, timeout=timeout, emit=emit)
+        client = PackageClient(processes, inherit=UV_INHERITS, symptoms=SYMPTOMS, timeout=timeout, emit=emit, cell=cell)
+        self._uv = UvClient(client, uv=uv, python=python, indexes=indexes, listed=listed)
         self._files = files
-        self._uv = str(uv)
         self._python = str(python)
-        self._indexes = indexes
 
     async def resolve(self, package: PackageRef, *, rung: Rung) -> Resolution:
         """Choose exact versions and pin the digests of their wheels.
@@ -132,12 +135,12 @@ class PyPIEcosystem:
         if rung.before is not None:
             words += ["--exclude-newer", rung.before.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")]
         wanted = package.name if package.version is None else f"{package.name}=={package.version}"
-        async with scratch() as directory:
-            await self._files.write(directory / "constraints.txt", _constraints(rung).encode())
-            await self._files.write(directory / "requirements.in", f"{wanted}\n".encode())
+        async with self._uv.workplace() as place:
+            await place.put(place.home / "constraints.txt", _constraints(rung).encode())
+            await place.put(place.home / "requirements.in", f"{wanted}\n".encode())
             words += ["-c", "constraints.txt", "requirements.in", "-o", "pylock.toml"]
-            await self._run("compile", words, directory, subject=str(package), doing="resolving")
-            data = await self._files.read(directory / "pylock.toml")
+            await self._uv.run("compile", words, place, package=package, doing="resolving")
+            data = await self._files.read(place.home / "pylock.toml")
         return _resolution(package, rung, _parse(data or b"", package))
 
     async def fetch(self, candidate: Candidate, resolution: Resolution, *, into: Path) -> Artefact:
@@ -179,25 +182,13 @@ class PyPIEcosystem:
         return StdioLaunch(argv=(self._python, "-I", f"{PACKAGE_ROOT}/{_START}", *candidate.arguments))
 
     async def _install(self, lock: str, into: Path, package: PackageRef, *, doing: str, options: Sequence[str]) -> None:
-        async with scratch() as directory:
-            await self._files.write(directory / "requirements.lock", lock.encode())
-            words = ["--target", str(into), "--require-hashes", "--no-deps", "--link-mode", "copy", *options]
+        async with self._uv.workplace(into) as place:
+            await place.put(place.home / "requirements.lock", lock.encode())
+            words = ["--target", place.shown_out, "--require-hashes", "--no-deps", "--link-mode", "copy", *options]
             words += ["-r", "requirements.lock"]
-            await self._run("install", words, directory, subject=str(package), doing=doing)
-        await self._files.remove(into / ".lock")
-
-    async def _run(self, verb: str, words: Sequence[str], cwd: Path, *, subject: str, doing: str) -> None:
-        indexes = await self._indexes()
-        # In a file, not among the words, which other users can read: addresses may hold credentials.
-        places = [f"--index-url {indexes.default}", *(f"--extra-index-url {extra}" for extra in indexes.extra)]
-        await self._files.write(cwd / "indexes.txt", "\n".join((*places, "")).encode())
-        argv = [self._uv, "pip", verb, "--quiet", "--only-binary", ":all:", "--python", self._python]
-        if indexes.extra and not self._client.knows(*_UV_CHOOSES):
-            # The extra indexes are pip's: all are read as one, as pip does. What is taken is pinned by its digest.
-            argv += ["--index-strategy", "unsafe-best-match"]
-        argv += [*words, *(["-r", "indexes.txt"] if verb == "install" else ["indexes.txt"])]
-        defaults = {"SSL_CERT_FILE": indexes.cafile} if indexes.cafile else {}
-        await self._client.run(argv, cwd=cwd, subject=subject, doing=doing, defaults=defaults)
+            await self._uv.run("install", words, place, package=package, doing=doing)
+            await place.drop(".lock")
+            await place.deliver()
 
 
 def _constraints(rung: Rung) -> str:

@@ -1,6 +1,7 @@
 """Unpacks archives of strangers: bounded, nothing outside its directory, nothing special. Blocking."""
 
 import gzip
+import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -80,7 +81,21 @@ def _unpack(members: tarfile.TarFile, archive: str, into: Path) -> None:
         inner = _inner(member)
         if inner is not None:
             names.add(inner, directory=member.isdir())
-            members.extract(member.replace(name=str(inner), deep=False), into, filter="data")
+            _put(members, member, into / inner)
+
+
+def _put(members: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
+    """Write a file or a directory; nothing that is there already is followed or replaced."""
+    if member.isdir():
+        place.mkdir(parents=True, exist_ok=True)
+        return
+    content = members.extractfile(member)
+    if content is None:
+        raise _evil(f"{member.name[:200]!r} has no content.")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with content, place.open("xb") as file:
+        shutil.copyfileobj(content, file)
+    place.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
 def _inner(member: tarfile.TarInfo) -> PurePosixPath | None:
