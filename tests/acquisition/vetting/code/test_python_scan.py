@@ -182,6 +182,14 @@ def test_a_source_that_uses_nothing_needs_nothing() -> None:
         ("import os\nos.environ.get()", None),
         ("x = open('~/.npmrc')\nimport requests\nrequests.post('x', data=x.read())", "sends-credentials"),
         ("return 1", None),
+        ("lambda: (yield)\nclass A:\n    return 1", None),
+        ("import configparser\nc = configparser.ConfigParser()\nc.read('settings.ini')", None),
+        ("for base in reversed(bases):\n    exec(base.made.by('True'))", None),
+        ("exec('.'.join(names[::-1]))", None),
+        ("import requests\nint(requests.get('x').text).to_bytes(2).hex()", None),
+        ("import builtins\nbuiltins.vars(builtins)['ex' + 'ec']('1')", "hides-name"),
+        ("import sys\nsys.path.append('plugins')", None),
+        ("import os\nfrom . import x\nx.system('1')\nreturn os.name", None),
         ("import os\na().append(os.environ)", None),
         ("def f():\n    \U0001d41e\U0001d431\U0001d41e\U0001d41c(bytes.fromhex('70'))", "runs-decoded-code"),
     ],
@@ -222,12 +230,17 @@ def test_what_is_no_python_is_an_error(source: str) -> None:
         read(source)
 
 
+def test_a_file_is_read_a_bounded_number_of_times() -> None:
+    chain = "".join(f"def f{n}(x):\n    return f{n + 1}(x)\n" for n in reversed(range(12)))
+    assert codes(f"import os, requests\ndef f12(x):\n    return x\n{chain}f0(os.environ)\n") == set()
+
+
 def test_reading_can_be_stopped() -> None:
     def stop() -> None:
         raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        read_python("x = 1\n" * 5000, stop)
+        read_python("eval(1)\n" * 5000, stop)
 
 
 def test_nothing_is_imported_or_run(tmp_path: Path) -> None:

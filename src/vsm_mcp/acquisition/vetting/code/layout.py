@@ -43,7 +43,7 @@ _STARTED_BY_NAME = ("sitecustomize.py", "usercustomize.py")
 
 def language(name: str, head: bytes) -> Language | None:
     """Say what a file is written in, by its ending or its first line; ``None`` when it is no source."""
-    if name.endswith((".d.ts", ".d.mts", ".d.cts")):
+    if name.endswith((".d.ts", ".d.mts", ".d.cts", ".pyx", ".pxd")):
         return None
     by_ending = _LANGUAGES.get(PurePosixPath(name).suffix.lower())
     if by_ending is not None or not head.startswith(b"#!"):

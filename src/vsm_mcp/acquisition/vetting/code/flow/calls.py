@@ -25,11 +25,17 @@ class Reading(NamedTuple):
         hits: What was found.
         nested: Code in its texts, with the line on which it is run.
         problem: Why not all of it was understood; empty when it was.
+        variables: The environment variables it reads by name.
+        programs: The programs it starts by name.
+        contacts: The hosts it talks to by name.
     """
 
     hits: tuple[Hit, ...]
     nested: tuple[tuple[str, int], ...] = ()
     problem: str = ""
+    variables: frozenset[str] = frozenset()
+    programs: frozenset[str] = frozenset()
+    contacts: frozenset[str] = frozenset()
 
 
 TOO_DEEP = "its expressions are nested too deeply"
@@ -37,14 +43,23 @@ TOO_DEEP = "its expressions are nested too deeply"
 
 @dataclass(slots=True)
 class Function:
-    """A function of the scanned file: what it was given so far and what it returns."""
+    """A function of the scanned file: what it was given so far and what it returns.
+
+    Attributes:
+        parameters: Their names, in order.
+        scope: Its variables.
+        result: What it returns.
+        called: True when something in the file calls it, or hands it to what may.
+    """
 
     parameters: tuple[str, ...]
     scope: Scope
     result: Value = UNKNOWN
+    called: bool = False
 
     def give(self, arguments: Sequence[Value]) -> None:
         """Note the arguments of a call."""
+        self.called = True
         for name, argument in zip(self.parameters, arguments, strict=False):
             if argument != UNKNOWN:
                 self.scope.bind(name, argument)

@@ -4,13 +4,25 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from vsm_mcp.acquisition.vetting.code.flow.calls import Call, Function, Hit
-from vsm_mcp.acquisition.vetting.code.flow.rules import Role, Rules
+from vsm_mcp.acquisition.vetting.code.flow.calls import Call, Function, Hit, Reading
+from vsm_mcp.acquisition.vetting.code.flow.rules import Effect, Role, Rules
 from vsm_mcp.acquisition.vetting.code.flow.texts import HOLE
 from vsm_mcp.acquisition.vetting.code.flow.values import CARRIED, ENCODED, Label, Value, labels_of
 from vsm_mcp.model.verdict import Permission, Severity
 
-_ADDRESS = re.compile(r"[\w.+-]+@(?!example\.|[\w-]+\.example\b|test\.|localhost)[\w-]+\.\w{2,}")
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@(?!example\.|[\w-]+\.example\b|test\.|localhost)[\w-]+\.\w{2,}")
+_RECIPIENTS = frozenset({"to", "cc", "recipients", "toaddrs", "torecipients", "ccrecipients", "toaddresses"})
+_SENDS = (
+    (Label.ENVIRONMENT, "sends-environment", Severity.CRITICAL, "sends the whole environment"),
+    (Label.SECRET, "sends-credentials", Severity.CRITICAL, "sends what was read from a place of credentials"),
+    (Label.SPIED, "sends-what-is-seen", Severity.HIGH, "sends what a person types, copies, says or sees"),
+    (Label.FILE, "sends-files", Severity.INFO, "sends what a file holds"),
+)
+
+
+_LOADED = ("src", "href")
+_TAUGHT = CARRIED | Label.ENVIRONMENT | Label.SECRET
+_INCOMING = {Role.NETWORK: Label.REMOTE, Role.SPY: Label.SPIED}
 
 
 class Flow:
@@ -22,6 +34,11 @@ class Flow:
         self.hits: dict[tuple[str, str], Hit] = {}
         self.functions: dict[str, Function] = {}
         self.nested: dict[str, int] = {}
+        self.variables: set[str] = set()
+        self.programs: set[str] = set()
+        self.contacts: set[str] = set()
+        self._plain: dict[str, str] = {}
+        self._effects: dict[str, Effect | None] = {}
         self._deeds = deeds
 
     def hit(self, code: str, severity: Severity, what: str, *, line: int) -> None:
@@ -36,13 +53,16 @@ class Flow:
 
     def named(self, name: str, line: int) -> Value:
         """Return the value of a dotted name of the language's world."""
-        name = self.rules.canonical(name)
+        plain = self._plain.get(name)
+        if plain is None:
+            plain = self._plain[name] = self.rules.canonical(name)
+        name = plain
         if name in self.rules.environment:
             self.use(Permission.ENVIRONMENT, name, line=line)
             return Value(name=name, labels=Label.ENVIRONMENT)
         return Value(name=name)
 
-    def imported(self, module: str, line: int, *, labels: Label = Label.NONE) -> Value:
+    def imported(self, module: str, line: int, *, labels: int = Label.NONE) -> Value:
         """Return the value of a module; importing some modules suggests a permission."""
         value = self.named(module, line)
         if labels & (Label.SPLIT | ENCODED):
@@ -61,7 +81,7 @@ class Flow:
         hidden = value.labels & Label.HIDDEN
         if name.labels & (Label.SPLIT | ENCODED):
             hidden = Label.HIDDEN
-        return replace(found, text=value.text, labels=found.labels | value.labels | hidden)
+        return Value(name=found.name, text=value.text, labels=found.labels | value.labels | hidden)
 
     def element(self, value: Value, index: Value) -> Value:
         """Return ``value[index]``: one item of a list that is written in the file, or something of its kind."""
@@ -73,13 +93,49 @@ class Flow:
 
     def entry(self, key: str, value: Value, *, line: int) -> None:
         """Judge one entry of a dictionary or object."""
-        if key.lower() == "bcc" and value.text is not None and _ADDRESS.search(value.text):
-            what = f"a hidden copy goes to {value.text.replace(HOLE, '…')[:80]!r}"
-            self.hit("hidden-copy", Severity.HIGH, what, line=line)
+        fixed = _ADDRESS.search(value.text) if value.text and "@" in value.text else None
+        if fixed is None:
+            return
+        key = key.lower().replace("_", "").replace("-", "")
+        more = key in _RECIPIENTS and HOLE in (value.text or "")
+        if more or "bcc" in key or "blindcopy" in key:
+            self.hit("hidden-copy", Severity.HIGH, f"a hidden copy goes to {fixed.group()[:80]!r}", line=line)
+
+    def loaded(self, name: str, value: Value, *, line: int) -> None:
+        """Judge a value that becomes the address of a picture or a page: who shows it, asks for it."""
+        if name in _LOADED:
+            self.sends(name, value.labels & (Label.ENVIRONMENT | Label.SECRET | Label.SPIED), line=line)
+
+    def reading(self, problem: str) -> Reading:
+        """Return all that was found in the file."""
+        return Reading(
+            hits=tuple(self.hits.values()),
+            nested=tuple(self.nested.items()),
+            problem=problem,
+            variables=frozenset(self.variables),
+            programs=frozenset(self.programs),
+            contacts=frozenset(self.contacts),
+        )
+
+    def _header(self, call: Call) -> None:
+        """A call may set one header of a message."""
+        method = call.callee.name.rpartition(".")[2].lower()
+        if "bcc" in method:
+            self.entry("bcc", call.first, line=call.line)
+        elif len(call.arguments) > 1 and (call.first.text or "").lower() == "bcc":
+            self.entry("bcc", call.arguments[1], line=call.line)
+
+    def sends(self, name: str, labels: int, *, line: int) -> None:
+        """Judge that something of these labels leaves by the network."""
+        for label, code, severity, what in _SENDS:
+            if label & labels:
+                self.hit(code, severity, f"{name} {what}", line=line)
 
     def variable(self, name: str | None) -> Value:
         """Return the value of one environment variable."""
         home = name in {"HOME", "USERPROFILE"}
+        if name and HOLE not in name and self.recording:
+            self.variables.add(name[:120])
         return Value(text="~" if home else None)
 
     def call(self, call: Call) -> Value:
@@ -89,37 +145,66 @@ class Flow:
             function.give(call.arguments)
             result = function.result.labelled(labels_of(call.everything) & CARRIED)
             return result if result.name or "()" in call.first.name else replace(result, name=call.first.name)
-        effect = self.rules.effect(call.callee.name)
-        for argument in call.everything:
-            self.hand(self.functions.get(argument.name), self.incoming(call.callee))
+        effect = self.effect(call.callee.name)
+        self._hand_on(call)
+        self._header(call)
         if effect is None or effect.role is Role.CARRY:
             self._calls_what_it_is_given(call)
         if effect is None:
             return self._deeds[Role.PLAIN](self, call)
         self.use(effect.permission, call.callee.name.removesuffix("()"), line=call.line)
-        if effect.role in {Role.CODE, Role.PROCESS} and Label.HIDDEN in call.callee.labels and not call.inert:
+        if effect.role in {Role.CODE, Role.PROCESS} and call.callee.labels & Label.HIDDEN and not call.inert:
             what = f"the name of {call.callee.name} is put together or decoded"
             self.hit("hides-name", Severity.HIGH, what, line=call.line)
         return self._deeds[effect.role](self, call)
 
-    def incoming(self, callee: Value) -> Label:
-        """Return the labels of what functions that are handed to ``callee`` will be called with."""
-        effect = self.rules.effect(callee.name)
-        remote = Label.REMOTE if effect is not None and effect.role is Role.NETWORK else Label.NONE
-        return (callee.labels & ~(Label.HIDDEN | Label.LITERAL)) | remote
+    def effect(self, name: str) -> Effect | None:
+        """Return what calling ``name`` does, if anything is known."""
+        if name not in self._effects:
+            self._effects[name] = self.rules.effect(name)
+        return self._effects[name]
 
-    def hand(self, function: Function | None, labels: Label) -> None:
+    def is_network(self, name: str) -> bool:
+        """Say whether something belongs to a connection."""
+        effect = self.effect(name)
+        return effect is not None and effect.role is Role.NETWORK
+
+    @property
+    def learnt(self) -> int:
+        """A number that changes when more is known of what functions are given and return.
+
+        What concerns nothing outside of one function is known after it was read once.
+        """
+        functions = [f for f in self.functions.values() if f.called or f.scope.encloses]
+        return sum(labels_of((f.result, *f.scope.names.values())) & _TAUGHT for f in functions)
+
+    def incoming(self, callee: Value) -> int:
+        """Return the labels of what functions that are handed to ``callee`` will be called with."""
+        effect = self.effect(callee.name)
+        given = _INCOMING.get(effect.role, Label.NONE) if effect is not None else Label.NONE
+        return (callee.labels & ~(Label.HIDDEN | Label.LITERAL)) | given
+
+    def _hand_on(self, call: Call) -> None:
+        """Functions among the arguments will be called with what comes in."""
+        handed = [self.functions[value.name] for value in call.everything if value.name in self.functions]
+        if handed:
+            labels = self.incoming(call.callee)
+            for function in handed:
+                function.called = True
+                self.hand(function, labels)
+
+    def hand(self, function: Function | None, labels: int) -> None:
         """Note that a function will be called with values of these labels."""
         if function is not None and labels:
             function.give([Value(labels=labels)] * len(function.parameters))
 
     def _calls_what_it_is_given(self, call: Call) -> None:
         """A function that is not known may call those it is given, with the rest of what it is given."""
-        if Label.HIDDEN in call.callee.labels and call.callee.name.endswith("[]") and not call.inert:
+        if call.callee.labels & Label.HIDDEN and call.callee.name.endswith("[]") and not call.inert:
             what = f"a part of {call.callee.name[:-2]} is called by a decoded name"
             self.hit("hides-name", Severity.HIGH, what, line=call.line)
         for argument in call.everything:
-            effect = self.rules.effect(argument.name) if "()" not in argument.name else None
+            effect = self.effect(argument.name) if argument.name and "()" not in argument.name else None
             if effect is not None and effect.role in {Role.CODE, Role.PROCESS}:
                 rest = tuple(other for other in call.everything if other is not argument)
                 self.call(Call(argument, (*rest, replace(call.callee, name="")), {}, call.line, call.scope))

@@ -1,8 +1,10 @@
 """Rules: what the functions of a language's world do."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 
 from vsm_mcp.model.verdict import Permission
 
@@ -30,6 +32,11 @@ class Role(Enum):
     GLUE = auto()
     PIPE = auto()
     TIMER = auto()
+    LOAD = auto()
+    GETTER = auto()
+    SPY = auto()
+    VARIABLE = auto()
+    PATH = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Effect:
     permission: Permission | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """The functions of one language's world.
 
@@ -53,6 +60,8 @@ class Rules:
         builtins: Names that mean something without being bound in the file.
         writer: The name of a call that returns an open file.
         joins_receiver: True when ``join`` is a method of the list, not of the text between.
+        quiet: Those of the builtins that alone lead to nothing.
+        names_arguments: True when a program's environment is an argument with a name, not part of an object.
     """
 
     functions: Mapping[str, Effect]
@@ -63,6 +72,16 @@ class Rules:
     builtins: frozenset[str]
     writer: str
     joins_receiver: bool = False
+    names_arguments: bool = False
+    quiet: frozenset[str] = frozenset()
+
+    @cached_property
+    def sinks(self) -> frozenset[str]:
+        """The words without one of which a file can do nothing that is worth following."""
+        names = (name for name, effect in self.functions.items() if effect.role not in _HARMLESS)
+        heads = {re.split(r"[./()]", name, maxsplit=1)[0] for name in (*names, *self.imports, *self.environment)}
+        reading = {name for name, effect in self.methods.items() if effect.role in _TOUCHING}
+        return frozenset(heads | reading | self.builtins) - self.quiet
 
     def canonical(self, name: str) -> str:
         """Return the name without the ways around that lead to the same thing."""
@@ -91,6 +110,8 @@ class Rules:
         return None
 
 
+_TOUCHING = (Role.READ, Role.WRITE, Role.OPEN, Role.REMOVE)
+_HARMLESS = (Role.CARRY, Role.TEXT, Role.JOIN, Role.SAME, Role.TIMER, Role.DECODE, Role.GLUE)
 _PERMISSIONS = {
     Role.CODE: Permission.DYNAMIC_CODE,
     Role.PROCESS: Permission.PROCESSES,
@@ -99,6 +120,8 @@ _PERMISSIONS = {
     Role.WRITE: Permission.FILES_WRITE,
     Role.REMOVE: Permission.FILES_WRITE,
     Role.UNPACK: Permission.DYNAMIC_CODE,
+    Role.LOAD: Permission.FILES_READ,
+    Role.VARIABLE: Permission.ENVIRONMENT,
 }
 
 

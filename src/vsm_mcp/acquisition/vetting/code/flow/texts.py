@@ -1,4 +1,4 @@
-"""Texts: paths, commands and addresses in code that no honest server needs.
+"""Texts: commands and addresses in code that no honest server needs.
 
 A text may hold ``HOLE`` where a part of it is not known.
 """
@@ -11,31 +11,7 @@ from vsm_mcp.model.verdict import Severity
 
 HOLE = "\0"
 
-_CREDENTIALS = re.compile(
-    (
-        r"\.ssh(?:[\\/]|$)|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|\.aws[\\/](?:credentials|config)|\.npmrc\b|\.pypirc\b"
-        r"|\.netrc\b|\.git-credentials\b|\.docker[\\/]config\.json|\.kube[\\/]config|\.gnupg(?:[\\/]|$)"
-        r"|\.config[\\/](?:gcloud|gh)[\\/]|\.azure[\\/]|/etc/shadow\b|/proc/(?:self|\0|\d{2,})/environ|Login Data\b"
-        r"|[\\/]Cookies\b|\bcookies\.sqlite|\blogins\.json|\bkey4\.db|wallet\.dat|keychain-db|Library/Keychains"
-        r"|Local Storage[\\/]leveldb|\.(?:electrum|ethereum|bitcoin)(?:[\\/]|$)|[\\/]Exodus[\\/]|\bkeystore[\\/]UTC"
-        r"|\.(?:bash|zsh)_history|\.vault-token|credentials\.tfrc"
-    ),
-    re.IGNORECASE | re.MULTILINE,
-)
-_AGENT_CONFIG = re.compile(
-    r"\.cursor(?:rules|[\\/]|$)|\.claude(?:\.json|[\\/]|$)|claude_desktop_config\.json|CLAUDE\.md|AGENTS\.md|GEMINI\.md"
-    r"|(?:^|[\\/])\.mcp\.json|\.vscode[\\/](?:mcp|settings|tasks)\.json|\.codeium[\\/]|\.windsurf(?:rules|[\\/])"
-    r"|\.gemini[\\/]|\.continue[\\/]|cline_mcp_settings|\.codex[\\/]|\.github[\\/]copilot|\.cline(?:rules|[\\/])",
-    re.IGNORECASE | re.MULTILINE,
-)
-_STARTUP = re.compile(
-    r"\.(?:bashrc|bash_profile|bash_login|zshrc|zshenv|zprofile|profile|kshrc|xinitrc)\b|fish[\\/]config\.fish"
-    r"|authorized_keys|/etc/(?:cron|profile|rc\.local|ld\.so\.preload|systemd|sudoers|hosts\b|passwd)|/var/spool/cron"
-    r"|Library/Launch(?:Agents|Daemons)|\.config[\\/](?:autostart|systemd)|Start Menu[\\/]Programs[\\/]Startup"
-    r"|\.git[\\/]hooks[\\/]|\.gitconfig\b|sitecustomize\.py|usercustomize\.py|site-packages[\\/][^\\/\n]+\.pth",
-    re.IGNORECASE | re.MULTILINE,
-)
-_HOME = re.compile(r"^(?:~|/|/home|/root|/Users|C:\\?)[\\/]?\*?$")
+_HOST = re.compile(r"\b(?:https?|wss?|ftp)://([A-Za-z0-9][A-Za-z0-9.-]{1,250})(?=[:/?#\s]|$)")
 
 _COMMANDS = (
     (
@@ -43,7 +19,58 @@ _COMMANDS = (
         Severity.CRITICAL,
         re.compile(
             r"/dev/(?:tcp|udp)/|\bnc(?:at|\.traditional)?\b[^\n]{0,60}\s-\w*[ec]\b|\bmkfifo\b[^\n]{0,120}\bnc\b"
-            r"|\bbash\s+-i\b[^\n]{0,40}[<>]&|\bsocat\b[^\n]{0,120}\bexec:",
+            r"|\b(?:ba|z)?sh\s+-i\b[^\n]{0,40}[<>]&|\bsocat\b[^\n]{0,120}\bexec:|TCPClient\(|\bpty\.spawn\("
+            r"|\bncat?\b[^\n]{0,60}\|\s*(?:/bin/)?(?:ba)?sh\b",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "sends-by-command",
+        Severity.CRITICAL,
+        re.compile(
+            (
+                r"\b(?:env|printenv|set|history|(?:cat|base64|tar|zip)\s[^|\n]{1,120})\s*\|[^\n]{0,80}?\b(?:curl"
+                r"|wget|nc|ncat"
+                r"|openssl s_client|socat|mail|sendmail)\b|\b(?:curl|wget)\b[^\n]{0,200}(?:\$\((?:env|printenv"
+                r"|cat|base64|whoami"
+                r"|hostname|id)\b|`(?:env|printenv|cat|whoami|hostname|id)\b|[@=](?:~|\$HOME|/home|/root|/etc"
+                r"|\.env\b))"
+                r"|\b(?:nc|ncat)\b[^\n]{0,80}<\s*\S|\b(?:nslookup|dig|host|ping)\s[^\n]{0,60}(?:\$\(|`)"
+                r"|\b(?:scp|rsync|rclone copy)\b[^\n]{0,80}(?:\.ssh|\.aws|\.gnupg|\.env|\.kube|_history)\b"
+            ),
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "mines",
+        Severity.HIGH,
+        re.compile(
+            r"\b(?:xmrig|minerd|cpuminer|ethminer|nbminer|cgminer|t-rex|phoenixminer|xmr-stak)\b"
+            r"|stratum\+(?:tcp|ssl)://"
+            r"|--donate-level|\b(?:minexmr|supportxmr|nanopool|moneroocean|hashvault|2miners)\b|\b--coin[= ]\w+",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "leaves-the-sandbox",
+        Severity.HIGH,
+        re.compile(
+            r"\bdocker\s+run\b[^\n]{0,120}(?:--privileged|-v\s*/:|--pid[= ]host)"
+            r"|\bnsenter\b[^\n]{0,40}(?:-t\s*1\b|--target)"
+            r"|\bsetenforce\s+0|\bufw\s+disable|\biptables\s+-F|\bnetsh\s+advfirewall\s+set\b[^\n]{0,40}off"
+            r"|\bchmod\s+(?:[ug]?\+s|[42]7\d\d)\b|\bhistory\s+-c\b|Add-MpPreference|Set-MpPreference"
+            r"|\bspctl\s+--master-disable"
+            r"|\bxattr\s+-d\s+com\.apple\.quarantine",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "installs-from-elsewhere",
+        Severity.HIGH,
+        re.compile(
+            r"\b(?:pip3?|uv pip|pipx|npm|pnpm|yarn|npx|uvx|bun)\s+(?:-\S+\s+)*(?:i|install|add|exec|dlx"
+            r"|-y)?\s*[^\n|;&]{0,80}"
+            r"(?<![\w.])(?:(?:git\+)?https?://(?!github\.com/)\S|--(?:extra-)?index-url|--registry[= ])",
             re.IGNORECASE,
         ),
     ),
@@ -55,8 +82,9 @@ _COMMANDS = (
                 r"\b(?:curl|wget|fetch|iwr|Invoke-WebRequest)\b[^|\n]{0,300}\|\s*(?:sudo\s+)?(?:(?:ba|z|da)?sh"
                 r"|python\d?|node|perl|iex)\b|\b(?:ba|z)?sh\s+(?:-c\s+)?[\"']?[<$]\(\s*(?:curl|wget)|\b(?:curl"
                 r"|wget)\b[^\n]{0,300}(?:&&|;)[^\n]{0,80}(?:\bchmod\s|\b(?:ba|z)?sh\s|\./|\bpython\d?\s|\bnode\s)"
-                r"|DownloadString\(|\biex\b[^\n]{0,20}\(|\bmshta\s+http|certutil\b[^\n]{0,40}-urlcache"
-                r"|\bbitsadmin\b[^\n]{0,80}http"
+                r"|Download(?:String|File|Data)\(|\biex\b[^\n]{0,20}\(|-OutFile\b[^\n]{0,200};[^\n]{0,20}(?:Start-Process|&|\.\\)|\bmshta\s+http|certutil\b[^\n]{0,40}-urlcache"
+                r"|\bbitsadmin\b[^\n]{0,80}http|\b(?:python\d?|node|deno|bun|perl|ruby)\s+(?:run\s+)?(?:-\w+\s+)*"
+                r"(?:https?://|<\(\s*(?:curl|wget))|\bregsvr32\b[^\n]{0,60}http|\bmsiexec\b[^\n]{0,60}http"
             ),
             re.IGNORECASE,
         ),
@@ -76,7 +104,16 @@ _COMMANDS = (
         re.compile(
             (
                 r"\bcrontab\s+(?:-|/|\w+\.)|\bschtasks\b[^\n]{0,20}/create|\blaunchctl\s+(?:load|bootstrap)"
-                r"|\bsystemctl\b[^\n]{0,20}\benable\b|\breg\s+add\b[^\n]{0,120}\\Run\b|>>\s*~/\.(?:bashrc|zshrc"
+                r"|\bsystemctl\b[^\n]{0,20}\benable\b|\bcrontab\s*$|\bat\s+now\b|\bupdate-rc\.d\b"
+                r"|\bsc(?:\.exe)?\s+create\b"
+                r"|\bgit\s+config\b[^\n]{0,60}(?:core\.(?:hooksPath|sshCommand|fsmonitor|pager|editor)"
+                r"|init\.templateDir"
+                r"|credential\.helper|insteadOf|alias\.\w+\s+[\"']?!)|\b(?:claude|codex|gemini|code"
+                r"|cursor)\s+(?:mcp\s+add|--add-mcp)"
+                r"|\bnpm\s+config\s+set\s+(?:registry|script-shell|prefix)|\bpip3?\s+config\s+set\b"
+                r"|\bosascript\b[^\n]{0,80}login item"
+                r"|\breg\s+add\b[^\n]{0,120}\\Run\b|>>\s*[\"']?(?:~|\$HOME|\$\{HOME\}|/home/\w+|/root)/\.(?:bash"
+                r"|zsh|config|ssh)\w*|>>\s*~/\.(?:bashrc|zshrc"
                 r"|profile)"
             ),
             re.IGNORECASE,
@@ -87,9 +124,15 @@ _COMMANDS = (
         Severity.HIGH,
         re.compile(
             (
-                r"\bsecurity\s+(?:find-(?:generic|internet)-password|dump-keychain)|\bgh\s+auth\s+token\b"
-                r"|\bgit\s+credential\s+fill\b|\bgcloud\s+auth\s+print-access-token|\baws\s+configure\s+(?:get|export)"
-                r"|\bnpm\s+token\s+list|\bcmdkey\s+/list|\bcat\s+[^\n|;&]{0,40}(?:\.ssh/|\.aws/credentials|/etc/shadow"
+                r"\bsecurity\s+(?:-\w+\s+)*(?:find-(?:generic|internet)-password|dump-keychain)|\bgh\s+auth\s+token\b"
+                r"|\bgit\s+credential\s+fill\b|\bgcloud\s+auth\s+print-access-token|\baws\s+configure\s+(?:get"
+                r"|export)"
+                r"|\bnpm\s+token\s+list|\bnpm\s+config\s+get\s+\S*_authToken|\bsecret-tool\s+(?:search|lookup)"
+                r"|\bmimikatz\b|\bpass\s+show\b"
+                r"|\bop\s+item\s+(?:get|list)|\bgpg\b[^\n]{0,40}--export-secret|\bvault\s+kv\s+get"
+                r"|\bkubectl\b[^\n]{0,40}get\s+secrets?\b"
+                r"|\bdscl\b[^\n]{0,60}ShadowHash|\bcmdkey\s+/list|\bcat\s+[^\n|;&]{0,40}(?:\.ssh/"
+                r"|\.aws/credentials|/etc/shadow"
                 r"|\.npmrc|\.netrc)|\b(?:cp|scp|tar|zip|rsync)\s[^\n|;&]{0,80}(?:\.ssh\b|\.aws\b|\.gnupg\b)"
             ),
             re.IGNORECASE,
@@ -104,7 +147,8 @@ _COMMANDS = (
         "destroys",
         Severity.HIGH,
         re.compile(
-            r"\brm\s+(?:-\w+\s+)*-\w*[rf]\w*\s+(?:-\w+\s+)*[\"']?(?:/|~|\$HOME|/\*|~/\*|/home|/Users)[\"']?(?:\s|$|\*)"
+            r"\brm\s+(?:-\w+\s+)*-\w*[rf]\w*\s+(?:-\w+\s+)*[\"']?(?:/|~/?|\$HOME/?|/\*|~/\*|/home"
+            r"|/Users)[\"']?(?:\s|$|\*)"
             r"|\bmkfs\.\w+\s+/dev|\bdd\b[^\n]{0,60}\bof=/dev/(?:sd|nvme|disk)|\bformat\s+[cd]:|\bcipher\s+/w:"
             r"|:\(\)\s*\{\s*:\|:&\s*\};:",
             re.IGNORECASE,
@@ -122,11 +166,14 @@ _ADDRESSES = (
         Severity.HIGH,
         re.compile(
             (
-                r"https?://(?:[\w-]{1,63}\.){0,3}(?:webhook\.site|requestbin\.\w{2,4}|pipedream\.net"
+                r"(?:https?|wss?)://(?:[\w-]{1,63}\.){0,3}(?:webhook\.site|hookb\.in|dnslog\.cn|ceye\.io"
+                r"|bashupload\.com|gofile\.io|anonfiles?\.com|catbox\.moe|termbin\.com|serveo\.net"
+                r"|localhost\.run|loca\.lt|requestbin\.\w{2,4}|pipedream\.net"
                 r"|burpcollaborator\.net|oastify\.com|interact\.sh|oast\.(?:fun|pro|live|me|site|online)|transfer\.sh"
                 r"|file\.io|0x0\.st|ngrok(?:-free)?\.(?:io|app|dev)|trycloudflare\.com|requestcatcher\.com"
                 r"|beeceptor\.com|canarytokens\.com)|discord(?:app)?\.com/api/webhooks/\d+/\w"
-                r"|api\.telegram\.org/bot\d+:\w|hooks\.slack\.com/services/T\w+/B\w+/\w|pastebin\.com/raw/\w|\.onion\b"
+                r"|api\.telegram\.org/bot\d+:\w|hooks\.slack\.com/services/T\w+/B\w+/\w|pastebin\.com/raw/\w"
+                r"|\.onion\b"
             ),
             re.IGNORECASE,
         ),
@@ -160,32 +207,20 @@ def addresses(text: str) -> Iterator[Match]:
     return _matches(_ADDRESSES, text)
 
 
-def credential(path: str) -> str | None:
-    """Return the part of a path that names a place of credentials."""
-    return _part(_CREDENTIALS, path)
+def hosts_in(text: str) -> Iterator[str]:
+    """Yield the hosts of the addresses in a text, in lower case."""
+    for found in _HOST.finditer(text):
+        yield found.group(1).lower().rstrip(".")
 
 
-def configuration(path: str) -> Match | None:
-    """Say which agent's or shell's configuration a path belongs to, if it does."""
-    for code, pattern in (("changes-agent-configuration", _AGENT_CONFIG), ("changes-startup", _STARTUP)):
-        part = _part(pattern, path)
-        if part is not None:
-            return Match(code, Severity.HIGH, part)
-    return None
-
-
-def is_home(path: str) -> bool:
-    """Say whether a path is a whole home or root directory."""
-    return bool(_HOME.match(path))
+def part_of(pattern: re.Pattern[str], text: str) -> str | None:
+    """Return what of a text matches, short enough to show."""
+    found = pattern.search(text)
+    return found.group().replace(HOLE, "…")[:80] if found else None
 
 
 def _matches(rules: tuple[tuple[str, Severity, re.Pattern[str]], ...], text: str) -> Iterator[Match]:
     for code, severity, pattern in rules:
-        part = _part(pattern, text)
+        part = part_of(pattern, text)
         if part is not None:
             yield Match(code, severity, part)
-
-
-def _part(pattern: re.Pattern[str], text: str) -> str | None:
-    found = pattern.search(text)
-    return found.group().replace(HOLE, "…")[:80] if found else None

@@ -1,40 +1,44 @@
 """Values: what is known of an expression without running it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import Flag
+from dataclasses import dataclass
+from typing import Final
 
 from vsm_mcp.acquisition.vetting.code.flow.texts import HOLE
 
 LONGEST_TEXT = 32 * 1024
 
 
-class Label(Flag):
-    """Where a value comes from. Labels travel with values from source to use."""
+class Label:
+    """Where a value comes from. Labels travel with values from source to use; each is one bit of a number."""
 
-    NONE = 0
-    LITERAL = 1
+    NONE: Final = 0
+    LITERAL: Final = 1
     """Written in the file itself."""
-    DECODED = 2
+    DECODED: Final = 2
     """Came out of a decoder."""
-    PACKED = 4
+    PACKED: Final = 4
     """Came out of a decoder that was fed from the file itself."""
-    REMOTE = 8
+    REMOTE: Final = 8
     """Came over the network."""
-    ENVIRONMENT = 16
+    ENVIRONMENT: Final = 16
     """Holds the whole environment."""
-    SECRET = 32
+    SECRET: Final = 32
     """Was read from a place of credentials."""
-    SPLIT = 64
+    SPLIT: Final = 64
     """A text put together from pieces that are all in the file."""
-    HIDDEN = 128
+    HIDDEN: Final = 128
     """A name that was put together or decoded."""
+    FILE: Final = 256
+    """What a file holds."""
+    SPIED: Final = 512
+    """What a person types, copies, says or sees."""
 
 
-CARRIED = Label.DECODED | Label.PACKED | Label.REMOTE
+CARRIED: Final = Label.DECODED | Label.PACKED | Label.REMOTE | Label.FILE | Label.SPIED
 """What survives a call to a function that is not known."""
 
-ENCODED = Label.DECODED | Label.PACKED
+ENCODED: Final = Label.DECODED | Label.PACKED
 """What came out of any decoder."""
 
 
@@ -50,11 +54,13 @@ class Value:
 
     name: str = ""
     text: str | None = None
-    labels: Label = Label.NONE
+    labels: int = Label.NONE
 
-    def labelled(self, labels: Label) -> "Value":
+    def labelled(self, labels: int) -> "Value":
         """Return it with more labels."""
-        return self if labels in self.labels else replace(self, labels=self.labels | labels)
+        if labels & self.labels == labels:
+            return self
+        return Value(name=self.name, text=self.text, labels=self.labels | labels)
 
 
 UNKNOWN = Value()
@@ -65,9 +71,9 @@ def literal(text: str) -> Value:
     return Value(text=text if len(text) <= LONGEST_TEXT else None, labels=Label.LITERAL)
 
 
-def labels_of(values: Iterable[Value]) -> Label:
+def labels_of(values: Iterable[Value]) -> int:
     """Return all labels of some values."""
-    labels = Label.NONE
+    labels: int = Label.NONE
     for value in values:
         labels |= value.labels
     return labels
@@ -103,6 +109,7 @@ class Scope:
         names: What is known of its variables.
         downloaded: True once something that came over the network was written to a file.
         result_of: The name of the function whose ``return`` belongs here.
+        encloses: True when there are functions inside of this one.
     """
 
     def __init__(self, parent: "Scope | None" = None) -> None:
@@ -110,6 +117,9 @@ class Scope:
         self.names: dict[str, Value] = {}
         self.downloaded = False
         self.result_of = ""
+        self.encloses = False
+        if parent is not None:
+            parent.encloses = True
 
     def lookup(self, name: str) -> Value | None:
         """Return what is known of a variable here or further out."""

@@ -6,20 +6,31 @@ from vsm_mcp.model.verdict import Permission
 _NODE_NETWORK = """
     http https http2 net tls dgram dns fetch XMLHttpRequest WebSocket EventSource axios node-fetch got undici
     request request-promise superagent ws socket.io-client cross-fetch isomorphic-fetch nodemailer ssh2 ky needle
-    phin bent ofetch navigator.sendBeacon Bun.connect Deno.connect Bun.fetch
+    phin bent ofetch navigator.sendBeacon ssh2-sftp-client basic-ftp ftp mqtt amqplib zeromq imap
+    telegraf node-telegram-bot-api discord.js @sendgrid/mail postmark resend @slack/web-api
+    @aws-sdk/client-s3 Image Bun.connect Deno.connect Bun.fetch
 """
 _BUILTINS = """
     import eval Function require process global globalThis window self Buffer atob btoa unescape decodeURIComponent
     decodeURI encodeURIComponent encodeURI escape String Object JSON Array Reflect URL URLSearchParams FormData Blob
     fetch XMLHttpRequest WebSocket EventSource navigator setTimeout setInterval setImmediate Promise structuredClone
-    Bun Deno module __non_webpack_require__ __require
+    Bun Deno module Image parseInt TextDecoder Uint8Array Uint16Array __non_webpack_require__ __require
 """
 _NODE_PROCESSES = """
     child_process execa cross-spawn shelljs node-pty zx cluster.fork Bun.spawn Bun.spawnSync Deno.Command Deno.run
     process.binding process._linkedBinding simple-git nano-spawn tinyexec foreground-child
 """
 
-HELPERS = frozenset(
+_QUIET = """
+    Object JSON Array String Promise structuredClone URL URLSearchParams Buffer parseInt TextDecoder Uint8Array
+    Uint16Array Reflect setTimeout setInterval setImmediate encodeURIComponent decodeURIComponent encodeURI decodeURI
+    escape FormData Blob import require self window module global request glob
+"""
+
+GATHERING: frozenset[str] = frozenset({"push", "unshift", "append", "set", "add", "assign"})
+"""Methods after which their object holds what they were given."""
+
+HELPERS: frozenset[str] = frozenset(
     {
         "__importDefault",
         "__importStar",
@@ -65,10 +76,11 @@ JAVASCRIPT = Rules(
                     "String.fromCodePoint zlib.inflateSync zlib.gunzipSync zlib.unzipSync "
                     "zlib.brotliDecompressSync zlib.inflate zlib.gunzip crypto.createDecipheriv "
                     "crypto.createDecipher crypto.privateDecrypt lz-string pako CryptoJS.AES.decrypt "
-                    "crypto-js.AES.decrypt"
+                    "crypto-js.AES.decrypt parseInt TextDecoder().decode"
                 ),
                 Role.CARRY: (
-                    "JSON.stringify Object.entries Object.assign Object.fromEntries Object.values "
+                    "JSON.stringify Object.entries Object.keys Uint8Array Uint16Array Object.assign "
+                    "Object.fromEntries Object.values "
                     "structuredClone querystring.stringify qs.stringify URLSearchParams btoa util.inspect "
                     "Array.from zlib.gzipSync zlib.deflateSync FormData Blob escape"
                 ),
@@ -83,14 +95,20 @@ JAVASCRIPT = Rules(
                     "module._load process.getBuiltinModule __non_webpack_require__ __require"
                 ),
                 Role.ATTRIBUTE: "Reflect.get",
+                Role.SPY: (
+                    "clipboardy.read clipboardy.readSync navigator.clipboard.readText screenshot-desktop "
+                    "iohook node-global-key-listener uiohook-napi gkm node-record-lpcm16 robotjs.screen "
+                    "navigator.mediaDevices.getUserMedia node-webcam"
+                ),
                 Role.TIMER: "setTimeout setInterval setImmediate",
                 Role.SAME: (
                     "util.promisify promisify __importDefault __importStar __toESM _interopRequireDefault "
                     "_interopRequireWildcard _interopDefault Promise.resolve Promise.all Promise.race "
-                    "tslib.__importStar tslib.__importDefault __toCommonJS"
+                    "tslib.__importStar tslib.__importDefault __toCommonJS Object.getPrototypeOf"
                 ),
             }
         ),
+        "worker_threads.Worker": Effect(Role.CODE),
         **{
             name: Effect(Role.PLAIN, permission)
             for names, permission in (
@@ -133,8 +151,12 @@ JAVASCRIPT = Rules(
         ("graceful-fs", "fs"),
         ("process.process.", "process."),
         ("dns/promises", "dns"),
+        ("module().", "module.prototype."),
+        ("module.Module().", "module.prototype."),
+        ("module.Module.", "module."),
     ),
     builtins=frozenset(_BUILTINS.split()),
     writer="fs.createWriteStream",
     joins_receiver=True,
+    quiet=frozenset(_QUIET.split()),
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tree_sitter import Node
 
-from vsm_mcp.acquisition.vetting.code.flow.calls import TOO_DEEP, Call, Function, Reading
+from vsm_mcp.acquisition.vetting.code.flow.calls import Call, Function, Reading
 from vsm_mcp.acquisition.vetting.code.flow.deeds import DEEDS
 from vsm_mcp.acquisition.vetting.code.flow.flow import Flow
 from vsm_mcp.acquisition.vetting.code.flow.values import (
@@ -17,23 +17,24 @@ from vsm_mcp.acquisition.vetting.code.flow.values import (
     literal,
     merged,
 )
-from vsm_mcp.acquisition.vetting.code.languages.javascript_rules import HELPERS, JAVASCRIPT
+from vsm_mcp.acquisition.vetting.code.flow.walk import MOST_LESSONS, Walk
+from vsm_mcp.acquisition.vetting.code.languages.javascript_rules import GATHERING, HELPERS, JAVASCRIPT
 from vsm_mcp.acquisition.vetting.code.languages.javascript_syntax import (
     FUNCTIONS,
     field_of,
+    hides_letters,
     line_of,
     misunderstood,
+    number_of,
     parameters_of,
     parsed,
     text_of,
     unescaped,
     words_of,
+    worth_following,
 )
 
-DEEPEST = 200
-STEPS = 1_000
-
-_GATHERING = frozenset({"push", "unshift", "append", "set", "add", "assign"})
+DEEPEST: int = 160
 
 
 class JavaScriptReader:
@@ -41,10 +42,7 @@ class JavaScriptReader:
 
     def __init__(self, flow: Flow, checkpoint: Callable[[], None]) -> None:
         self.flow = flow
-        self.problem: str = ""
-        self._checkpoint = checkpoint
-        self._depth = 0
-        self._steps = 0
+        self.walk = Walk(checkpoint, deepest=DEEPEST)
         self._scopes: dict[int, Scope] = {}
         self._words: dict[int, frozenset[str]] = {}
         self._handlers: dict[str, Callable[[Node, Scope], Value]] = {
@@ -73,11 +71,16 @@ class JavaScriptReader:
         }
 
     def read(self, root: Node) -> None:
-        """Follow the values of a file: once to learn what its names mean, once to judge."""
+        """Follow the values of a file: to learn what its names mean, then once more to judge."""
         scope = Scope()
-        for recording in (False, True):
-            self.flow.recording = recording
+        learnt = self.flow.learnt
+        for _ in range(MOST_LESSONS):
             self._statements(root.named_children, scope)
+            before, learnt = learnt, self.flow.learnt
+            if learnt == before:
+                break
+        self.flow.recording = True
+        self._statements(root.named_children, scope)
 
     def _statements(self, nodes: Sequence[Node], scope: Scope) -> None:
         """Go through statements in order, without recursion into blocks."""
@@ -92,18 +95,7 @@ class JavaScriptReader:
     def _value(self, node: Node | None, scope: Scope) -> Value:
         if node is None:
             return UNKNOWN
-        if self._depth > DEEPEST:
-            self.problem = TOO_DEEP
-            return UNKNOWN
-        self._depth += 1
-        self._steps += 1
-        if self._steps % STEPS == 0:
-            self._checkpoint()
-        try:
-            handler = self._handlers.get(node.type)
-            return self._parts(node, scope) if handler is None else handler(node, scope)
-        finally:
-            self._depth -= 1
+        return self.walk.visit(self._handlers.get(node.type, self._parts), node, scope)
 
     def _values(self, nodes: Iterable[Node], scope: Scope) -> list[Value]:
         return [self._value(node, scope) for node in nodes if node.type != "comment"]
@@ -123,7 +115,8 @@ class JavaScriptReader:
         return UNKNOWN if text_of(node).startswith(("!", "typeof", "-", "delete")) else value
 
     def _string(self, node: Node, scope: Scope) -> Value:
-        return literal(unescaped(text_of(node)[1:-1]))
+        text = text_of(node)[1:-1]
+        return literal(unescaped(text)).labelled(Label.SPLIT if hides_letters(text) else Label.NONE)
 
     def _template(self, node: Node, scope: Scope) -> Value:
         parts = [
@@ -134,11 +127,8 @@ class JavaScriptReader:
         return Value(text=value.text, labels=value.labels & ~Label.SPLIT)
 
     def _number(self, node: Node, scope: Scope) -> Value:
-        text = text_of(node)
-        try:
-            return literal(str(int(text, 0))) if len(text) < 10 else UNKNOWN  # noqa: PLR2004 - codes of characters
-        except ValueError:
-            return UNKNOWN
+        number = number_of(node)
+        return UNKNOWN if number is None else literal(str(number))
 
     def _identifier(self, node: Node, scope: Scope) -> Value:
         name = unescaped(text_of(node))
@@ -158,7 +148,9 @@ class JavaScriptReader:
     def _subscript(self, node: Node, scope: Scope) -> Value:
         value = self._value(field_of(node, "object"), scope)
         index = self._value(field_of(node, "index"), scope)
-        computed = index.text is None and Label.DECODED in index.labels
+        computed = index.text is None and index.labels & Label.DECODED
+        if index.text is None and value.name in JAVASCRIPT.environment:
+            return self.flow.variable(None).labelled(index.labels & Label.ENVIRONMENT)
         if not computed and (not index.text or index.text.isdecimal()):
             return self.flow.element(value, index)
         return self._attribute(value, index, node)
@@ -166,11 +158,13 @@ class JavaScriptReader:
     def _attribute(self, value: Value, name: Value, node: Node) -> Value:
         plain = value.name.removesuffix("()")
         if plain in JAVASCRIPT.environment:
-            return self.flow.variable(name.text)
+            return self.flow.variable(name.text).labelled(name.labels & Label.ENVIRONMENT)
         if name.text == "default":
             return value
-        if name.text == "constructor" and (value.name.startswith("λ") or value.name.endswith("constructor")):
-            return Value(name="Function", labels=value.labels)
+        climbed = value.name.endswith("constructor") or value.name == "Function"
+        if name.text == "constructor" and (value.name.startswith("λ") or climbed):
+            hidden = Label.HIDDEN if climbed else Label.NONE
+            return Value(name="Function", labels=value.labels | hidden)
         return self.flow.attribute(value, name, line_of(node))
 
     def _call(self, node: Node, scope: Scope) -> Value:
@@ -187,14 +181,14 @@ class JavaScriptReader:
             self._gathered(target, arguments, scope)
         return self.flow.call(Call(callee, arguments, {}, line_of(node), scope))
 
-    def _arguments(self, given: Node | None, incoming: Label, scope: Scope) -> tuple[Value, ...]:
+    def _arguments(self, given: Node | None, incoming: int, scope: Scope) -> tuple[Value, ...]:
         if given is None:
             return ()
         for node in given.named_children:
             self._hand(node, incoming, scope)
         return tuple(self._values([given] if given.type == "template_string" else given.named_children, scope))
 
-    def _hand(self, node: Node, incoming: Label, scope: Scope) -> None:
+    def _hand(self, node: Node, incoming: int, scope: Scope) -> None:
         """A function that is handed over gets what will come in, before its body is read."""
         if incoming and node.type in FUNCTIONS:
             self.flow.hand(self._defined(node, scope)[1], incoming)
@@ -202,7 +196,12 @@ class JavaScriptReader:
     def _gathered(self, target: Node, values: Sequence[Value], scope: Scope) -> None:
         """What is put into a container is in the container."""
         labels = labels_of(values) & ~Label.LITERAL
-        if labels and text_of(field_of(target, "property")) in _GATHERING:
+        if text_of(field_of(target, "property")) not in GATHERING:
+            return
+        holder = text_of(field_of(target, "object"))[-60:]
+        for value in values if "bcc" in holder.lower() else ():
+            self.flow.entry("bcc", value, line=line_of(target))
+        if labels:
             self._bind(field_of(target, "object"), Value(labels=labels), scope)
 
     def _binary(self, node: Node, scope: Scope) -> Value:
@@ -245,7 +244,9 @@ class JavaScriptReader:
         value = self._value(node.child_by_field_name("value"), scope)
         target = field_of(node, "name")
         if target.type == "identifier":
-            scope.bind(text_of(target), value)
+            name = text_of(target)
+            self.flow.entry("bcc" if "bcc" in name.lower() else "", value, line=line_of(target))
+            scope.bind(name, value)
         else:
             self._bind(target, value, scope, declares=True)
         return UNKNOWN
@@ -270,6 +271,7 @@ class JavaScriptReader:
             return
         if name is not None:
             self.flow.entry(text_of(name), value, line=line_of(target))
+            self.flow.loaded(text_of(name), value, line=line_of(target))
         self._value(target.child_by_field_name("index"), scope)
         if holder.type == "identifier":
             self._bind(holder, Value(labels=value.labels & ~Label.LITERAL), scope)
@@ -280,7 +282,7 @@ class JavaScriptReader:
                 key, inner = field_of(child, "key"), field_of(child, "value")
             elif child.type == "object_assignment_pattern":
                 key = inner = field_of(child, "left")
-                self._value(field_of(child, "right"), scope)
+                self.flow.entry(text_of(key), self._value(field_of(child, "right"), scope), line=line_of(child))
             else:
                 key = inner = child
             name = literal(text_of(key).strip("'\""))
@@ -388,9 +390,10 @@ def read_javascript(source: bytes, checkpoint: Callable[[], None]) -> Reading:
     Raises:
         SyntaxError: It is broken in a place that has to be understood.
     """
+    root = parsed(source)
+    if not worth_following(source.decode(errors="replace"), JAVASCRIPT.sinks):
+        return Reading(hits=(), problem=misunderstood(root))
     flow = Flow(JAVASCRIPT, DEEDS)
     reader = JavaScriptReader(flow, checkpoint)
-    root = parsed(source)
     reader.read(root)
-    problem = reader.problem or misunderstood(root)
-    return Reading(hits=tuple(flow.hits.values()), nested=tuple(flow.nested.items()), problem=problem)
+    return flow.reading(reader.walk.problem or misunderstood(root))

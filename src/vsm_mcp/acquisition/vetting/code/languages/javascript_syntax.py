@@ -7,7 +7,15 @@ from tree_sitter import Language, Node, Parser
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|([\s\S]))")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": ""}
+_HIDDEN_LETTERS = re.compile(r"(?:\\x[4-7][0-9a-fA-F]|\\u00[4-7][0-9a-fA-F]|\\u\{[4-7][0-9a-fA-F]\}){2}")
+_LONGEST_NUMBER = 9
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
+_TRICK = re.compile(
+    r"\\x[4-7]|\\u00|\\u\{|[\"']\s*\+\s*[\"']|\.\s*constructor\b|[\"'`]constructor[\"'`]|\bbcc|(?:\brequire|\bimport)\s*\("
+    r"\s*(?![\"'][^\"'\n]{0,200}[\"']\s*\))|(?:\brequire|\bimport)\s*\(?\s*[\"'](?:data|https?):|\.(?:png|jpe?g|dat|bin|log|txt)[\"']"
+    r"|(?:global|window|self|module)\s*[\[.]|_compile|(?:from|require\()\s*[\"'](?:request|glob|module)[\"']",
+    re.IGNORECASE,
+)
 FUNCTIONS = frozenset(
     {
         "function_declaration",
@@ -45,6 +53,20 @@ def unescaped(text: str) -> str:
     return _ESCAPE.sub(_character, text)
 
 
+def number_of(node: Node) -> int | None:
+    """Return the number that a short literal stands for, such as the code of a character."""
+    text = text_of(node)
+    try:
+        return int(text, 0) if len(text) <= _LONGEST_NUMBER else None
+    except ValueError:
+        return None
+
+
+def hides_letters(text: str) -> bool:
+    """Say whether a string literal writes plain letters as escapes, so that they cannot be searched for."""
+    return "\\" in text and bool(_HIDDEN_LETTERS.search(text))
+
+
 def _character(found: re.Match[str]) -> str:
     digits = found.group(1) or found.group(2) or found.group(3)
     if digits:
@@ -56,6 +78,13 @@ def _character(found: re.Match[str]) -> str:
 def words_of(node: Node) -> frozenset[str]:
     """Return the words in the source of a node, written with or without escapes."""
     return frozenset(_WORD.findall(unescaped(text_of(node))))
+
+
+def worth_following(source: str, sinks: frozenset[str]) -> bool:
+    """Say whether a file has any word or trick by which it could do something."""
+    if "Buffer.from" in source and ("setTimeout" in source or "setInterval" in source):
+        return True
+    return not sinks.isdisjoint(_WORD.findall(source)) or bool(_TRICK.search(source))
 
 
 def misunderstood(root: Node) -> str:

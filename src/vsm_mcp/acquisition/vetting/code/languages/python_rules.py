@@ -6,7 +6,10 @@ from vsm_mcp.model.verdict import Permission
 _PYTHON_NETWORK = """
     socket ssl urllib.request urllib3 http.client requests httpx httpx2 aiohttp websockets websocket ftplib smtplib
     telnetlib paramiko asyncssh poplib imaplib nntplib xmlrpc.client asyncio.open_connection anyio.connect_tcp
-    trio.open_tcp_stream curl_cffi pycurl tornado.httpclient niquests grpc dns.resolver socks treq cloudscraper
+    trio.open_tcp_stream curl_cffi pycurl tornado.httpclient niquests grpc dns.resolver socks treq
+    cloudscraper pysftp aiosmtplib smbclient pika
+    zmq paho.mqtt irc discord telebot telegram slack_sdk boto3.client aioboto3 asyncio.open_unix_connection http3
+    asyncio.create_connection twisted.web.client pyzmail yagmail sendgrid tls_client primp httplib2 aiohttp_socks
 """
 _PYTHON_PROCESSES = """
     subprocess os.system os.popen os.execl os.execle os.execlp os.execlpe os.execv os.execve os.execvp os.execvpe
@@ -17,10 +20,11 @@ _PYTHON_PROCESSES = """
 """
 _BUILTINS = """
     exec eval compile open __import__ getattr globals locals vars __builtins__ dict list tuple set str bytes
-    bytearray repr reversed sorted filter map chr ascii memoryview
+    bytearray repr reversed sorted filter map chr ascii memoryview int
 """
+_QUIET = "dict list tuple set str repr sorted ascii int memoryview"
 _PATH_METHODS = {
-    Role.READ: "read_text read_bytes iterdir rglob",
+    Role.READ: "read_text read_bytes iterdir rglob glob",
     Role.WRITE: "write_text write_bytes touch symlink_to hardlink_to",
     Role.OPEN: "open",
     Role.REMOVE: "unlink rmdir",
@@ -31,6 +35,7 @@ _PATH_METHODS = {
     ),
     Role.CARRY: "items values copy",
     Role.GLUE: "join",
+    Role.DECODE: "to_bytes translate",
 }
 
 PYTHON = Rules(
@@ -57,14 +62,15 @@ PYTHON = Rules(
                 ),
                 Role.WRITE: (
                     "os.rename os.replace os.symlink os.link os.mkdir os.makedirs os.chmod os.chown shutil.move "
-                    "shutil.unpack_archive os.truncate os.mkfifo"
+                    "shutil.unpack_archive os.truncate os.mkfifo "
+                    "winreg.OpenKey winreg.CreateKey winreg.OpenKeyEx winreg.CreateKeyEx _winreg.CreateKey"
                 ),
                 Role.REMOVE: "os.remove os.unlink os.rmdir os.removedirs shutil.rmtree",
                 Role.DECODE: (
                     "base64 binascii.unhexlify binascii.a2b_base64 binascii.a2b_hex bytes.fromhex "
                     "bytearray.fromhex codecs.decode codecs.getdecoder zlib.decompress gzip.decompress "
-                    "bz2.decompress lzma.decompress zlib.decompressobj marshal.loads marshal.load "
-                    "cryptography.fernet.Fernet Crypto.Cipher Cryptodome.Cipher nacl.secret reversed chr"
+                    "bz2.decompress lzma.decompress zlib.decompressobj marshal.loads "
+                    "int cryptography.fernet.Fernet Crypto.Cipher Cryptodome.Cipher nacl.secret reversed chr"
                 ),
                 Role.CARRY: (
                     "dict list tuple set json.dumps repr urllib.parse.urlencode pickle.dumps zlib.compress "
@@ -85,14 +91,30 @@ PYTHON = Rules(
                 Role.HOME: "pathlib.Path.home anyio.Path.home",
                 Role.PIPE: "os.dup2",
                 Role.IMPORT: "__import__ importlib.import_module importlib.__import__",
-                Role.ATTRIBUTE: "getattr",
+                Role.ATTRIBUTE: (
+                    "getattr inspect.getattr_static object.__getattribute__ type.__getattribute__ "
+                    "operator.attrgetter() operator.methodcaller()"
+                ),
+                Role.PATH: "sys.path.insert sys.path.append zipimport.zipimporter site.addsitedir",
+                Role.GETTER: "operator.attrgetter operator.methodcaller",
+                Role.LOAD: (
+                    "configparser.ConfigParser().read configparser.RawConfigParser().read "
+                    "configparser.SafeConfigParser().read tarfile.open().add zipfile.ZipFile().write"
+                ),
+                Role.VARIABLE: "os.getenv os.getenvb",
+                Role.SPY: (
+                    "pynput keyboard.hook keyboard.on_press keyboard.record keyboard.read_event pyxhook "
+                    "pyperclip.paste clipboard.paste PIL.ImageGrab pyautogui.screenshot mss.mss pyscreenshot "
+                    "sounddevice.rec sounddevice.InputStream pyaudio cv2.VideoCapture browser_cookie3 rookiepy "
+                    "win32crypt.CryptUnprotectData win32clipboard.GetClipboardData pynput_robocorp"
+                ),
             }
         ),
         **{
             name: Effect(Role.PLAIN, permission)
             for names, permission in (
                 ("ctypes cffi", Permission.DYNAMIC_CODE),
-                ("os.getenv os.getenvb os.putenv dotenv environ decouple", Permission.ENVIRONMENT),
+                ("os.putenv dotenv environ decouple", Permission.ENVIRONMENT),
                 ("tempfile", Permission.FILES_WRITE),
             )
             for name in names.split()
@@ -107,6 +129,7 @@ PYTHON = Rules(
     },
     aliases=(
         ("__builtins__.", ""),
+        ("ctypes.CDLL().", "os."),
         ("builtins.", ""),
         ("io.open", "open"),
         ("posix.", "os."),
@@ -117,4 +140,17 @@ PYTHON = Rules(
     ),
     builtins=frozenset(_BUILTINS.split()),
     writer="open",
+    names_arguments=True,
+    quiet=frozenset(_QUIET.split()),
 )
+
+FILLING: frozenset[str] = frozenset({"save", "dump", "write_to", "getinto"})
+"""Methods that write what their object holds into what they are given."""
+
+GATHERING: frozenset[str] = frozenset(
+    {
+        *("append", "add", "update", "extend", "insert", "setdefault", "write", "put", "put_nowait", "appendleft"),
+        *("set_content", "set_payload", "attach", "add_attachment", "add_field", "writestr", "writerow", "add_header"),
+    }
+)
+"""Methods after which their object holds what they were given."""

@@ -1,11 +1,9 @@
 """Python: reads a source file by ``ast`` and follows its values. Nothing is imported or run."""
 
 import ast
-import re
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from vsm_mcp.acquisition.vetting.code.flow.calls import TOO_DEEP, Call, Function, Reading
+from vsm_mcp.acquisition.vetting.code.flow.calls import Call, Function, Reading
 from vsm_mcp.acquisition.vetting.code.flow.deeds import DEEDS
 from vsm_mcp.acquisition.vetting.code.flow.flow import Flow
 from vsm_mcp.acquisition.vetting.code.flow.values import (
@@ -19,17 +17,15 @@ from vsm_mcp.acquisition.vetting.code.flow.values import (
     literal,
     merged,
 )
-from vsm_mcp.acquisition.vetting.code.languages.python_rules import PYTHON
+from vsm_mcp.acquisition.vetting.code.flow.walk import MOST_LESSONS, Walk
+from vsm_mcp.acquisition.vetting.code.languages.python_rules import FILLING, GATHERING, PYTHON
+from vsm_mcp.acquisition.vetting.code.languages.python_syntax import inside, parameters_of, parsed, words
 from vsm_mcp.model.verdict import Severity
 
-DEEPEST = 150
-STEPS = 1_000
+DEEPEST: int = 150
 
 _Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_WORD = re.compile(r"[^\W\d]\w*")
-_BASES = ("__bases__", "__base__", "__mro__")
 _NAMESPACES = ("globals()", "locals()", "vars()", "sys.modules", "__builtins__", "builtins")
-_GATHERING = frozenset({"append", "add", "update", "extend", "insert", "setdefault", "write"})
 
 
 class PythonReader:
@@ -37,16 +33,13 @@ class PythonReader:
 
     def __init__(self, flow: Flow, checkpoint: Callable[[], None]) -> None:
         self.flow = flow
-        self.problem: str = ""
-        self._checkpoint = checkpoint
-        self._depth = 0
-        self._steps = 0
+        self.walk = Walk(checkpoint, deepest=DEEPEST)
         self._words: dict[ast.AST, frozenset[str]] = {}
         self._scopes: dict[ast.AST, Scope] = {}
+        self._inside: dict[ast.stmt, tuple[list[ast.stmt], list[ast.expr]]] = {}
         self._lines: list[str] = []
         self._expressions: dict[type[ast.expr], Callable[..., Value]] = {
             ast.Constant: self._constant,
-            ast.Name: self._name,
             ast.Attribute: self._attribute,
             ast.Subscript: self._subscript,
             ast.Call: self._call,
@@ -81,12 +74,17 @@ class PythonReader:
         }
 
     def read(self, tree: ast.Module, source: str) -> None:
-        """Follow the values of a file: once to learn what its names mean, once to judge."""
+        """Follow the values of a file: to learn what its names mean, then once more to judge."""
         self._lines = source.split("\n")
         scope = Scope()
-        for recording in (False, True):
-            self.flow.recording = recording
+        learnt = self.flow.learnt
+        for _ in range(MOST_LESSONS):
             self._run(tree.body, scope)
+            before, learnt = learnt, self.flow.learnt
+            if learnt == before:
+                break
+        self.flow.recording = True
+        self._run(tree.body, scope)
 
     def _run(self, statements: Sequence[ast.stmt], scope: Scope) -> None:
         """Go through statements in order, without recursion."""
@@ -94,29 +92,31 @@ class PythonReader:
         while waiting:
             statement, here = waiting.pop()
             handler = self._statements.get(type(statement))
-            inside = list(_inside(statement))
+            statements_in, expressions_in = self._directly_in(statement)
             if handler is not None:
                 handler(statement, here)
             else:
-                self._parts_of((child for child in inside if isinstance(child, ast.expr)), here)
+                self._parts_of(expressions_in, here)
             if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                waiting.extend((child, here) for child in reversed(inside) if isinstance(child, ast.stmt))
+                waiting.extend((child, here) for child in reversed(statements_in))
+
+    def _directly_in(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.expr]]:
+        """Return the statements and the expressions directly inside; a file is read more than once."""
+        known = self._inside.get(statement)
+        if known is None:
+            parts = list(inside(statement))
+            known = self._inside[statement] = (
+                [part for part in parts if isinstance(part, ast.stmt)],
+                [part for part in parts if isinstance(part, ast.expr)],
+            )
+        return known
 
     def _value(self, node: ast.expr | None, scope: Scope) -> Value:
         if node is None:
             return UNKNOWN
-        if self._depth > DEEPEST:
-            self.problem = TOO_DEEP
-            return UNKNOWN
-        self._depth += 1
-        self._steps += 1
-        if self._steps % STEPS == 0:
-            self._checkpoint()
-        try:
-            handler = self._expressions.get(type(node))
-            return self._parts(node, scope) if handler is None else handler(node, scope)
-        finally:
-            self._depth -= 1
+        if isinstance(node, ast.Name):
+            return self._name(node, scope)
+        return self.walk.visit(self._expressions.get(type(node), self._parts), node, scope)
 
     def _parts(self, node: ast.expr, scope: Scope) -> Value:
         values = [self._value(child, scope) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
@@ -142,7 +142,7 @@ class PythonReader:
         if isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}:
             return scope.outermost.names.get(f"self.{node.attr}", UNKNOWN)
         value = self._value(node.value, scope)
-        if node.attr == "__subclasses__" and any(base in value.name for base in _BASES):
+        if node.attr == "__subclasses__" and any(base in value.name for base in ("__base", "__mro__")):
             self.flow.hit("climbs-classes", Severity.HIGH, "reaches objects through their classes", line=node.lineno)
         return self.flow.attribute(value, Value(text=node.attr), node.lineno)
 
@@ -151,8 +151,8 @@ class PythonReader:
         if isinstance(node.slice, ast.Slice):
             return self._sliced(node.slice, value, scope)
         index = self._value(node.slice, scope)
-        if Label.ENVIRONMENT in value.labels and value.name in PYTHON.environment:
-            return self.flow.variable(index.text)
+        if value.labels & Label.ENVIRONMENT and value.name in PYTHON.environment:
+            return self.flow.variable(index.text).labelled(index.labels & Label.ENVIRONMENT)
         if index.text and value.name.endswith((*_NAMESPACES, "__dict__")):
             return self._member(value, index, node.lineno)
         return self.flow.element(value, index)
@@ -168,7 +168,7 @@ class PythonReader:
         self._parts_of(filter(None, (node.lower, node.upper, node.step)), scope)
         if not backwards:
             return Value(labels=value.labels & ~Label.HIDDEN)
-        labels = value.labels | Label.DECODED | (Label.PACKED if Label.LITERAL in value.labels else Label.NONE)
+        labels = value.labels | Label.DECODED | (Label.PACKED if value.labels & Label.LITERAL else Label.NONE)
         return Value(text=None if value.text is None else value.text[::-1], labels=labels)
 
     def _parts_of(self, nodes: Iterable[ast.expr], scope: Scope) -> list[Value]:
@@ -178,20 +178,42 @@ class PythonReader:
         callee = self._value(node.func, scope)
         arguments = tuple(self._parts_of(node.args, scope))
         keywords = {keyword.arg or "**": self._value(keyword.value, scope) for keyword in node.keywords}
-        self._gathered(node.func, (*arguments, *keywords.values()), scope)
-        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if callee.name.rpartition(".")[0] in PYTHON.environment and method in {"get", "pop", "setdefault"}:
-            return self.flow.variable(arguments[0].text if arguments else None)
-        result = self.flow.call(Call(callee, arguments, keywords, node.lineno, scope))
-        if callee.name == "vars" and arguments:
-            return Value(name=f"{arguments[0].name}.__dict__")
+        for name, value in keywords.items():
+            self.flow.entry(name, value, line=node.lineno)
+        call = Call(callee, arguments, keywords, node.lineno, scope)
+        method = node.func if isinstance(node.func, ast.Attribute) else None
+        result = self.flow.call(call) if method is None else self._method_call(node, method, call)
+        return Value(name=f"{arguments[0].name}.__dict__") if callee.name == "vars" and arguments else result
+
+    def _method_call(self, node: ast.Call, method: ast.Attribute, call: Call) -> Value:
+        if method.attr in GATHERING:
+            self._gathered(method, call.everything, call.scope)
+        if call.callee.name.rpartition(".")[0] in PYTHON.environment and method.attr in {"get", "pop", "setdefault"}:
+            return self.flow.variable(call.arguments[0].text if call.arguments else None)
+        result = self.flow.call(call)
+        if method.attr == "read" and result.labels & Label.SECRET:
+            self._gather(method.value, Value(labels=Label.SECRET), call.scope)
+        if method.attr in FILLING and call.callee.labels & (Label.SPIED | Label.SECRET):
+            for argument in node.args:
+                self._gather(argument, Value(labels=call.callee.labels), call.scope)
         return result
 
-    def _gathered(self, node: ast.expr, values: Sequence[Value], scope: Scope) -> None:
+    def _gathered(self, node: ast.Attribute, values: Sequence[Value], scope: Scope) -> None:
         """What is put into a container is in the container."""
         labels = labels_of(values) & ~Label.LITERAL
-        if isinstance(node, ast.Attribute) and node.attr in _GATHERING and labels:
-            self._bind(node.value, Value(labels=labels), scope)
+        text = values[0].text if len(values) == 1 else None
+        if labels or (text and "@" in text):
+            self._gather(node.value, Value(text=text, labels=labels), scope)
+
+    def _gather(self, node: ast.expr, value: Value, scope: Scope) -> None:
+        if isinstance(node, ast.Name):
+            self.flow.entry(f"bcc {node.id}" if "bcc" in node.id.lower() else "", value, line=node.lineno)
+            owner = scope.owner(node.id) or scope
+            old = owner.names.get(node.id, UNKNOWN)
+            both = value.text is not None and old.text is not None
+            owner.bind(node.id, Value(text=f"{old.text}\n{value.text}" if both else None, labels=value.labels))
+        else:
+            self._bind(node, Value(labels=value.labels), scope)
 
     def _binary(self, node: ast.BinOp, scope: Scope) -> Value:
         operands: list[ast.expr] = []
@@ -259,7 +281,8 @@ class PythonReader:
     def _import(self, node: ast.Import, scope: Scope) -> None:
         for alias in node.names:
             module = self.flow.imported(alias.name, node.lineno)
-            scope.bind(alias.asname or alias.name.split(".")[0], module if alias.asname else _top(module))
+            top = Value(name=module.name.split(".")[0])
+            scope.bind(alias.asname or alias.name.split(".")[0], module if alias.asname else top)
 
     def _import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
         if node.level or not node.module:
@@ -297,8 +320,10 @@ class PythonReader:
 
     def _bind(self, target: ast.expr, value: Value, scope: Scope) -> None:
         if isinstance(target, ast.Name):
+            self.flow.entry(target.id if "bcc" in target.id.lower() else "", value, line=target.lineno)
             scope.bind(target.id, value)
         elif isinstance(target, ast.Attribute):
+            self.flow.entry(target.attr, value, line=target.lineno)
             if isinstance(target.value, ast.Name) and target.value.id in {"self", "cls"}:
                 scope.outermost.bind(f"self.{target.attr}", value)
         elif isinstance(target, ast.Tuple | ast.List):
@@ -315,7 +340,7 @@ class PythonReader:
         self._bind(target.value, Value(labels=value.labels & ~Label.LITERAL), scope)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-        self._parts_of((child for child in _inside(node) if isinstance(child, ast.expr)), scope)
+        self._parts_of(self._directly_in(node)[1], scope)
         value, function = self._defined(node, node.args, scope)
         scope.bind(node.name, value)
         scope.outermost.bind(f"self.{node.name}", value)
@@ -327,21 +352,18 @@ class PythonReader:
         name = f"λ{node.lineno}:{node.col_offset}"
         if inner is None:
             inner = self._scopes[node] = Scope(scope)
-            parameters = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-            extra = [a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None]
-            for parameter in (*parameters, *extra):
-                inner.names[parameter] = UNKNOWN
+            parameters = parameters_of(arguments)
+            inner.names.update(dict.fromkeys(parameters, UNKNOWN))
             plain = tuple(p for p in parameters if p not in {"self", "cls"})
             self.flow.functions[name] = Function(plain, inner)
             inner.result_of = name
         return Value(name=name), self.flow.functions[name]
 
     def _worth_reading(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> bool:
-        words = self._words.get(node)
-        if words is None:
-            body = "\n".join(self._lines[node.body[0].lineno - 1 : node.end_lineno])
-            words = self._words[node] = frozenset(_WORD.findall(unicodedata.normalize("NFKC", body)))
-        return bool(words & PYTHON.builtins) or bool(words & _ALWAYS) or scope.knows(words)
+        used = self._words.get(node)
+        if used is None:
+            used = self._words[node] = words("\n".join(self._lines[node.body[0].lineno - 1 : node.end_lineno]))
+        return not used.isdisjoint(_ALWAYS) or scope.knows(used)
 
     def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
         self._bind(node.target, self._value(node.iter, scope), scope)
@@ -359,20 +381,8 @@ class PythonReader:
             function.result = merged(function.result, value)
 
 
-_ALWAYS = frozenset({"import", "bcc", "Bcc", "__subclasses__"})
-
-
-def _inside(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
-    """Yield the statements and expressions directly inside, also those of its handlers, cases and arguments."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt | ast.expr):
-            yield child
-        else:
-            yield from _inside(child)
-
-
-def _top(module: Value) -> Value:
-    return Value(name=module.name.split(".")[0])
+_WORTH_FOLLOWING = PYTHON.sinks | {"bcc", "Bcc", "BCC", "__subclasses__", "add_bcc", "sendmail", "modules"}
+_ALWAYS = (PYTHON.builtins - PYTHON.quiet) | {"import", "bcc", "Bcc", "BCC", "__subclasses__", "add_bcc", "sendmail"}
 
 
 def read_python(source: str, checkpoint: Callable[[], None]) -> Reading:
@@ -381,14 +391,10 @@ def read_python(source: str, checkpoint: Callable[[], None]) -> Reading:
     Raises:
         SyntaxError: It is no Python of this version.
     """
+    tree = parsed(source)
+    if words(source).isdisjoint(_WORTH_FOLLOWING):
+        return Reading(hits=())
     flow = Flow(PYTHON, DEEDS)
     reader = PythonReader(flow, checkpoint)
-    reader.read(_parsed(source), source)
-    return Reading(hits=tuple(flow.hits.values()), nested=tuple(flow.nested.items()), problem=reader.problem)
-
-
-def _parsed(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise SyntaxError(str(error)) from error
+    reader.read(tree, source)
+    return flow.reading(reader.walk.problem)
