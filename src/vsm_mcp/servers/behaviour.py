@@ -1,6 +1,8 @@
 """Records what servers are seen to do, and tells when one does what it did not do while it was proven."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from vsm_mcp.events import BehaviourDeviated, EgressDecided, EgressEnded, Event, EventSink, ignore
 from vsm_mcp.model.behaviour import MOST_NAMES, Behaviour, bounded, deviation
@@ -9,10 +11,29 @@ from vsm_mcp.servers.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import Workspace
 
 
-class BehaviourRecorder:
-    """Hears what happens and keeps, per server, what was seen: bounded, and told once for each new thing.
+@dataclass(slots=True)
+class Sight:
+    """What was seen of a server on trial so far; that no host was seen means from the beginning that none was."""
 
-    It stands before the listeners of the whole: every event passes it.
+    seen: Behaviour = field(default_factory=lambda: Behaviour(hosts=frozenset()))
+
+    def note(
+        self,
+        *,
+        hosts: Collection[str] | None = None,
+        files: Collection[str] | None = None,
+        programs: Collection[str] | None = None,
+    ) -> Behaviour:
+        """Take note of what it was seen to do, and return all that was seen; ``None`` says that nobody looked."""
+        self.seen = self.seen.join(Behaviour(hosts=_names(hosts), files=_names(files), programs=_names(programs)))
+        return self.seen
+
+
+class BehaviourRecorder:
+    """Hears what happens: keeps what is seen of servers on trial, and compares what held ones do with their pins.
+
+    It stands before the listeners of the whole: every event passes it. What it keeps is bounded, and kept for servers
+    that are on trial or held, no longer; each new thing is told once.
 
     A deviation is a signal for people and for those who watch over the whole; it stops nothing.
 
@@ -23,7 +44,7 @@ class BehaviourRecorder:
     def __init__(self, *, emit: EventSink = ignore) -> None:
         """Begin with nothing seen."""
         self._emit = emit
-        self._seen: dict[str, Behaviour] = {}
+        self._trials: dict[str, list[Sight]] = {}
         self._pinned: dict[str, Behaviour] = {}
         self._told: dict[str, set[str]] = {}
 
@@ -31,15 +52,29 @@ class BehaviourRecorder:
         """Take note of an event: what a server asked the network for."""
         match event:
             case EgressDecided(subject=server, host=host, allowed=True):
-                self.note(server, hosts=(host,))
+                self._asked(server, (host,))
             case EgressEnded(subject=server, reached=places):
-                self.note(server, hosts=tuple(place.rpartition(":")[0] for place in places))
+                self._asked(server, tuple(place.rpartition(":")[0] for place in places))
             case _:
                 return
 
-    def begin(self, server: str) -> None:
-        """Begin to look at a server that is about to be proven: from now on, no host seen means that none was."""
-        self._seen[server] = Behaviour(hosts=frozenset())
+    @contextmanager
+    def trial(self, server: str) -> Generator[Sight]:
+        """Look at a server for as long as it is on trial; afterwards nothing of that is kept here.
+
+        An event does not say which instance of a server it is about. While an earlier version of it is held and works,
+        what either asks the network for is seen of the trial and compared with the pin: nothing goes unseen.
+        """
+        sight = Sight()
+        self._trials.setdefault(server, []).append(sight)
+        try:
+            yield sight
+        finally:
+            left = [one for one in self._trials[server] if one is not sight]
+            if left:
+                self._trials[server] = left
+            else:
+                del self._trials[server]
 
     def note(
         self,
@@ -49,16 +84,11 @@ class BehaviourRecorder:
         files: Collection[str] | None = None,
         programs: Collection[str] | None = None,
     ) -> None:
-        """Take note of what a server was seen to do; ``None`` says that nobody looked."""
-        seen = Behaviour(hosts=_names(hosts), files=_names(files), programs=_names(programs))
-        self._seen[server] = self._seen.get(server, Behaviour()).join(seen)
+        """Take note of what a held server was seen to do; ``None`` says that nobody looked."""
         pinned = self._pinned.get(server)
         if pinned is not None:
+            seen = Behaviour(hosts=_names(hosts), files=_names(files), programs=_names(programs))
             self._compare(server, pinned, seen)
-
-    def seen(self, server: str) -> Behaviour:
-        """Return what was seen of a server since it was looked at."""
-        return self._seen.get(server, Behaviour())
 
     def expect(self, server: str, pinned: Behaviour | None) -> None:
         """Compare from now on what a server does with what it did when it was proven; ``None`` compares nothing."""
@@ -70,8 +100,12 @@ class BehaviourRecorder:
 
     def forget(self, server: str) -> None:
         """Forget a server that was let go."""
-        for memory in (self._seen, self._pinned, self._told):
-            memory.pop(server, None)
+        self.expect(server, None)
+
+    def _asked(self, server: str, hosts: Collection[str]) -> None:
+        for sight in self._trials.get(server, ()):
+            sight.note(hosts=hosts)
+        self.note(server, hosts=hosts)
 
     def _compare(self, server: str, pinned: Behaviour, seen: Behaviour) -> None:
         told = self._told.setdefault(server, set())

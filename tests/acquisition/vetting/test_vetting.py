@@ -173,6 +173,17 @@ async def test_a_score_below_the_wanted_one_refuses(make_artefact: Callable[...,
 
 
 @pytest.mark.anyio
+async def test_why_a_verdict_refuses_is_told_by_the_policy_that_is_in_force(
+    make_artefact: Callable[..., Artefact],
+) -> None:
+    strict = Vetting((Says((finding(Severity.LOW),)),), policy=Policy(allow=("*",), refuse_at=Severity.LOW))
+    verdict = await strict.examine(make_artefact())
+    assert strict.reasons(verdict) == ("A x of LOW.",)
+    fine = Vetting((Says((finding(Severity.LOW),)),), policy=OPEN)
+    assert fine.reasons(await fine.examine(make_artefact())) == ()
+
+
+@pytest.mark.anyio
 async def test_an_honest_package_passes_the_standard_checks(make_artefact: Callable[..., Artefact]) -> None:
     source = "import os\n\ndef main():\n    with open(os.environ['NOTES']) as file:\n        return file.read()\n"
     policy = Policy(allow=("pypi:example-server",))

@@ -1,18 +1,17 @@
 """Approving what a server says now: judged like a new server's words, written down, then let through."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 
 from vsm_mcp.acquisition.installation.installer import Installer
-from vsm_mcp.errors import VettingError
+from vsm_mcp.acquisition.vetting.tool_descriptions import CHECK
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Proven
-from vsm_mcp.model.verdict import Finding, Severity
+from vsm_mcp.model.verdict import Finding
 from vsm_mcp.servers.spawner import DynamicSpawner
 
-MOST_SHOWN = 5
-
-Judge = Callable[[Proven], Sequence[Finding]]
-"""Finds what is suspicious in the tools, prompts and instructions of a server."""
+Judge = Callable[[Proven], tuple[Finding, ...]]
+"""Accepts what a server says about itself and returns what is worth knowing of it; raises ``VettingError`` if not."""
 
 
 async def approve_tools(
@@ -28,7 +27,7 @@ async def approve_tools(
         pins: ``Quarantine.pins`` of what was looked at.
         spawner: Holds the server.
         installer: Writes its record.
-        judge: Reads what it says now; a grave finding refuses.
+        judge: Reads what it says now, by the same policy as a new server's words.
 
     Raises:
         CapabilityMissingError: No server of this name is held.
@@ -37,13 +36,12 @@ async def approve_tools(
         InstallationError: It could not be written down.
     """
     proven = spawner.reviewed(server, pins)
-    grave = [finding for finding in judge(proven) if finding.severity >= Severity.HIGH]
-    if grave:
-        said = "; ".join(f"{finding.where}: {finding.message}" for finding in grave[:MOST_SHOWN])
-        raise VettingError(
-            f"{server} describes itself in a way that is not accepted: {said}",
-            stage="approve",
-            remedies=("Release the server.", "Read the descriptions; waive the finding only if they are harmless."),
-        )
-    await installer.serve(proven, needs=())
-    return spawner.approve(server, pins)
+    judged = _with_findings(proven, judge(proven))
+    await installer.serve(judged, needs=())
+    return replace(spawner.approve(server, pins), evidence=judged.evidence)
+
+
+def _with_findings(proven: Proven, findings: tuple[Finding, ...]) -> Proven:
+    """Keep with the evidence what was found in the words of now, in the place of what was found in earlier ones."""
+    others = tuple(finding for finding in proven.evidence.findings if finding.check != CHECK)
+    return replace(proven, evidence=replace(proven.evidence, findings=(*findings, *others)))

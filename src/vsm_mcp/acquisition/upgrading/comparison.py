@@ -47,6 +47,20 @@ def dependencies(old: Resolution, new: Resolution) -> Sequence[str]:
     )
 
 
+def own(tree: Path, name: str, new: Path) -> tuple[Path, frozenset[str]]:
+    """Return where in an installed tree the files of a package itself are, and how those of the new version begin.
+
+    Blocking.
+
+    Args:
+        tree: Where the old version is installed, with all it needs.
+        name: The package's name.
+        new: Where the new version is unpacked, alone.
+    """
+    old = next((place for place in (tree / "node_modules" / name, tree / "site") if place.is_dir()), tree)
+    return old, frozenset(Path(path).parts[0] for path in _files(new, new))
+
+
 def code(tree: Path, name: str, new: Path) -> Sequence[str]:
     """Return which files of the package itself differ, one line for each way to differ. Blocking.
 
@@ -55,11 +69,10 @@ def code(tree: Path, name: str, new: Path) -> Sequence[str]:
         name: The package's name.
         new: Where the new version is unpacked, alone.
     """
-    old = next((place for place in (tree / "node_modules" / name, tree / "site") if place.is_dir()), tree)
+    old, parts = own(tree, name, new)
     after = _files(new, new)
-    own = {Path(path).parts[0] for path in after}
     before: dict[str, Path] = {}
-    for part in sorted(own):
+    for part in sorted(parts):
         if (old / part).is_dir() and part != "node_modules":
             before |= _files(old, old / part)
         elif (old / part).is_file():

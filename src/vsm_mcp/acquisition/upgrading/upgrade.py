@@ -1,26 +1,32 @@
 """Upgrade: stages the newest allowed version beside the old one, proves it by the recorded calls, and commits it."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 
 import anyio
-import anyio.to_thread
 
-from vsm_mcp.acquisition.attempt import WayIn
 from vsm_mcp.acquisition.installation.rollback import Transaction
 from vsm_mcp.acquisition.installation.store import Record
-from vsm_mcp.acquisition.report import Consent, PlannedServer, TrialRecord
+from vsm_mcp.acquisition.report import (
+    Consent,
+    FindingRecord,
+    PlannedServer,
+    TrialRecord,
+    records_of,
+    trial_records,
+)
 from vsm_mcp.acquisition.stages import AcquisitionStage as Stage
 from vsm_mcp.acquisition.steps import Steps
-from vsm_mcp.acquisition.upgrading import comparison
-from vsm_mcp.acquisition.vetting.tool_descriptions import scan
+from vsm_mcp.acquisition.trial import Gate, Sighting, WayIn
+from vsm_mcp.acquisition.upgrading import changes, comparison
 from vsm_mcp.errors import (
     AcquisitionError,
     CallError,
     ConfigurationError,
     DiscoveryError,
+    IntegrityError,
     PayloadError,
     RefusedError,
     RollbackError,
@@ -29,12 +35,11 @@ from vsm_mcp.errors import (
     VettingError,
 )
 from vsm_mcp.events import EventSink, ignore
-from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
-from vsm_mcp.model.pins import Drift, Pins, difference, words_of_change
+from vsm_mcp.model.call import ToolCall, ToolResult
+from vsm_mcp.model.pins import Pins, difference
 from vsm_mcp.model.proof import Trial
 from vsm_mcp.model.report import Report
-from vsm_mcp.model.server import Candidate, Installed, Proven, Resolution, Running, Vetted
-from vsm_mcp.model.verdict import Severity
+from vsm_mcp.model.server import Candidate, Proven, Resolution, Running, Vetted
 
 COMPARED_FOR = 60.0
 """Seconds one call may take while two versions are compared."""
@@ -61,6 +66,7 @@ class UpgradeStep(Report, frozen=True):
         drift: How its tools, prompts and instructions differ from what was proven before, in words.
         diff: What else changed: package, permissions, dependencies and code, one line each.
         trials: The recorded calls as the new version answered them.
+        findings: What was noticed in what it says about itself and in its answers, also when it was refused for that.
         canary: Whether old and new were run side by side on them.
         generation: The generation that holds the new version; going back to the one before undoes it.
         elapsed: Seconds it took.
@@ -74,6 +80,7 @@ class UpgradeStep(Report, frozen=True):
     drift: str = ""
     diff: str = ""
     trials: tuple[TrialRecord, ...] = ()
+    findings: tuple[FindingRecord, ...] = ()
     canary: bool = True
     generation: int | None = None
     elapsed: float = 0.0
@@ -135,7 +142,7 @@ class Upgrade:
             new = await attempt.climb()
         except RollbackError:
             raise
-        except (VettingError, VerificationError, RefusedError) as error:
+        except (VettingError, VerificationError, RefusedError, IntegrityError) as error:
             attempt.say(UpgradeVerdict.REFUSED, error.message)
             new = None
         except (AcquisitionError, ServerError, ConfigurationError) as error:
@@ -160,6 +167,7 @@ class _Attempt:
     diff: str = ""
     trials: tuple[Trial, ...] = ()
     generation: int | None = None
+    seen: Sighting = field(default_factory=Sighting)
 
     @property
     def old(self) -> Resolution:
@@ -184,10 +192,8 @@ class _Attempt:
             reasons=self.reasons,
             drift=self.drift,
             diff=self.diff,
-            trials=tuple(
-                TrialRecord(tool=one.tool, passed=one.passed, detail=one.detail, elapsed=one.elapsed)
-                for one in self.trials
-            ),
+            trials=trial_records(self.trials),
+            findings=records_of(self.seen.findings),
             canary=self.canary,
             generation=self.generation,
             elapsed=elapsed,
@@ -195,74 +201,66 @@ class _Attempt:
 
     async def climb(self) -> Record | None:
         """Return the new record; ``None`` when there is nothing newer."""
-        if self.record.proven.installed.path is None:
+        tree = self.record.proven.installed.path
+        if tree is None:
             self.say(UpgradeVerdict.CURRENT, "It is a part of the host's own process.")
             return None
         held = self.record.proven.candidate
         candidate = replace(held, version=None, package=replace(held.package, version=None))
         screened = self.way.vetting.screen(candidate)
         if not screened.accepted:
-            raise VettingError(" ".join(screened.reasons), stage=Stage.VET)
+            raise VettingError(
+                " ".join(screened.reasons),
+                stage=Stage.VET,
+                remedies=("Change the policy if this server is to be upgraded.", "Keep the version that is held."),
+            )
         async with self.way.installer.exclusively(candidate):
-            return await self._newest(candidate)
+            return await self._newest(candidate, tree)
 
-    async def _newest(self, candidate: Candidate) -> Record | None:
+    async def _newest(self, candidate: Candidate, tree: Path) -> Record | None:
+        gate = Gate(way=self.way, steps=self.steps, candidate=candidate, seen=self.seen)
         self.steps.begin(candidate.name, "upgrade")
-        with self.steps.stage(Stage.PLAN):
-            resolution = await self.way.installer.resolve(candidate, self.way.rung)
+        resolution = await gate.resolve(self.way.rung)
         self.new = str(resolution.package)
         newer = comparison.newer(resolution.package, self.old.package)
         if newer is None:
             raise VettingError(
-                f"It cannot be told whether {resolution.package} is newer than {self.old.package}.", stage=Stage.PLAN
+                f"It cannot be told whether {resolution.package} is newer than {self.old.package}.",
+                stage=Stage.PLAN,
+                remedies=("Name the version you want and acquire it.",),
             )
         if not newer:
             self.say(UpgradeVerdict.CURRENT, f"Nothing newer than {self.old.package} is allowed.")
             return None
         async with self.way.rollback.transaction(f"upgrade {candidate.name}") as transaction:
-            await self._replace(candidate, resolution, transaction)
+            await self._replace(gate, resolution, transaction, tree=tree)
         return await self._committed()
 
-    async def _replace(self, candidate: Candidate, resolution: Resolution, transaction: Transaction) -> None:
-        vetted = await self._vet(candidate, resolution, transaction)
-        plan = await self._plan(vetted)
+    async def _replace(self, gate: Gate, resolution: Resolution, transaction: Transaction, *, tree: Path) -> None:
+        vetted = await gate.vet(resolution, transaction)
+        plan = await self._plan(vetted, tree)
         self.diff = plan.diff
         with self.steps.stage(Stage.CONSENT):
             await self.consent(plan)
         with self.steps.stage(Stage.STAGE):
             installed = await self.way.installer.stage(vetted, transaction)
-        proven = await self._prove(installed, plan)
+
+        async def look(running: Running) -> None:
+            if self.canary:
+                await self._compare(running)
+            await self._ask_about(running, plan)
+
+        proven = await gate.prove(installed, self._replay, then=look)
         with self.steps.stage(Stage.COMMIT):
+            await gate.confirm(proven)
             await self.way.installer.commit(proven, transaction, needs=self.record.needs, replaces=self.record)
 
-    async def _vet(self, candidate: Candidate, resolution: Resolution, transaction: Transaction) -> Vetted:
-        with self.steps.stage(Stage.FETCH):
-            directory = await self.way.installer.quarantine(transaction)
-            artefact = await self.way.installer.fetch(candidate, resolution, into=directory)
-        with self.steps.stage(Stage.VET):
-            return await self.way.vetting.judge(artefact)
-
-    async def _plan(self, vetted: Vetted) -> PlannedServer:
-        """Return the plan that a person sees: beside permissions also what changes in dependencies and code."""
-        granted = self.way.granted(vetted.candidate)
+    async def _plan(self, vetted: Vetted, tree: Path) -> PlannedServer:
+        """Return the plan that a person sees: beside permissions also what changes in packages, files and code."""
+        granted = self.way.granted(vetted.artefact)
         plan = PlannedServer.of(vetted.artefact, vetted.verdict, granted=granted, previous=self.record.proven)
-        lines = [plan.diff, *comparison.dependencies(self.old, vetted.artefact.resolution)]
-        tree = self.record.proven.installed.path
-        if tree is not None:
-            lines += await anyio.to_thread.run_sync(comparison.code, tree, self.old.package.name, vetted.artefact.root)
+        lines = [plan.diff, *await changes.of_package(self.old, tree, vetted.artefact)]
         return plan.model_copy(update={"diff": "\n".join(line for line in lines if line)})
-
-    async def _prove(self, installed: Installed, plan: PlannedServer) -> Proven:
-        async with AsyncExitStack() as life:
-            with self.steps.stage(Stage.START):
-                running = await life.enter_async_context(self.way.spawner.trial(installed))
-            with self.steps.stage(Stage.VERIFY):
-                _refuse_poisoned(running, await self._tools_of_others())
-                proven = await self._replay(running)
-                if self.canary:
-                    await self._compare(running, life)
-                await self._ask_about(running, plan)
-                return proven
 
     async def _replay(self, running: Running) -> Proven:
         """Make the recorded calls to the new version; every one must be answered well."""
@@ -273,18 +271,11 @@ class _Attempt:
         self.trials = proven.evidence.trials
         return proven
 
-    async def _compare(self, running: Running, life: AsyncExitStack) -> None:
+    async def _compare(self, running: Running) -> None:
         """Start the old version too, make every recorded call to both, and refuse what is less than it was."""
-        old = await life.enter_async_context(self.way.spawner.trial(self.record.proven.installed))
-        found: list[str] = []
-        for trial in self.recorded:
-            before = await _answer(old, trial)
-            if before is None:
-                continue  # the old one fails: whatever the new one says is not less
-            after = await _answer(running, trial)
-            said = "the new version does not answer" if after is None else comparison.worse(before, after)
-            if said is not None:
-                found.append(f"{trial.tool}: {said}")
+        async with self.way.spawner.trial(self.record.proven.installed) as old:
+            compared = [(trial.tool, await _compared(trial, old=old, new=running)) for trial in self.recorded]
+        found = [f"{tool}: {said}" for tool, said in compared if said is not None]
         if found:
             raise VerificationError(
                 f"{running.installed.candidate.name} answers less well than the version that is held: "
@@ -299,15 +290,11 @@ class _Attempt:
         if not drift:
             return
         self.drift = str(drift)
-        lines = [plan.diff, *_words(drift, self.record.proven.tools, running.tools)]
+        lines = [plan.diff, *changes.of_words(drift, self.record.proven.tools, running.tools)]
         self.diff = "\n".join(line for line in lines if line)
-        await self.consent(
-            plan.model_copy(update={"tools": tuple(tool.name for tool in running.tools), "diff": self.diff})
-        )
-
-    async def _tools_of_others(self) -> Sequence[ToolSpec]:
-        held = await self.way.installer.committed()
-        return [tool for proven in held if proven.candidate.name != self.record.name for tool in proven.tools]
+        findings = (*records_of(self.seen.findings), *plan.findings)
+        tools = tuple(tool.name for tool in running.tools)
+        await self.consent(plan.model_copy(update={"tools": tools, "diff": self.diff, "findings": findings}))
 
     async def _committed(self) -> Record | None:
         current = await self.way.installer.generations.current()
@@ -315,6 +302,15 @@ class _Attempt:
         self.say(UpgradeVerdict.UPGRADED)
         records = await self.way.installer.records()
         return next((record for record in records if record.name == self.record.name), None)
+
+
+async def _compared(trial: Trial, *, old: Running, new: Running) -> str | None:
+    """Say in which way the new version answers less well; where the old one fails, nothing is less."""
+    before = await _answer(old, trial)
+    if before is None:
+        return None
+    after = await _answer(new, trial)
+    return "the new version does not answer" if after is None else comparison.worse(before, after)
 
 
 async def _answer(running: Running, trial: Trial) -> ToolResult | None:
@@ -329,26 +325,3 @@ async def _answer(running: Running, trial: Trial) -> ToolResult | None:
             return await running.link.call(call)
     except (CallError, ServerError, PayloadError, TimeoutError):
         return None
-
-
-def _refuse_poisoned(running: Running, others: Sequence[ToolSpec]) -> None:
-    findings = scan(running.tools, others, instructions=running.instructions)
-    found = [finding for finding in findings if finding.severity >= Severity.HIGH]
-    if found:
-        said = "; ".join(f"{finding.where}: {finding.message}" for finding in found[:5])
-        raise VettingError(
-            f"{running.installed.candidate.name} describes its tools in a way that is not accepted: {said}",
-            stage=Stage.VERIFY,
-            remedies=("Read the descriptions; allow the new version only if they are harmless.",),
-        )
-
-
-def _words(drift: Drift, old: Sequence[ToolSpec], new: Sequence[ToolSpec]) -> Sequence[str]:
-    before, after = {tool.name: tool for tool in old}, {tool.name: tool for tool in new}
-    return [
-        *(f"+ tool {name}" for name in drift.added),
-        *(f"- tool {name}" for name in drift.removed),
-        *(f"~ tool {name}: {words_of_change(before[name], after[name])}" for name in drift.changed),
-        *(f"~ prompt {name}" for name in drift.prompts),
-        *(["~ instructions"] if drift.instructions else []),
-    ]

@@ -1,6 +1,6 @@
-"""Vetting: every check at once, one verdict, and the only way to a ``Vetted``."""
+"""Vetting: every check at once, one verdict, the only way to a ``Vetted``; and the judge of what servers say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import anyio
@@ -9,14 +9,24 @@ from vsm_mcp.acquisition.vetting.check import Check, worst_first
 from vsm_mcp.acquisition.vetting.lists import Lists
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.score import score
+from vsm_mcp.acquisition.vetting.text.words import Digests, Words
+from vsm_mcp.acquisition.vetting.tool_descriptions import scan
 from vsm_mcp.errors import VettingError
 from vsm_mcp.events import CandidateJudged, EventSink, ignore
+from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.server import Artefact, Candidate, Vetted
 from vsm_mcp.model.verdict import Finding, Severity, Verdict
 from vsm_mcp.world.clock import Clock, SystemClock
 
 DEFAULT_TIMEOUT = 60.0
 MOST_REASONS = 5
+
+Hear = Callable[[tuple[Finding, ...]], None]
+"""Gets what was found, also when it refuses."""
+
+
+def hear_nothing(_findings: tuple[Finding, ...]) -> None:
+    """Take no note of what was found."""
 
 
 class Vetting:
@@ -61,7 +71,7 @@ class Vetting:
         async with anyio.create_task_group() as tasks:
             for check in self._checks:
                 tasks.start_soon(ask, check)
-        return self._verdict([self._waived(finding, artefact) for finding in answers])
+        return self._verdict([self._waived(finding, artefact.resolution.integrity) for finding in answers])
 
     async def judge(self, artefact: Artefact) -> Vetted:
         """Accept an artefact.
@@ -71,16 +81,61 @@ class Vetting:
         """
         verdict = await self.examine(artefact)
         candidate = artefact.candidate
-        refusing = self._policy.refusing(verdict.findings)
-        reasons = tuple(finding.message for finding in refusing) or self._score_reason(verdict)
+        reasons = self.reasons(verdict)
         self._emit(CandidateJudged(candidate=candidate.name, accepted=verdict.accepted, reasons=reasons))
         if verdict.accepted:
             return Vetted(artefact=artefact, verdict=verdict)
         raise VettingError(
             f"{candidate.name} ({artefact.resolution.package}) was refused: {_summary(reasons)}",
             stage="vet",
-            remedies=tuple(dict.fromkeys(f.remedy for f in refusing if f.remedy)) or ("Take another server.",),
+            remedies=self._remedies(verdict),
         )
+
+    def examine_words(self, words: Words, others: Sequence[ToolSpec] = ()) -> Verdict:
+        """Search what a server says about itself, and return the verdict, whatever it is.
+
+        A finding is waived by its code and the digest by which the tool, the prompt or the instructions are pinned.
+
+        Args:
+            words: What it says.
+            others: The tools of all other servers, which it may imitate or speak about.
+        """
+        digests = Digests(words)
+        found = scan(words.tools, others, instructions=words.instructions, prompts=words.prompts)
+        return self._verdict([self._said(finding, digests.of(finding.where)) for finding in found])
+
+    def judge_words(
+        self, words: Words, others: Sequence[ToolSpec] = (), *, stage: str, hear: Hear = hear_nothing
+    ) -> tuple[Finding, ...]:
+        """Accept what a server says about itself, and return what is worth knowing of it.
+
+        Args:
+            words: What it says.
+            others: The tools of all other servers.
+            stage: Where on its way the server is.
+            hear: Gets what was found, also when it refuses.
+
+        Raises:
+            VettingError: It is refused; the message lists why, and what a waiver would have to name.
+        """
+        verdict = self.examine_words(words, others)
+        reasons = self.reasons(verdict)
+        hear(verdict.findings)
+        self._emit(CandidateJudged(candidate=words.server, accepted=verdict.accepted, reasons=reasons, stage=stage))
+        if verdict.accepted:
+            return verdict.findings
+        raise VettingError(
+            f"{words.server} describes itself in a way that is not accepted: {_summary(reasons)}",
+            stage=stage,
+            remedies=(*self._remedies(verdict), "Waive a finding, until a date, only if the words are harmless."),
+        )
+
+    def reasons(self, verdict: Verdict) -> tuple[str, ...]:
+        """Return why a verdict refuses, by this policy; nothing when it does not."""
+        refusing = self._policy.refusing(verdict.findings)
+        if refusing or verdict.accepted:
+            return tuple(finding.message for finding in refusing)
+        return (f"Its score of {verdict.score} is below the {self._policy.min_score} that the policy asks for.",)
 
     async def _answer(self, check: Check, artefact: Artefact) -> Sequence[Finding]:
         try:
@@ -89,8 +144,16 @@ class Vetting:
         except Exception as error:  # noqa: BLE001 - a check that fails in any way must refuse, not pass
             return (_failed(check.name, error),)
 
-    def _waived(self, finding: Finding, artefact: Artefact) -> Finding:
-        integrity = artefact.resolution.integrity
+    def _said(self, finding: Finding, integrity: str | None) -> Finding:
+        """Return a finding in words as far as it counts; what refuses says what would waive it."""
+        if integrity is None or finding.severity >= Severity.CRITICAL:
+            return finding
+        judged = self._waived(finding, integrity)
+        if not self._policy.refuses(judged):
+            return judged
+        return replace(judged, message=f"{finding.message} (To waive: code {finding.code!r}, integrity {integrity!r}.)")
+
+    def _waived(self, finding: Finding, integrity: str) -> Finding:
         waiver = self._policy.waiver(finding, integrity=integrity, now=self._clock.now())
         if waiver is None:
             return finding
@@ -107,10 +170,9 @@ class Vetting:
             score=points,
         )
 
-    def _score_reason(self, verdict: Verdict) -> tuple[str, ...]:
-        if verdict.accepted:
-            return ()
-        return (f"Its score of {verdict.score} is below the {self._policy.min_score} that the policy asks for.",)
+    def _remedies(self, verdict: Verdict) -> tuple[str, ...]:
+        refusing = self._policy.refusing(verdict.findings)
+        return tuple(dict.fromkeys(f.remedy for f in refusing if f.remedy)) or ("Take another server.",)
 
 
 def _failed(name: str, error: Exception) -> Finding:
