@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vsm_mcp.acquisition.discovery.discovery import DiscoveryResult as DiscoveryResult
     from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery as MCPDiscovery
     from vsm_mcp.acquisition.discovery.shelf import Shelf as Shelf
     from vsm_mcp.acquisition.installation.generations.generations import Generation as Generation
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
     from vsm_mcp.acquisition.proving.report import TrialReport as TrialReport
     from vsm_mcp.acquisition.report import AcquisitionPlan as AcquisitionPlan
     from vsm_mcp.acquisition.report import AcquisitionReport as AcquisitionReport
+    from vsm_mcp.acquisition.report import PlannedServer as PlannedServer
     from vsm_mcp.acquisition.upgrading.upgrade import UpgradeStep as UpgradeStep
+    from vsm_mcp.acquisition.upgrading.upgrade import UpgradeVerdict as UpgradeVerdict
+    from vsm_mcp.acquisition.vetting.advisories.recheck import AdvisoryStanding as AdvisoryStanding
+    from vsm_mcp.acquisition.vetting.advisories.recheck import Rechecked as Rechecked
+    from vsm_mcp.acquisition.vetting.advisories.recheck import RecheckReport as RecheckReport
     from vsm_mcp.acquisition.vetting.lists import PackageValidator as PackageValidator
+    from vsm_mcp.acquisition.vetting.policy import Grant as Grant
     from vsm_mcp.acquisition.vetting.policy import Policy as Policy
     from vsm_mcp.acquisition.vetting.policy import Waiver as Waiver
     from vsm_mcp.clearance import Clearance as Clearance
@@ -28,12 +35,18 @@ if TYPE_CHECKING:
     from vsm_mcp.diagnostics import PerformanceReport as PerformanceReport
     from vsm_mcp.errors import VSMError as VSMError
     from vsm_mcp.model.call import ToolResult as ToolResult
+    from vsm_mcp.model.enforcement import Aspect as Aspect
+    from vsm_mcp.model.enforcement import Enforcement as Enforcement
+    from vsm_mcp.model.enforcement import Level as Level
     from vsm_mcp.model.operation import Operation as Operation
     from vsm_mcp.model.operation import Outcome as Outcome
     from vsm_mcp.model.proof import Probe as Probe
     from vsm_mcp.model.server import PackageRef as PackageRef
+    from vsm_mcp.model.server import ToolSummary as ToolSummary
+    from vsm_mcp.model.server import Variable as Variable
     from vsm_mcp.model.verdict import Permission as Permission
     from vsm_mcp.model.verdict import Severity as Severity
+    from vsm_mcp.preflight import PreflightReport as PreflightReport
     from vsm_mcp.sandbox.egress.rules import Egress as Egress
     from vsm_mcp.sandbox.policy import Limits as Limits
     from vsm_mcp.sandbox.policy import SandboxPolicy as SandboxPolicy
@@ -46,6 +59,7 @@ if TYPE_CHECKING:
     from vsm_mcp.servers.spawner import DynamicSpawner as DynamicSpawner
     from vsm_mcp.settings import Confinement as Confinement
     from vsm_mcp.settings import Settings as Settings
+    from vsm_mcp.status import ConnectionTest as ConnectionTest
     from vsm_mcp.status import SystemStatus as SystemStatus
     from vsm_mcp.system.viable import ViableSystem as ViableSystem
     from vsm_mcp.systems.autonomy import Autonomy as Autonomy
@@ -96,6 +110,7 @@ _HOMES = {
     "AcquisitionReport": "acquisition.report",
     "AlgedonicChannel": "systems.vitals.algedonic",
     "Amplifier": "variety.engineering",
+    "Aspect": "model.enforcement",
     "Attenuator": "variety.engineering",
     "Autonomy": "systems.autonomy",
     "Bound": "systems.policy.rules",
@@ -104,20 +119,25 @@ _HOMES = {
     "Charter": "systems.charter",
     "Clearance": "clearance",
     "Confinement": "settings",
+    "ConnectionTest": "status",
     "Cyberfilter": "systems.control.cyberfilter",
     "CycleReport": "systems.regulation",
     "Decision": "systems.policy.decision",
     "DecisionContext": "systems.policy.context",
     "Diagnosis": "systems.vitals.diagnosis.diagnosis",
+    "DiscoveryResult": "acquisition.discovery.discovery",
     "DynamicSpawner": "servers.spawner",
     "Egress": "sandbox.egress.rules",
+    "Enforcement": "model.enforcement",
     "GapDiagnosis": "diagnostics",
     "Generation": "acquisition.installation.generations.generations",
     "Go": "clearance",
     "Identity": "systems.policy.identity",
     "Installer": "acquisition.installation.installer",
+    "Grant": "acquisition.vetting.policy",
     "IsolationReport": "sandbox.selftest.report",
     "Joint": "variety.ashby.information",
+    "Level": "model.enforcement",
     "Limits": "sandbox.policy",
     "LockComparison": "acquisition.lock.comparison",
     "Lockfile": "acquisition.lock.lockfile",
@@ -130,10 +150,12 @@ _HOMES = {
     "PackageValidator": "acquisition.vetting.lists",
     "PerformanceReport": "diagnostics",
     "Permission": "model.verdict",
+    "PlannedServer": "acquisition.report",
     "Policy": "acquisition.vetting.policy",
     "PolicyDecision": "systems.policy.pressure",
     "PolicySet": "systems.policy.rules",
     "Preferences": "systems.policy.utility",
+    "PreflightReport": "preflight",
     "PressureContext": "systems.policy.pressure",
     "Principles": "systems.vitals.principles",
     "Priors": "systems.policy.weighing.circumstances",
@@ -160,11 +182,17 @@ _HOMES = {
     "System5": "systems.system5",
     "SystemStatus": "status",
     "ToolResult": "model.call",
+    "ToolSummary": "model.server",
     "TrialReport": "acquisition.proving.report",
     "UnitPolicy": "systems.operations.unit_policy",
     "UnitProof": "systems.operations.unit",
+    "RecheckReport": "acquisition.vetting.advisories.recheck",
+    "Rechecked": "acquisition.vetting.advisories.recheck",
+    "AdvisoryStanding": "acquisition.vetting.advisories.recheck",
     "UpgradeStep": "acquisition.upgrading.upgrade",
+    "UpgradeVerdict": "acquisition.upgrading.upgrade",
     "VSMError": "errors",
+    "Variable": "model.server",
     "VarietyAnalysis": "variety.analysis",
     "VarietyCalculator": "variety.calculator",
     "VarietyEngineering": "variety.engineering",
@@ -180,8 +208,10 @@ _HOMES = {
 __all__ = [
     "AcquisitionPlan",
     "AcquisitionReport",
+    "AdvisoryStanding",
     "AlgedonicChannel",
     "Amplifier",
+    "Aspect",
     "Attenuator",
     "Autonomy",
     "Bound",
@@ -190,20 +220,25 @@ __all__ = [
     "Charter",
     "Clearance",
     "Confinement",
+    "ConnectionTest",
     "Cyberfilter",
     "CycleReport",
     "Decision",
     "DecisionContext",
     "Diagnosis",
+    "DiscoveryResult",
     "DynamicSpawner",
     "Egress",
+    "Enforcement",
     "GapDiagnosis",
     "Generation",
     "Go",
+    "Grant",
     "Identity",
     "Installer",
     "IsolationReport",
     "Joint",
+    "Level",
     "Limits",
     "LockComparison",
     "Lockfile",
@@ -216,15 +251,19 @@ __all__ = [
     "PackageValidator",
     "PerformanceReport",
     "Permission",
+    "PlannedServer",
     "Policy",
     "PolicyDecision",
     "PolicySet",
     "Preferences",
+    "PreflightReport",
     "PressureContext",
     "Principles",
     "Priors",
     "Probe",
     "Quarantine",
+    "RecheckReport",
+    "Rechecked",
     "Regulation",
     "RegulationTable",
     "ResourceRequest",
@@ -246,11 +285,14 @@ __all__ = [
     "System5",
     "SystemStatus",
     "ToolResult",
+    "ToolSummary",
     "TrialReport",
     "UnitPolicy",
     "UnitProof",
     "UpgradeStep",
+    "UpgradeVerdict",
     "VSMError",
+    "Variable",
     "VarietyAnalysis",
     "VarietyCalculator",
     "VarietyEngineering",

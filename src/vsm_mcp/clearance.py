@@ -1,6 +1,6 @@
 """Clearance: may an automation go ahead? Answered before it spends anything, without a start and without a network."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, Integrity
 from vsm_mcp.model.operation import Operation
 from vsm_mcp.model.report import Report, printable
 from vsm_mcp.model.server import Proven, StdioLaunch
+from vsm_mcp.servers.launcher import References, how_to_give
 from vsm_mcp.servers.spawner import ServerStatus
 from vsm_mcp.wiring.parts import Parts
 from vsm_mcp.world.secrets import Secrets
@@ -76,10 +77,10 @@ class Gate:
     Args:
         parts: The living system.
         secrets: Resolves references.
-        references: For each variable a server may declare, the reference to its value.
+        references: Says which variables a server is given, by reference.
     """
 
-    def __init__(self, parts: Parts, secrets: Secrets, references: Mapping[str, str]) -> None:
+    def __init__(self, parts: Parts, secrets: Secrets, references: References) -> None:
         """Keep what is asked."""
         self._parts = parts
         self._secrets = secrets
@@ -131,12 +132,12 @@ class Gate:
         refused = self._parts.permissions.judge(proven, tool)
         if refused is not None:
             return Go.OPERATOR, f"the policy forbids it: {refused}", "Change the policy, or do without."
-        damage = await self._damage(proven)
-        if damage is not None:
-            return Go.OPERATOR, damage, "Release the server and acquire it again."
+        distrust, remedy = await self._distrust(proven)
+        if distrust:
+            return Go.OPERATOR, distrust, remedy
         missing = await self._missing(proven)
         if missing:
-            remedy = f"Give it by reference: Settings(secrets={{{missing[0]!r}: 'env:{missing[0]}'}})."
+            remedy = how_to_give(proven.candidate.package, missing[0])
             return Go.OPERATOR, f"{name} requires {', '.join(missing)}, which is not given", remedy
         return self._state(name, tool)
 
@@ -152,6 +153,19 @@ class Gate:
             return Go.RETRY, f"{name} is {state.status}: {state.last_error or 'unknown why'}", "Try again later."
         return Go.GO, f"{name} was proven and is unchanged", ""
 
+    async def _distrust(self, proven: Proven) -> tuple[str, str]:
+        """Return why a server is not what it should be, and what to do; two empty words when it is."""
+        damage = await self._damage(proven)
+        if damage is not None:
+            return damage, "Release the server and acquire it again."
+        unpinned = None if self._parts.lock is None else await self._parts.lock.objection(proven)
+        if unpinned is not None:
+            return unpinned.rstrip("."), "Release it and acquire what is locked, or lock what is held: vsm.save_lock()."
+        known = self._parts.recheck.objection(proven)
+        if known is not None:
+            return known.rstrip("."), "Upgrade or release it: vsm.upgrade(), vsm.release_capability(...)."
+        return "", ""
+
     async def _damage(self, proven: Proven) -> str | None:
         try:
             await self._parts.installer.verify(proven)
@@ -165,10 +179,11 @@ class Gate:
 
     async def _missing(self, proven: Proven) -> list[str]:
         missing: list[str] = []
+        references = self._references(proven.installed.vetted.artefact)
         for variable in proven.candidate.environment:
             if not variable.required or variable.default is not None:
                 continue
-            reference = self._references.get(variable.name)
+            reference = references.get(variable.name)
             if reference is None or await self._secrets.get(reference) is None:
                 missing.append(variable.name)
         return missing

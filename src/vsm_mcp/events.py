@@ -70,11 +70,12 @@ class CandidatesFound(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateJudged(Event):
-    """A candidate was accepted or refused by vetting."""
+    """A candidate was accepted or refused: its package at stage ``vet``, later what it says about itself."""
 
     candidate: str
     accepted: bool
     reasons: tuple[str, ...]
+    stage: str = "vet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +284,15 @@ class SelfTestAdvanced(Event):
     step: str
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReviewed(Event):
+    """A held server was looked at again: at ``door`` ``entry``, where reasons keep it out of use, or ``advisories``."""
+
+    server: str
+    door: str
+    reasons: tuple[str, ...] | None  # why it is not trusted; None when nobody could tell
 
 
 FAILURES_ALLOWED = 3

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,7 @@ from vsm_mcp.world.world import World
 
 LEAST_DISK = 1 << 30
 LEAST_MEMORY = 1 << 30
+LEAST_NODE = 20
 PATIENCE = 60.0
 
 
@@ -150,7 +152,12 @@ class Preflight:
                 detail="not found: servers of npm cannot be acquired",
                 remedy="Install Node.js 20 or later with npm; servers of PyPI work without.",
             )
-        return await self._version("node and npm", node, "Install Node.js 20 or later with npm.")
+        remedy = f"Install Node.js {LEAST_NODE} or later with npm."
+        found = await self._version("node and npm", node, remedy)
+        if found.readiness is Readiness.READY and _major(found.detail) < LEAST_NODE:
+            detail = f"{found.detail[:40]}, older than {LEAST_NODE}: many servers of npm do not start"
+            return Examined(name=found.name, readiness=Readiness.DEGRADED, detail=detail, remedy=remedy)
+        return found
 
     async def _version(self, name: str, program: str, remedy: str) -> Examined:
         try:
@@ -219,6 +226,12 @@ async def _bounded(check: Callable[[], Awaitable[Examined]]) -> Examined:
 
 def _failed(name: str, error: VSMError, readiness: Readiness) -> Examined:
     return Examined(name=name, readiness=readiness, detail=error.message, remedy=" ".join(error.remedies))
+
+
+def _major(version: str) -> int:
+    """Return 20 for ``v20.11.1``; 0 for what is no version."""
+    found = re.match(r"v?(\d{1,6})\.", version)
+    return 0 if found is None else int(found[1])
 
 
 def _existing(path: Path) -> Path:

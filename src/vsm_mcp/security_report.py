@@ -1,19 +1,25 @@
 """The security report: what is let in, what really confines it, what changed since, and what a reviewer should know."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import anyio
 
-from vsm_mcp.acquisition.egress import granted_to
 from vsm_mcp.acquisition.report import EnforcementRecord, FindingRecord, finding_records
+from vsm_mcp.acquisition.terms import way_out
+from vsm_mcp.acquisition.vetting.patterns import Subject
 from vsm_mcp.acquisition.vetting.policy import Policy
-from vsm_mcp.errors import IntegrityError
-from vsm_mcp.model.enforcement import Aspect, Level
+from vsm_mcp.errors import IntegrityError, SandboxError
+from vsm_mcp.model.enforcement import Aspect, Enforcement, Level
 from vsm_mcp.model.report import Report, printable
-from vsm_mcp.model.server import Proven
+from vsm_mcp.model.server import InProcessLaunch, Proven
 from vsm_mcp.model.verdict import Severity
+from vsm_mcp.servers.launcher import IN_PROCESS
+from vsm_mcp.servers.spawner import ServerStatus
 from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.wiring.entrance import confinement
 from vsm_mcp.wiring.parts import Parts
 
 
@@ -34,11 +40,18 @@ class ServerSecurity(Report, frozen=True):
         since: When it was acquired.
         intact: Whether its files are what was vetted; ``damage`` says what is not.
         refused: Why the policy of today does not allow it; empty when it does.
+        unpinned: Why it is not what the lock in force pins; empty when it is, or when there is no lock.
+        known: What was known against it when it was last asked for, with ``recheck``; empty when nothing was.
         quarantined: Tools that are not callable because they changed.
         permissions: What its code uses.
         egress: Hosts that it may talk to.
+        secrets: The names of the variables whose values it is given by reference.
+        read_only: Paths of this machine that it may read.
         proof: The level of evidence; ``findings`` are those of vetting that did not refuse it.
-        enforcement: What confined it when it was proven, aspect by aspect.
+        running: Whether it runs now.
+        enforcement: What confines it, aspect by aspect: as seen when it was started, if it runs, and otherwise as
+            foreseen for its next start.
+        unconfinable: Why it would not be started; empty when it would.
     """
 
     server: str
@@ -48,12 +61,18 @@ class ServerSecurity(Report, frozen=True):
     intact: bool
     damage: str = ""
     refused: str = ""
+    unpinned: str = ""
+    known: str = ""
     quarantined: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
     proof: str
     findings: tuple[FindingRecord, ...] = ()
+    running: bool
     enforcement: EnforcementRecord
+    unconfinable: str = ""
 
 
 class SecurityReport(Report, frozen=True):
@@ -109,16 +128,19 @@ async def security_report(parts: Parts, settings: Settings, *, full: bool = Fals
         settings: Its options.
         full: Read every byte of every package again, instead of sizes and times.
     """
+    await parts.system4.look()
     enforcement = await parts.sandbox.probe()
-    servers = [await _server(parts, record.proven, record.at, full=full) for record in await parts.installer.records()]
+    records = await parts.installer.records()
+    servers = [await _server(parts, settings, record.proven, since=record.at, full=full) for record in records]
     confined = settings.sandbox is not Confinement.NONE
-    weaknesses = [*_of_system(parts.policy, confined=confined, warnings=enforcement.warnings)]
+    weaknesses = [*_of_system(parts.policy, confined=confined, warnings=enforcement.warnings), *_of_secrets(settings)]
     if settings.lock is not None and not await anyio.Path(settings.lock).exists():
         message, remedy = f"There is no lock at {settings.lock}, so nothing is pinned.", "Write it: vsm.save_lock()."
         weaknesses.append(Weakness(subject="lock", severity="medium", message=message, remedy=remedy))
     for broken in await parts.installer.broken():
         subject = broken.server or broken.path
-        weaknesses.append(Weakness(subject=str(subject), severity="critical", message=broken.problem))
+        remedy = "Release the server and acquire it again."
+        weaknesses.append(Weakness(subject=str(subject), severity="critical", message=broken.problem, remedy=remedy))
     for server in servers:
         weaknesses += _of_server(server)
     return SecurityReport(
@@ -134,7 +156,7 @@ async def security_report(parts: Parts, settings: Settings, *, full: bool = Fals
     )
 
 
-async def _server(parts: Parts, proven: Proven, since: datetime, *, full: bool) -> ServerSecurity:
+async def _server(parts: Parts, settings: Settings, proven: Proven, *, since: datetime, full: bool) -> ServerSecurity:
     damage = ""
     try:
         await parts.installer.verify(proven, full=full)
@@ -142,6 +164,7 @@ async def _server(parts: Parts, proven: Proven, since: datetime, *, full: bool) 
         damage = error.message
     vetted = proven.installed.vetted
     name = proven.candidate.name
+    standing = _standing(parts, settings, proven)
     quarantine = parts.spawner.quarantined(name)
     return ServerSecurity(
         server=name,
@@ -151,13 +174,48 @@ async def _server(parts: Parts, proven: Proven, since: datetime, *, full: bool) 
         intact=not damage,
         damage=damage,
         refused=parts.permissions.judge(proven) or "",
+        unpinned=(await parts.lock.objection(proven) or "") if parts.lock is not None else "",
+        known=parts.recheck.objection(proven) or "",
         quarantined=() if quarantine is None else (*quarantine.added, *quarantine.changed, *quarantine.removed),
         permissions=tuple(sorted(vetted.verdict.permissions)),
-        egress=granted_to(proven.candidate, parts.policy).allow,
+        egress=way_out(proven.candidate, vetted.artefact.resolution, parts.policy).allow,
+        secrets=tuple(sorted(settings.references(vetted.artefact))),
+        read_only=tuple(str(path) for path in _granted_paths(parts, proven)),
         proof=proven.evidence.level,
         findings=finding_records(vetted.verdict),
-        enforcement=EnforcementRecord.of(proven.enforcement),
+        running=standing.running,
+        enforcement=EnforcementRecord.of(standing.enforcement),
+        unconfinable=standing.refusal,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    running: bool
+    enforcement: Enforcement
+    refusal: str = ""
+
+
+def _standing(parts: Parts, settings: Settings, proven: Proven) -> _Standing:
+    """Return what confines a server now, or would at its next start: not what did on trial, which was another start."""
+    name = proven.candidate.name
+    state = parts.spawner.states().get(name)
+    running = state is not None and state.status is ServerStatus.RUNNING
+    if state is not None and running and state.enforcement is not None:
+        return _Standing(running=True, enforcement=state.enforcement)
+    if isinstance(proven.installed.launch, InProcessLaunch):
+        return _Standing(running=running, enforcement=IN_PROCESS)
+    try:
+        policy = confinement(settings, parts.policy)(proven.installed, parts.workspace.directory(name))
+        return _Standing(running=False, enforcement=parts.sandbox.plan(policy))
+    except SandboxError as error:
+        unheld = Enforcement(confiner=parts.sandbox.name, profile="refused")
+        return _Standing(running=False, enforcement=unheld, refusal=error.message)
+
+
+def _granted_paths(parts: Parts, proven: Proven) -> Sequence[Path]:
+    artefact = proven.installed.vetted.artefact
+    return parts.policy.grant_for(Subject.of(artefact.candidate, artefact.resolution)).read_only
 
 
 def _of_system(policy: Policy, *, confined: bool, warnings: Sequence[str]) -> Sequence[Weakness]:
@@ -172,6 +230,14 @@ def _of_system(policy: Policy, *, confined: bool, warnings: Sequence[str]) -> Se
         found.append(Weakness(subject="policy", severity="high", message=message, remedy=remedy))
     found += [_waiver(waiver.code, waiver.expires, waiver.reason) for waiver in policy.waivers]
     return found
+
+
+def _of_secrets(settings: Settings) -> Iterator[Weakness]:
+    for pattern, variables in settings.secrets.items():
+        if pattern in _MUCH_TOO_WIDE:
+            message = f"Nearly every server is given {', '.join(sorted(variables))}: {pattern} matches them all."
+            remedy = "Name the package that needs it: secrets={'npm:NAME': ...}."
+            yield Weakness(subject="secrets", severity="high", message=message, remedy=remedy)
 
 
 _MUCH_TOO_WIDE = frozenset({"*", "npm:*", "pypi:*", "source:*", "publisher:*", "version:*", "transport:*"})
@@ -201,6 +267,11 @@ def _of_standing(server: ServerSecurity) -> Iterator[_Note]:
         yield "critical", server.damage, "Release it, and find out who may write to the state directory."
     if server.refused:
         yield "high", f"It is held and the policy does not allow it: {server.refused}", "Release it."
+    if server.unpinned:
+        remedy = "Release it and acquire what is locked, or lock what is held: vsm.save_lock()."
+        yield "high", server.unpinned, remedy
+    if server.known:
+        yield "high", server.known, "Upgrade or release it."
     if server.quarantined:
         tools = ", ".join(server.quarantined)
         yield "high", f"Changed since they were approved: {tools}.", "Look at the difference; approve, or release it."
@@ -209,6 +280,9 @@ def _of_standing(server: ServerSecurity) -> Iterator[_Note]:
 def _of_confinement(server: ServerSecurity) -> Iterator[_Note]:
     if _free(server):
         yield "low", "Nothing confines it: it is part of this process, or runs with all rights of this user.", ""
+    if server.unconfinable:
+        yield "medium", f"It will not be started: {server.unconfinable}", "Ask for less in its grant, or release it."
+        return
     weak = [held.aspect for held in server.enforcement.held if held.level is Level.NONE and held.aspect in _NEEDED]
     if weak:
         yield "medium", f"Nothing holds {', '.join(weak)}.", "See what this machine enforces: python -m vsm_mcp."

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from vsm_mcp.acquisition.vetting.policy import Policy
+from vsm_mcp.acquisition.discovery.registry import KEPT_FOR
+from vsm_mcp.acquisition.vetting.patterns import Subject, allows, identity_problem
+from vsm_mcp.acquisition.vetting.policy import PRODUCTION, Policy
 from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.model.server import Artefact
 from vsm_mcp.sandbox.policy import Limits
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.variety.alarm import Thresholds
@@ -39,7 +42,12 @@ _ALWAYS_ON = {
 _DOCUMENTED = {
     "VSM_MAX_CONCURRENT_INSTALLS": ("installs_at_once", 1),
     "VSM_HTTP_TIMEOUT_MS": ("discovery_timeout", 1e-3),
+    "VSM_CACHE_TTL_SECONDS": ("registry_kept_for", 1),
 }
+_WITHOUT_EFFECT = {
+    "VSM_AUDIT_LOGGING": "Remove it, and write down events yourself: ViableSystem(emit=...) or vsm.events.attach(...).",
+}
+"""Names of the deployment guide that must not be believed to do something."""
 HYSTERESIS = 0.05
 _SYSTEM_STATE = Path("/var/lib/vsm_mcp")
 
@@ -72,12 +80,14 @@ class Settings(BaseSettings):
         min_release_age: Packages and dependencies younger than this are not used.
         require_ownership: Refuse packages that do not carry the mark of the server they claim to be.
         min_score: Refuse packages whose vetting score is below; ``None`` leaves it to the severity of findings.
-        secrets: For each variable a server may ask for, a reference: ``{"GITHUB_TOKEN": "env:GH_READ_ONLY"}``.
+        secrets: For servers, by a pattern of their package or name, the variables that they are given, each by
+            reference: ``{"npm:@scope/server": {"GITHUB_TOKEN": "env:GH_READ_ONLY"}}``. No other server gets them.
         lock: A lock file: servers are installed exactly as it pins them, and others not at all. Written by
             `ViableSystem.save_lock`; while there is none at this place, nothing is pinned.
         offline: Ask no registry for anything: what the lock pins is taken from the packages that are here already.
         advisories: An OSV database of known vulnerabilities (zip archive or directory), asked besides the registries.
         registries: Base addresses of MCP registries (API v0.1).
+        registry_kept_for: How long what a registry answered is used before it is asked again.
         sandbox: How servers are confined.
         run_as: User number that servers run under when this process is root; by default an unused one is chosen.
         limits: What one server may use.
@@ -119,11 +129,12 @@ class Settings(BaseSettings):
     min_release_age: timedelta = timedelta(days=7)
     require_ownership: bool = False
     min_score: int | None = Field(default=None, ge=0, le=100)
-    secrets: Mapping[str, str] = Field(default_factory=dict[str, str])
+    secrets: Mapping[str, Mapping[str, str]] = Field(default_factory=dict[str, Mapping[str, str]])
     lock: Path | None = None
     offline: bool = False
     advisories: Path | None = None
     registries: tuple[str, ...] = ("https://registry.modelcontextprotocol.io",)
+    registry_kept_for: timedelta = Field(default=KEPT_FOR, ge=timedelta(0), le=timedelta(days=30))
     sandbox: Confinement = Confinement.BUBBLEWRAP
     run_as: int | None = Field(default=None, gt=0)
     limits: Limits = Field(default_factory=Limits)
@@ -153,7 +164,13 @@ class Settings(BaseSettings):
     def _known_variables(cls, values: Mapping[str, object]) -> Mapping[str, object]:
         _refuse_unknown_variables(cls)
         _refuse_switching_off()
+        _refuse_without_effect()
         return {**_documented_variables(), **values}
+
+    @field_validator("secrets", mode="before")
+    @classmethod
+    def _secrets_name_their_servers(cls, value: object) -> object:
+        return _bound(_BY_SERVER.validate_python(value))
 
     @field_validator("autonomy", mode="before")
     @classmethod
@@ -200,8 +217,8 @@ class Settings(BaseSettings):
         Raises:
             ConfigurationError: Nothing confines servers, or there is an option that is no setting.
         """
-        strict: dict[str, object] = {"min_release_age": timedelta(days=14), "require_ownership": True, "min_score": 80}
-        settings = cls.model_validate({**strict, **cls.from_environment().model_dump(exclude_unset=True), **options})
+        given = cls.from_environment().model_dump(exclude_unset=True)
+        settings = cls.model_validate({**PRODUCTION, **given, **options})
         if settings.sandbox is Confinement.NONE:
             raise ConfigurationError(
                 "In production servers must be confined.", remedies=("Set sandbox=Confinement.BUBBLEWRAP.",)
@@ -212,6 +229,15 @@ class Settings(BaseSettings):
         """Return what these settings let in."""
         return Policy(**{name: getattr(self, name) for name in POLICY_FIELDS})
 
+    def references(self, artefact: Artefact) -> Mapping[str, str]:
+        """Return, for each variable that a server is given, the reference to its value; the first pattern counts."""
+        subject = Subject.of(artefact.candidate, artefact.resolution)
+        found: dict[str, str] = {}
+        for pattern, variables in self.secrets.items():
+            if allows((pattern,), subject) is not None:
+                found = {**variables, **found}
+        return found
+
     @property
     def work(self) -> Path:
         """Where servers' writable directories live."""
@@ -221,16 +247,56 @@ class Settings(BaseSettings):
 def alone(policy: Policy, settings: Settings) -> Policy:
     """Return ``policy``, unless the settings say something about what is let in as well.
 
+    What `Settings.production` asks for is no second word when the policy asks for as much, as `Policy.production` does.
+
     Raises:
-        ConfigurationError: They do; the message names what.
+        ConfigurationError: They do, or the policy asks for less than production does; the message names what.
     """
-    twice = sorted(settings.model_fields_set.intersection(POLICY_FIELDS))
+    said = sorted(settings.model_fields_set.intersection(POLICY_FIELDS))
+    strict = {name for name in PRODUCTION if getattr(settings, name) == PRODUCTION[name]}
+    lax = [name for name in said if name in strict and not _as_strict(policy, name)]
+    if lax:
+        raise ConfigurationError(
+            f"The settings are those for production, and the policy asks for less: {', '.join(lax)}.",
+            remedies=("Make the policy with Policy.production(...).", "Leave production to the policy alone."),
+        )
+    twice = [name for name in said if name not in strict]
     if twice:
         raise ConfigurationError(
             f"What is let in is said twice: by the policy, and by the settings {', '.join(twice)}.",
             remedies=("Say it in the policy, and leave these settings out (also in the environment).",),
         )
     return policy
+
+
+def _as_strict(policy: Policy, name: str) -> bool:
+    strict = Policy.production()
+    match name:
+        case "min_release_age":
+            return policy.min_release_age >= strict.min_release_age
+        case "require_ownership":
+            return policy.require_ownership
+        case _:
+            return (policy.min_score or 0) >= (strict.min_score or 0)
+
+
+_BY_SERVER = TypeAdapter(Mapping[str, object])
+
+
+def _bound(secrets: Mapping[str, object]) -> Mapping[str, object]:
+    """Refuse secrets that are bound to no server: whoever declares the name of a variable would get its value."""
+    for server, variables in secrets.items():
+        if isinstance(variables, str):
+            raise ConfigurationError(
+                f"The secret {server} is bound to no server, so any that asks for it would get it.",
+                remedies=(f"Name the server: secrets={{'npm:NAME': {{{server!r}: 'env:{server}'}}}}.",),
+            )
+        if wrong := identity_problem(server):
+            raise ConfigurationError(
+                f"Secrets are given to servers by their package: {wrong}.",
+                remedies=("Write secrets={'npm:NAME': {'VARIABLE': 'env:VARIABLE'}}.",),
+            )
+    return secrets
 
 
 def _wrong(error: ValidationError) -> ConfigurationError:
@@ -251,6 +317,12 @@ def _refuse_switching_off() -> None:
                 f"{variable} cannot be switched off: there is no such switch.",
                 remedies=(f"Remove {variable} from the environment.", instead),
             )
+
+
+def _refuse_without_effect() -> None:
+    for variable, remedy in _WITHOUT_EFFECT.items():
+        if variable in os.environ:
+            raise ConfigurationError(f"{variable} has no effect: there is no audit file.", remedies=(remedy,))
 
 
 def _documented_variables() -> dict[str, object]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from vsm_mcp.acquisition.attempt import Adopt, Attempt, Sighting, WayIn
+from vsm_mcp.acquisition.attempt import Adopt, Attempt
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery, RankedServer
 from vsm_mcp.acquisition.proving.report import TrialReport, UsageRecord
 from vsm_mcp.acquisition.report import (
@@ -20,6 +20,7 @@ from vsm_mcp.acquisition.report import (
     trial_records,
 )
 from vsm_mcp.acquisition.steps import Steps
+from vsm_mcp.acquisition.trial import Sighting, WayIn, insist_on_same
 from vsm_mcp.errors import (
     AcquisitionError,
     DiscoveryError,
@@ -168,12 +169,14 @@ class Acquisition:
         if not screened.accepted:
             return _refused(entry, screened.reasons)
         try:
-            resolution = await self._way.installer.resolve(candidate, self._way.rung)
+            resolution = await self._way.find_out(candidate, self._way.rung)
             async with self._way.installer.scratch() as directory:
                 artefact = await self._way.installer.fetch(candidate, resolution, into=directory)
+                insist_on_same(artefact, resolution)
                 verdict = await self._way.vetting.examine(artefact)
-                granted = self._way.granted(candidate)
-                return PlannedServer.of(artefact, verdict, score=entry.score, granted=granted)
+                granted = self._way.granted(artefact)
+                plan = PlannedServer.of(artefact, verdict, score=entry.score, granted=granted)
+                return plan.model_copy(update={"reasons": self._way.vetting.reasons(verdict)})
         except AcquisitionError as error:
             return _refused(entry, (error.message,))
 

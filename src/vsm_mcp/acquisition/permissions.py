@@ -7,6 +7,7 @@ from vsm_mcp.acquisition.lock.entries import Grant
 from vsm_mcp.acquisition.vetting.lists import Lists
 from vsm_mcp.acquisition.vetting.patterns import Subject, allows
 from vsm_mcp.acquisition.vetting.policy import Policy
+from vsm_mcp.acquisition.vetting.text.words import Digests, Words
 from vsm_mcp.model.server import Installed, Proven
 
 MOST_KEPT = 10_000
@@ -51,10 +52,11 @@ class CallPermissions:
         return answer
 
     def grant(self, proven: Proven) -> Grant:
-        """Return what of the policy lets a server in: the pattern, and the findings that are waived for it."""
+        """Return what of the policy lets a server in: the pattern, and what is waived of its package and its words."""
         resolution = proven.installed.vetted.artefact.resolution
         pattern = allows(self._policy.allow, Subject.of(proven.candidate, resolution))
-        waived = tuple(waiver.code for waiver in self._policy.waivers if waiver.integrity == resolution.integrity)
+        digests = {resolution.integrity, *Digests(Words.of(proven)).all()}
+        waived = tuple(waiver.code for waiver in self._policy.waivers if waiver.integrity in digests)
         return Grant(allowed_by=pattern, waivers=waived)
 
     def judge(self, proven: Proven, tool: str = "") -> str | None:

@@ -5,11 +5,13 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from vsm_mcp.acquisition.terms import Terms
 from vsm_mcp.model.enforcement import Enforcement, Level
 from vsm_mcp.model.proof import Trial
 from vsm_mcp.model.report import printable
 from vsm_mcp.model.server import Artefact, InProcessLaunch, Launch, Proven, StdioLaunch
 from vsm_mcp.model.verdict import Finding, Severity, Verdict
+from vsm_mcp.sandbox.policy import Limits
 from vsm_mcp.variety.gap import VarietyGap
 
 
@@ -97,6 +99,9 @@ class EnforcementRecord(BaseModel, frozen=True, extra="forbid"):
         return cls(confiner=enforcement.confiner, profile=enforcement.profile, held=held, warnings=enforcement.warnings)
 
 
+_NOTHING = Terms()
+
+
 class PreviousServer(BaseModel, frozen=True, extra="forbid"):
     """What is held already of a server that would be replaced: what a person compares with."""
 
@@ -130,8 +135,13 @@ class PlannedServer(BaseModel, frozen=True, extra="forbid"):
         argv: The command line that would be started, with ``/pkg`` for its files and ``/work`` for its directory.
         permissions: What its code uses, as read from its source.
         egress: The hosts it says it talks to.
-        granted: The hosts it would be let talk to; empty means no network.
+        granted: The hosts it would be let talk to; empty means no network. Those that may have private addresses are
+            in ``private`` as well.
         environment: The variables it reads; an asterisk marks those it requires.
+        secrets: The names of the variables whose values it would be given by reference.
+        read_only: Paths of this machine that it could read.
+        limits: How much it could use up; ``kept`` says whether it keeps its writable directory between starts.
+        enforcement: Who would hold that on this machine, as far as can be foreseen.
         tools: The names of its tools, as far as they are known.
         packages: How many packages would be installed.
         accepted: Whether vetting would let it pass; ``reasons`` say why not.
@@ -148,7 +158,13 @@ class PlannedServer(BaseModel, frozen=True, extra="forbid"):
     permissions: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
     granted: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
+    limits: Limits | None = None
+    kept: bool = True
+    enforcement: str = ""
     tools: tuple[str, ...] = ()
     packages: int | None = None
     vetting_score: int | None = None
@@ -163,7 +179,7 @@ class PlannedServer(BaseModel, frozen=True, extra="forbid"):
         verdict: Verdict,
         *,
         score: float | None = None,
-        granted: Sequence[str] = (),
+        granted: Terms = _NOTHING,
         tools: Sequence[str] | None = None,
         previous: Proven | None = None,
     ) -> "PlannedServer":
@@ -173,7 +189,7 @@ class PlannedServer(BaseModel, frozen=True, extra="forbid"):
             artefact: What would be installed.
             verdict: What vetting says of it.
             score: Its rank.
-            granted: The hosts it would be let talk to.
+            granted: What it would get.
             tools: The names of its tools, if it was started already; else those that its source publishes.
             previous: The server that it would replace.
         """
@@ -187,8 +203,14 @@ class PlannedServer(BaseModel, frozen=True, extra="forbid"):
             argv=_argv(artefact.launch),
             permissions=tuple(sorted(verdict.permissions)),
             egress=candidate.egress,
-            granted=tuple(granted),
+            granted=granted.egress.allow,
+            private=granted.egress.private,
             environment=_environment(artefact),
+            secrets=granted.secrets,
+            read_only=tuple(str(path) for path in granted.read_only),
+            limits=granted.limits,
+            kept=granted.kept,
+            enforcement=granted.enforcement,
             tools=tuple(sorted(tool.name for tool in candidate.tools) if tools is None else sorted(tools)),
             packages=len(artefact.resolution.dependencies),
             vetting_score=verdict.score,
@@ -203,15 +225,25 @@ class PlannedServer(BaseModel, frozen=True, extra="forbid"):
         lines += [f"  because: {reason}" for reason in self.reasons]
         if self.argv:
             network = ", ".join(self.granted) or "no network"
+            network += f"; private addresses: {', '.join(self.private)}" if self.private else ""
             lines.append(f"  would run:   {' '.join(self.argv)}")
             lines.append(f"  permissions: {', '.join(self.permissions) or 'none'}")
             lines.append(f"  egress:      {', '.join(self.egress) or 'none declared'} (granted: {network})")
             lines.append(f"  environment: {', '.join(self.environment) or 'none'}")
+            lines.append(f"  secrets:     {', '.join(self.secrets) or 'none'}")
+            lines += [f"  reads:       {', '.join(self.read_only)}"] if self.read_only else []
+            lines += [f"  limits:      {self._limits(self.limits)}"] if self.limits else []
+            lines += [f"  held:        {self.enforcement}"] if self.enforcement else []
             lines.append(f"  installs:    {self.packages} package(s); vetting score {self.vetting_score}/100")
         if self.previous:
             lines.append(f"  replaces:    {self.previous.package}")
             lines += [f"    {line}" for line in (self.diff or "nothing else changes").splitlines()]
         return "\n".join(map(printable, lines))
+
+    def _limits(self, limits: Limits) -> str:
+        processor = "any share" if limits.cpu_cores is None else f"{limits.cpu_cores:g}"
+        disk = f"{limits.kept_mb} MB kept" if self.kept else f"{limits.work_mb} MB, empty at each start"
+        return f"{limits.memory_mb} MB memory, {processor} of a core, {limits.processes} processes, disk {disk}"
 
 
 Consent = Callable[[PlannedServer], Awaitable[None]]
@@ -240,6 +272,8 @@ class AcquisitionReport(BaseModel, frozen=True, extra="forbid"):
         server: The server's name; ``package`` with its exact version; ``digest`` of its files (sha256).
         rung: How its dependencies were resolved.
         proof: The level of evidence reached; ``trials`` are the calls that show it, ``findings`` what was noticed.
+        enforcement: What confined it while it was proven, in a throw-away instance with a writable directory in
+            memory. What confines it when it is used is in ``ViableSystem.security_report``.
         steps: Every stage of every attempt, in order.
         candidates: Every server considered, with its fate.
         gap_before: The variety gap when the acquisition began; ``gap_after`` when it was done.

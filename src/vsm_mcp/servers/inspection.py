@@ -5,15 +5,22 @@ import anyio
 from vsm_mcp.errors import (
     CallError,
     CapabilityMissingError,
+    PayloadError,
     PermissionDeniedError,
     QuarantinedError,
     ServerError,
 )
+from vsm_mcp.guard.permissions import Objection
 from vsm_mcp.model.call import Caller, ToolCall
+from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.proof import Trial
-from vsm_mcp.model.server import Proven
+from vsm_mcp.model.server import Proven, Running
 from vsm_mcp.servers.diagnosis import complaint_of
 from vsm_mcp.servers.spawner import DynamicSpawner
+
+
+def _none(_server: str, _tool: str) -> str | None:
+    return None
 
 
 class Inspection:
@@ -21,18 +28,28 @@ class Inspection:
 
     A tool that says it only reads is called on the living server. For any other the proof is repeated on a throw-away
     instance, because nobody knows what a second call would do; that shows that the server still works, not that the
-    living one does.
+    living one does. What may not be called is not called there either: a tool that the policy forbids, or that is not
+    what was approved.
 
     Args:
         spawner: Holds the servers.
         caller: Makes calls to living servers; the spawner itself when ``None``.
+        objection: Says why a tool of a server may not be called.
         timeout: Seconds one inspection may take.
     """
 
-    def __init__(self, spawner: DynamicSpawner, *, caller: Caller | None = None, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        spawner: DynamicSpawner,
+        *,
+        caller: Caller | None = None,
+        objection: Objection = _none,
+        timeout: float = 60.0,
+    ) -> None:
         """Keep the spawner."""
         self._spawner = spawner
         self._caller: Caller = caller or spawner
+        self._objection = objection
         self._timeout = timeout
 
     def can_inspect(self, server: str) -> bool:
@@ -58,10 +75,13 @@ class Inspection:
             with anyio.fail_after(self._timeout):
                 if _only_reads(proven, trial.tool):
                     return complaint_of(await self._caller.call(call)) is None
-                async with self._spawner.trial(proven.installed) as running:
-                    return complaint_of(await running.link.call(call)) is None
-        except (CallError, PermissionDeniedError, QuarantinedError, ServerError, TimeoutError):
+                return self._objection(server, trial.tool) is None and await self._repeat(proven, call)
+        except (CallError, PayloadError, PermissionDeniedError, QuarantinedError, ServerError, TimeoutError):
             return False
+
+    async def _repeat(self, proven: Proven, call: ToolCall) -> bool:
+        async with self._spawner.trial(proven.installed) as running:
+            return _is_as_approved(proven, running, call.tool) and complaint_of(await running.link.call(call)) is None
 
 
 def _proof(proven: Proven) -> Trial | None:
@@ -70,3 +90,7 @@ def _proof(proven: Proven) -> Trial | None:
 
 def _only_reads(proven: Proven, tool: str) -> bool:
     return any(spec.name == tool and spec.read_only for spec in proven.tools)
+
+
+def _is_as_approved(proven: Proven, running: Running, tool: str) -> bool:
+    return Pins.of(running.tools).tools.get(tool) == proven.pins.tools.get(tool)

@@ -1,6 +1,6 @@
-"""From an installed server to an open link: its confinement, its environment, its process."""
+"""From an installed server to an open link: its files, its confinement, its environment, its process."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from vsm_mcp.errors import NeedsConfigurationError
 from vsm_mcp.model.enforcement import Enforcement, Usage
-from vsm_mcp.model.server import Candidate, InProcessLaunch, Installed, StdioLaunch
+from vsm_mcp.model.server import Artefact, InProcessLaunch, Installed, PackageRef, StdioLaunch
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Confined, Sandbox
 from vsm_mcp.servers.links.link import Connector, Link
@@ -19,11 +19,21 @@ from vsm_mcp.world.secrets import Secrets
 PolicyFor = Callable[[Installed, Path | None], SandboxPolicy]
 """Gives the confinement of a server, from what is installed and its writable directory (``None``: a scratch one)."""
 
+References = Callable[[Artefact], Mapping[str, str]]
+"""Gives, for each variable whose value a server gets from its user, the reference to that value."""
+
+Verify = Callable[[Installed], Awaitable[None]]
+"""Makes sure that the files of a server are what was vetted; raises ``IntegrityError`` when they are not."""
+
 IN_PROCESS = Enforcement(
     confiner="none",
     profile="none",
     warnings=("This server is part of the host's own process: nothing confines it.",),
 )
+
+
+async def unverified(_installed: Installed) -> None:
+    """Take the files of a server as they are: for what was not vetted either."""
 
 
 class Launcher:
@@ -34,7 +44,8 @@ class Launcher:
         connector: Speaks with them.
         policy_for: Says how each is confined.
         secrets: Resolves references.
-        references: For each variable a server may declare, the reference to its value.
+        references: Says which variables a server is given, by reference.
+        verify: Asked before each start of a process; when it raises, nothing is started.
     """
 
     def __init__(
@@ -44,7 +55,8 @@ class Launcher:
         *,
         policy_for: PolicyFor,
         secrets: Secrets,
-        references: Mapping[str, str],
+        references: References,
+        verify: Verify = unverified,
     ) -> None:
         """Join the parts."""
         self._sandbox = sandbox
@@ -52,6 +64,7 @@ class Launcher:
         self._policy_for = policy_for
         self._secrets = secrets
         self._references = references
+        self._verify = verify
 
     def prepare(self, installed: Installed, work: Path | None) -> "Opening":
         """Return what opens a link to ``installed``; nothing happens yet."""
@@ -65,6 +78,7 @@ class Launcher:
 
         Raises:
             NeedsConfigurationError: A variable that it requires has no value; nothing was started.
+            IntegrityError: Its files are not what was vetted; nothing was started.
             StartError: It did not come up.
             SandboxError: It could not be confined as required.
         """
@@ -74,50 +88,52 @@ class Launcher:
                 async with self._connector.memory(make, name=name) as link:
                     yield link
             case StdioLaunch(argv=argv, env=env):
-                given, secrets = await self._environment(installed.candidate)
+                given, secrets = await self._environment(installed)
                 command = Command(argv=argv, env={**env, **given})
                 policy = self._policy_for(installed, work)
-                if work is not None:
-                    await anyio.to_thread.run_sync(partial(work.mkdir, 0o700, parents=True, exist_ok=True))
+                if policy.work is not None:
+                    await anyio.to_thread.run_sync(partial(policy.work.mkdir, 0o700, parents=True, exist_ok=True))
                 started = _Newest(confined)
-                start = partial(self._process, command, policy, started.note)
+                start = partial(self._process, installed, command, policy, tell=started.note)
                 async with self._connector.stdio(start, name=name, digest=installed.digest, hide=secrets) as link:
                     started.settle()
                     yield link
 
     @asynccontextmanager
     async def _process(
-        self, command: Command, policy: SandboxPolicy, tell: Callable[[Confined], None]
+        self, installed: Installed, command: Command, policy: SandboxPolicy, *, tell: Callable[[Confined], None]
     ) -> AsyncGenerator[Confined]:
+        await self._verify(installed)
         async with self._sandbox.open(command, policy) as confined:
             tell(confined)
             yield confined
 
-    async def _environment(self, candidate: Candidate) -> tuple[dict[str, str], list[str]]:
-        """Return the variables that a server declares: what its user gave by reference, else the default if any.
+    async def _environment(self, installed: Installed) -> tuple[dict[str, str], list[str]]:
+        """Return the variables of a server: what its user gives it by reference, else its own default if any.
 
         Also returns the values that were given by reference: they are secrets.
         """
-        values: dict[str, str] = {}
-        secrets: list[str] = []
-        missing: list[str] = []
-        for variable in candidate.environment:
-            reference = self._references.get(variable.name)
-            secret = None if reference is None else await self._secrets.get(reference)
+        candidate, secrets = installed.candidate, dict[str, str]()
+        for name, reference in self._references(installed.vetted.artefact).items():
+            secret = await self._secrets.get(reference)
             if secret is not None:
-                values[variable.name] = secret.get_secret_value()
-                secrets.append(secret.get_secret_value())
-            elif variable.default is not None:
-                values[variable.name] = variable.default
-            elif variable.required:
-                missing.append(variable.name)
+                secrets[name] = secret.get_secret_value()
+        declared = [variable for variable in candidate.environment if variable.name not in secrets]
+        missing = [variable.name for variable in declared if variable.required and variable.default is None]
         if missing:
             raise NeedsConfigurationError(
                 f"{candidate.name} requires {', '.join(missing)}, which is not given.",
                 names=missing,
-                remedies=tuple(f"Give it by reference: secrets={{{name!r}: 'env:{name}'}}." for name in missing),
+                remedies=tuple(how_to_give(candidate.package, name) for name in missing),
             )
-        return values, secrets
+        defaults = {variable.name: variable.default for variable in declared if variable.default is not None}
+        return {**defaults, **secrets}, list(secrets.values())
+
+
+def how_to_give(package: PackageRef, variable: str) -> str:
+    """Say how a user gives a variable to a server, and to no other."""
+    server = f"{package.ecosystem}:{package.name}"
+    return f"Give it to this server by reference: secrets={{{server!r}: {{{variable!r}: 'env:{variable}'}}}}."
 
 
 class _Newest:

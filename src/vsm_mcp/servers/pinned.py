@@ -136,7 +136,11 @@ class Custody:
         if self._listed is None or pins != self._seen:
             raise PayloadError(
                 f"What was approved of {name} is not what it says now.",
-                remedies=(f"Look at what differs now: quarantined({name!r}).", "Approve that, or release the server."),
+                remedies=(
+                    f"Look at what differs now: quarantined({name!r}).",
+                    f"Approve what that returns: approve_tools({name!r}, quarantine).",
+                    f"Or let the server go: release_capability({name!r}).",
+                ),
             )
         return self._now(self._listed)
 
@@ -192,14 +196,18 @@ class Custody:
                 server=server,
                 tool=tool,
                 remedies=(
-                    f"Look at what differs, then approve it: approve_tools({server!r}).",
-                    "Release the server if you do not know why it changed.",
+                    f"Look at what differs: quarantined({server!r}).",
+                    f"Approve what that returns: approve_tools({server!r}, quarantine).",
+                    f"If you do not know why it changed, let the server go: release_capability({server!r}).",
                 ),
             )
         if tool in self._pins.tools:
             raise CapabilityMissingError(
                 f"{server} does not list its tool {tool!r} any more; it was there when the server was proven.",
-                remedies=("Use another tool, or acquire another server.", "Release the server."),
+                remedies=(
+                    "Use another tool, or acquire another server.",
+                    f"Let this one go: release_capability({server!r}).",
+                ),
             )
         raise CapabilityMissingError(
             f"{server} has no tool named {tool[:_LONGEST_NAME]!r}.",

@@ -72,19 +72,25 @@ async def written_by(running: Running) -> frozenset[str] | None:
 
 def _read(root: Path, name: Path, limit: int) -> bytes:
     if name.is_absolute() or ".." in name.parts or not name.parts:
-        raise PayloadError(f"{str(name)!r} is not a path below the server's directory.")
+        raise PayloadError(
+            f"{str(name)!r} is not a path below the server's directory.",
+            remedies=("Give a relative path without '..'.",),
+        )
     try:
         descriptor = _open(root, name)
     except OSError as error:
-        raise PayloadError(f"The server wrote no readable file {name}: {error.strerror}.") from error
+        raise PayloadError(
+            f"The server wrote no readable file {name}: {error.strerror}.",
+            remedies=("Look at the name that the tool returned.",),
+        ) from error
     try:
         data = _contents(descriptor, limit + 1)
     finally:
         os.close(descriptor)
     if data is None:
-        raise PayloadError(f"{name} is not a regular file.")
+        raise PayloadError(f"{name} is not a regular file.", remedies=("Name a file, not a directory or a link.",))
     if len(data) > limit:
-        raise PayloadError(f"{name} is larger than {limit} bytes.")
+        raise PayloadError(f"{name} is larger than {limit} bytes.", remedies=("Ask the tool for a smaller file.",))
     return data
 
 

@@ -6,6 +6,7 @@ from typing import overload
 import anyio
 
 from vsm_mcp.acquisition.proving.report import TrialReport
+from vsm_mcp.acquisition.vetting.advisories.recheck import RecheckReport
 from vsm_mcp.clearance import Clearance, Gate
 from vsm_mcp.errors import DiscoveryError, VSMError
 from vsm_mcp.model.proof import Probe
@@ -18,6 +19,8 @@ from vsm_mcp.system.entered import Entered
 from vsm_mcp.systems.system5 import Approver
 from vsm_mcp.wiring.machine import choose_python
 
+_MOST_NAMED = 20
+
 
 class Security(Entered):
     """Everything that examines, and lasts no longer than the examination."""
@@ -29,16 +32,23 @@ class Security(Entered):
             DiscoveryError: No server of this name is held.
         """
         parts = self.parts
-        for record in await parts.installer.records():
-            if record.proven.candidate.name == server:
-                began = anyio.current_time()
-                try:
-                    async with parts.spawner.trial(record.proven.installed) as running:
-                        return ConnectionTest(server=server, ok=True, tools=len(running.tools), elapsed=running.elapsed)
-                except VSMError as error:
-                    elapsed = anyio.current_time() - began
-                    return ConnectionTest(server=server, ok=False, tools=None, elapsed=elapsed, error=str(error))
-        raise DiscoveryError(f"No server named {server!r} is held.", stage="test")
+        held = {record.name: record.proven for record in await parts.installer.records()}
+        if server not in held:
+            raise DiscoveryError(
+                f"No server named {server!r} is held.",
+                stage="test",
+                remedies=(
+                    f"Held are: {', '.join(sorted(held)[:_MOST_NAMED]) or 'none'}.",
+                    "Try one that is not held with test_server.",
+                ),
+            )
+        began = anyio.current_time()
+        try:
+            async with parts.spawner.trial(held[server].installed) as running:
+                return ConnectionTest(server=server, ok=True, tools=len(running.tools), elapsed=running.elapsed)
+        except VSMError as error:
+            elapsed = anyio.current_time() - began
+            return ConnectionTest(server=server, ok=False, tools=None, elapsed=elapsed, error=str(error))
 
     @overload
     async def preflight(self) -> PreflightReport: ...
@@ -60,7 +70,7 @@ class Security(Entered):
         """
         if needs is None:
             return await Preflight(self.settings, world=self._world).run()
-        return await Gate(self.parts, self._world.secrets, self.settings.secrets).clear(needs)
+        return await Gate(self.parts, self._world.secrets, self.settings.references).clear(needs)
 
     async def security_report(self, *, full: bool = False) -> SecurityReport:
         """Say what is held, what confines it, what changed since it was let in, and what to look at.
@@ -70,10 +80,23 @@ class Security(Entered):
         """
         return await security_report(self.parts, self.settings, full=full)
 
+    async def recheck(self) -> RecheckReport:
+        """Ask again what is publicly known against every server that is held, and all that it brings along.
+
+        What became known since a server was let in is felt as pain, makes `preflight` say that a human must act, and is
+        in the report; its ``exit_code`` is 0 (nothing), 11 (a human must act) or 12 (nobody could be asked).
+        """
+        return await self.parts.recheck.run()
+
     async def test_server(
         self, server: str, *, probe: Probe | Sequence[Probe] | None = None, approve: Approver | None = None
     ) -> TrialReport:
         """Fetch, vet, start and prove a server without keeping anything of it.
+
+        This runs a stranger's code: vetted, within the policy and confined as any server of this system, and thrown
+        away after.
+        Calling it is an act of whoever wrote the call, so the level of autonomy, which is about what the system does by
+        itself, does not stop it; not even at ``OBSERVE``. What must be asked first goes into ``approve``.
 
         Args:
             server: Its name, or a package such as ``npm:name@version``.

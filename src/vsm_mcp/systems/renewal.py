@@ -1,12 +1,13 @@
 """Renewal: what is held becomes something else: an earlier generation, newer versions, tools that were approved."""
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection
 
 from vsm_mcp.acquisition.installation.generations.reversal import Reversal, RollbackPlan
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.lock.approval import approve_tools
 from vsm_mcp.acquisition.upgrading.upgrade import Upgrade, UpgradeStep
-from vsm_mcp.acquisition.vetting.tool_descriptions import scan
+from vsm_mcp.acquisition.vetting.text.words import Words
+from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Proven
 from vsm_mcp.model.verdict import Finding
@@ -23,6 +24,7 @@ class Renewal:
         spawner: Runs it.
         reversal: Goes back.
         upgrade: Goes on to newer versions.
+        vetting: Judges what servers say about themselves.
         system4: Lets servers go and takes others.
         system5: Permits, or does not.
     """
@@ -34,6 +36,7 @@ class Renewal:
         spawner: DynamicSpawner,
         reversal: Reversal,
         upgrade: Upgrade,
+        vetting: Vetting,
         system4: System4,
         system5: System5,
     ) -> None:
@@ -42,6 +45,7 @@ class Renewal:
         self._installer = installer
         self._reversal = reversal
         self._upgrade = upgrade
+        self._vetting = vetting
         self._system4 = system4
         self._system5 = system5
 
@@ -67,7 +71,7 @@ class Renewal:
         """
         held = {record.name: record for record in await self._installer.records()}
         done = await self._reversal.rollback_to(target)
-        gone = [held[name] for name in done.release if name in held]
+        gone = {name: held[name].needs if name in held else () for name in done.release}
         await self._system4.replace(gone=gone, come=done.adopt)
         return done.plan
 
@@ -85,7 +89,7 @@ class Renewal:
         consent = self._system5.consent(approve)
         async for upgraded in self._upgrade.run(consent=consent, servers=servers, canary=canary):
             if upgraded.record is not None:
-                await self._system4.replace(come=(upgraded.record,))
+                await self._system4.replace(gone={}, come=(upgraded.record,))
             yield upgraded.step
 
     async def approve_tools(self, server: str, pins: Pins) -> None:
@@ -100,8 +104,8 @@ class Renewal:
         held = await self._installer.committed()
         others = [tool for other in held if other.candidate.name != server for tool in other.tools]
 
-        def judge(proven: Proven) -> Sequence[Finding]:
-            return scan(proven.tools, others, instructions=proven.instructions, prompts=proven.prompts)
+        def judge(proven: Proven) -> tuple[Finding, ...]:
+            return self._vetting.judge_words(Words.of(proven), others, stage="approve")
 
         proven = await approve_tools(server, pins, spawner=self._spawner, installer=self._installer, judge=judge)
         self._system4.offer(proven)

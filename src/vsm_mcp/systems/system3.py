@@ -1,13 +1,14 @@
 """System 3, control: holds the budget, strikes bargains over resources, and finds out what became of them."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
 from random import Random, SystemRandom
 from typing import Protocol
 
-from vsm_mcp.errors import ConfigurationError, PayloadError, PolicyError
+from vsm_mcp.acquisition.installation.generations.admission import Budget
+from vsm_mcp.errors import ConfigurationError, PayloadError
 from vsm_mcp.model.report import Report
 from vsm_mcp.systems.control.audit import AuditChannel, Inspect
 from vsm_mcp.systems.control.bargain import Adherence, ResourceBargain, ResourceRequest, Settlement
@@ -18,16 +19,34 @@ from vsm_mcp.systems.control.performance import Better, PerformanceIndex, triple
 from vsm_mcp.systems.control.reported import ReportedOutcomes
 from vsm_mcp.world.clock import Clock
 
-DAY = timedelta(days=1)
 MOST_UNITS = 1_000
 
+Held = Callable[[], Awaitable[Mapping[str, datetime]]]
+"""Returns the servers that are held, each with the moment when it was acquired."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """What acquisitions may cost: servers held at once, and acquisitions within 24 hours."""
 
-    servers: int = 16
-    acquisitions_per_day: int = 20
+class Place:
+    """A place of the budget, taken from the moment it is asked for until the acquisition has come to its end.
+
+    Attributes:
+        server: The server that has it, once it is held; ``None`` before.
+    """
+
+    __slots__ = ("earlier", "ended", "server")
+
+    def __init__(self, earlier: Sequence["Place"]) -> None:
+        """Come after ``earlier`` ones."""
+        self.earlier: Sequence[Place] = earlier
+        self.server: str | None = None
+        self.ended: bool = False
+
+    def __repr__(self) -> str:
+        """Show who has it."""
+        return f"Place({self.server or 'under way'})"
+
+    def counts(self, held: Mapping[str, datetime]) -> bool:
+        """Return whether it takes a place that ``held`` does not show yet, or did not show when it was read."""
+        return self.server not in held if self.server is not None else not self.ended
 
 
 class Inspector(Protocol):
@@ -103,6 +122,7 @@ class System3:
         self._plain_inspect = inspect
         self._inspectors: tuple[Inspector, ...] = ()
         self._let_go: deque[datetime] = deque(maxlen=MOST_UNITS)
+        self._places: list[Place] = []
         self.reported: ReportedOutcomes = ReportedOutcomes(most_units=MOST_UNITS)
         self.audits: AuditChannel = AuditChannel(
             inspect=self._inspect,
@@ -118,28 +138,37 @@ class System3:
         """Show the budget and how many bargains run."""
         return f"System3({self.budget}, bargains={len(self._bargaining.running)})"
 
-    def grant(self, acquired_at: Sequence[datetime]) -> None:
-        """Let one more acquisition pass.
+    @asynccontextmanager
+    async def grant(self, held: Held) -> AsyncGenerator[Place]:
+        """Let one more acquisition pass, and count its place as taken for as long as the body lasts.
+
+        Of several at once those that asked first are granted. What other processes acquire meanwhile is counted when a
+        server is written down. An upgrade needs no grant: there are not more servers afterwards.
 
         Args:
-            acquired_at: When each server that is held now was acquired.
+            held: Reads what is held now.
+
+        Yields:
+            The place. Tell it the ``server`` as soon as that is held, or it counts twice until the body ends.
 
         Raises:
             PolicyError: The budget is used up.
         """
-        if len(acquired_at) >= self.budget.servers:
-            raise PolicyError(
-                f"{len(acquired_at)} servers are held and the budget allows {self.budget.servers}.",
-                remedies=("Release a server: release_capability(name).", "Raise Settings(most_servers=...)."),
-            )
-        since = self._clock.now() - DAY
-        recent = sum(moment > since for moment in (*acquired_at, *self._let_go))
-        if recent >= self.budget.acquisitions_per_day:
-            raise PolicyError(
-                f"{recent} servers were acquired within a day and the budget allows "
-                f"{self.budget.acquisitions_per_day}.",
-                remedies=("Wait, or raise Settings(acquisitions_per_day=...).",),
-            )
+        place = Place(tuple(self._places))
+        self._places.append(place)
+        try:
+            known = await held()
+            under_way = sum(one.counts(known) for one in place.earlier)
+            acquired = (*known.values(), *self._let_go)
+            self.budget.check(held=len(known), under_way=under_way, acquired=acquired, now=self._clock.now())
+            place.earlier = ()
+            yield place
+        except BaseException:
+            place.server = None
+            raise
+        finally:
+            place.ended = True
+            self._places.remove(place)
 
     def note_release(self, acquired_at: datetime) -> None:
         """Note that a server was let go: that it was acquired goes on counting for a day."""

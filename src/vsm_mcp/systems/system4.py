@@ -1,6 +1,6 @@
 """System 4, intelligence: looks outside for what the system lacks, and brings it in when the others agree."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 
@@ -10,13 +10,22 @@ from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.store import Record
 from vsm_mcp.acquisition.report import AcquisitionReport
 from vsm_mcp.errors import AcquisitionError, CapabilityMissingError, DiscoveryError, IntegrityError, ServerError
-from vsm_mcp.events import CapabilityAdopted, CapabilityReleased, EventSink, GapMeasured, Progress, ignore
+from vsm_mcp.events import (
+    CapabilityAdopted,
+    CapabilityReleased,
+    EventSink,
+    GapMeasured,
+    Progress,
+    ServerReviewed,
+    ignore,
+)
 from vsm_mcp.model.operation import Operation, kind_of
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Proven
 from vsm_mcp.servers.behaviour import Watch
 from vsm_mcp.servers.router import CapabilityRouter
 from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.systems.intelligence.failures import Failures
 from vsm_mcp.systems.intelligence.homeostat import Answer, Homeostat, Side
 from vsm_mcp.systems.intelligence.scan import TOLERATED_GAP, Scanner, ScanReport
 from vsm_mcp.systems.intelligence.upkeep import Idle, Upkeep
@@ -24,17 +33,16 @@ from vsm_mcp.systems.operations.routing import RouteLearner
 from vsm_mcp.systems.system2 import System2
 from vsm_mcp.systems.system3 import System3
 from vsm_mcp.systems.system5 import Approver, System5
+from vsm_mcp.systems.vitals.security import SecurityAlarms
 from vsm_mcp.variety.calculator import VarietyCalculator
 from vsm_mcp.variety.gap import VarietyGap
 from vsm_mcp.world.clock import Clock
 
 SUGGESTIONS = 3
-MOST_FAILED = 1000
-"""Needs whose failed acquisition is remembered; beyond, the oldest is forgotten."""
-
 _LONGEST_KEY = 200
 
 Objection = Callable[[Proven, str], str | None]
+Pinned = Callable[[Proven], Awaitable[str | None]]
 
 
 def _none(proven: Proven, tool: str) -> str | None:
@@ -60,7 +68,9 @@ class System4:
         random: Where scenarios are drawn from.
         upkeep: Knows which server is used how much.
         objection: Says why the policy does not let a held server, or a tool of it (``""`` for the server), be used.
+        pinned: Says why a held server is not the one that the lock in force pins.
         watch: Compares what servers do with what they did when they were proven.
+        alarms: Raise pain for what concerns security.
         learner: Hears what verification showed of a tool, so that it is chosen by it.
         emit: Hears of gaps and adoptions.
 
@@ -89,7 +99,9 @@ class System4:
         upkeep: Upkeep | None = None,
         learner: RouteLearner | None = None,
         objection: Objection = _none,
+        pinned: Pinned | None = None,
         watch: Watch | None = None,
+        alarms: SecurityAlarms | None = None,
         emit: EventSink = ignore,
     ) -> None:
         """Join the way in with those who must agree."""
@@ -103,10 +115,8 @@ class System4:
         self._system3 = system3
         self._system5 = system5
         self._clock = clock
-        self._patience = patience
         self._emit = emit
-        self._failed: dict[str, tuple[datetime, AcquisitionError]] = {}
-        self._failed_servers: dict[str, tuple[datetime, str]] = {}
+        self._failures = Failures(clock=clock, patience=patience)
         self._scanner = Scanner(
             discovery=discovery,
             variety=variety,
@@ -120,12 +130,14 @@ class System4:
         self.homeostat: Homeostat = Homeostat()
         self._learner = learner
         self._objection = objection
+        self._pinned = pinned
         self._watch = watch
+        self._alarms = alarms
         self.upkeep: Upkeep = upkeep or Upkeep()
 
     def __repr__(self) -> str:
         """Show how many acquisitions succeeded and which needs failed lately."""
-        return f"System4(acquired={len(self.reports)}, failed={sorted(self._failed)})"
+        return f"System4(acquired={len(self.reports)}, failed={self._failures.kinds})"
 
     @property
     def last_scan(self) -> ScanReport | None:
@@ -147,16 +159,20 @@ class System4:
 
         What it proposes, System 3 is asked to answer: `acquire` accepts, `decline` does not.
         """
-        if self._watch is not None:
-            await self._watch.look()
-        self._forget_old_failures()
+        await self.look()
         held = [record.proven.candidate.name for record in await self._installer.records()]
-        failed = {name: why for name, (_, why) in self._failed_servers.items()}
-        report = await self._scanner.scan(held=held, failed=failed)
+        report = await self._scanner.scan(held=held, failed=self._failures.servers)
         now = report.at.timestamp()
         for proposal in report.proposals.best:
             self.homeostat.propose(_key(proposal.server), by=Side.INTELLIGENCE, now=now)
         return report
+
+    async def look(self) -> None:
+        """Look at what the servers that run are doing, and tell what they were not seen to do before; cheap."""
+        if self._watch is not None:
+            await self._watch.look()
+        if self._alarms is not None:
+            self._alarms.ease()
 
     def decline(self, server: str) -> None:
         """Note that what the scan proposed is not done; fine if it was not proposed."""
@@ -180,12 +196,12 @@ class System4:
         async with self._system2.exclusively(kind):
             if self._can(operation):
                 return
-            self._recall_failure(kind)
+            self._failures.recall(kind)
             probe = Probe(tool=operation.tool, arguments=operation.arguments)
             try:
                 await self._acquire(kind, None, probe, approve=approve)
             except AcquisitionError as error:
-                self._remember_failure(kind, error)
+                self._failures.remember(kind, error)
                 raise
 
     async def suggest(self, operation: Operation, missing: CapabilityMissingError) -> CapabilityMissingError:
@@ -214,7 +230,7 @@ class System4:
         kind = kind_of(wanted)
         async with self._system2.exclusively(kind):
             report = await self._acquire(wanted, server, probe, approve=approve)
-        self._failed.pop(kind, None)
+        self._failures.forget(kind)
         return report
 
     async def release(self, server: str) -> None:
@@ -238,13 +254,13 @@ class System4:
         if record is not None:
             self._system3.note_release(record.at)
 
-    async def replace(self, *, gone: Sequence[Record] = (), come: Sequence[Record] = ()) -> None:
-        """Follow what was changed in the store: let servers go, and hold others, or other versions, instead."""
+    async def replace(self, *, gone: Mapping[str, Sequence[str]], come: Sequence[Record]) -> None:
+        """Follow what was changed in the store: let servers go, with their needs, and hold others instead."""
         held = await self._installer.records()
-        for record in gone:
-            await self._let_go(record.name, needs=record.needs, others=held)
+        for server, needs in gone.items():
+            await self._let_go(server, needs=needs, others=held)
         for record in come:
-            self._take(record)
+            await self._take_if_fit(record)
 
     def offer(self, proven: Proven, needs: Sequence[str] = ()) -> None:
         """Make the tools of a held server reachable, those that the policy allows."""
@@ -275,23 +291,35 @@ class System4:
     async def adopt_held(self) -> None:
         """Make everything that the store holds reachable again; servers start when they are first called.
 
-        One whose files are no longer what they were, or that the policy does not allow any more, is left out.
+        One whose files are no longer what they were, that the policy does not allow any more, or that is not what the
+        lock in force pins, is left out.
         """
         for record in await self._installer.records():
-            reason = self._objection(record.proven, "") or await self._damage(record.proven)
-            if reason is not None:
-                self._emit(Progress(subject=record.name, detail=f"not adopted: {reason}"))
-                continue
-            self._take(record)
+            await self._take_if_fit(record)
         for broken in await self._installer.broken():
-            self._emit(Progress(subject=broken.server or str(broken.path), detail=f"not adopted: {broken.problem}"))
+            self._withhold(broken.server or str(broken.path), broken.problem)
 
-    async def _damage(self, proven: Proven) -> str | None:
+    async def _take_if_fit(self, record: Record) -> None:
+        """Take what is in the store, unless it should not be used; then an older one of its name is let go too."""
+        proven = record.proven
+        reason = self._objection(proven, "") or await self._distrust(proven)
+        if reason is None:
+            self._take(record)
+            return
+        if self._spawner.proven(record.name) is not None:
+            await self._let_go(record.name, needs=record.needs, others=await self._installer.records())
+        self._withhold(record.name, reason)
+
+    def _withhold(self, server: str, reason: str) -> None:
+        self._emit(Progress(subject=server, detail=f"not adopted: {reason}"))
+        self._emit(ServerReviewed(server=server, door="entry", reasons=(reason,)))
+
+    async def _distrust(self, proven: Proven) -> str | None:
         try:
             await self._installer.verify(proven)
         except IntegrityError as error:
             return error.message
-        return None
+        return None if self._pinned is None else await self._pinned(proven)
 
     def _can(self, operation: Operation) -> bool:
         try:
@@ -300,37 +328,24 @@ class System4:
             return False
         return True
 
-    def _recall_failure(self, kind: str) -> None:
-        when, error = self._failed.get(kind, (None, None))
-        if when is None or error is None:
-            return
-        if timedelta(0) <= self._clock.now() - when < self._patience:
-            raise error.with_traceback(None)  # or it would grow with each time that it is told
-        del self._failed[kind]
-
-    def _remember_failure(self, kind: str, error: AcquisitionError) -> None:
-        self._failed.pop(kind, None)
-        while len(self._failed) >= MOST_FAILED:
-            del self._failed[next(iter(self._failed))]
-        self._failed[kind] = (self._clock.now(), error)
-
     async def _acquire(
         self, wanted: str, server: str | None, probe: Probe | Sequence[Probe] | None, *, approve: Approver | None
     ) -> AcquisitionReport:
         self._system5.may_acquire(approve)
-        self._system3.grant([record.at for record in await self._installer.records()])
-        before = self._measure()
-        try:
-            acquired = await self._acquisition.acquire(
-                wanted,
-                server=server,
-                probe=probe,
-                consent=self._system5.consent(approve),
-                adopt=lambda proven: self._adopt(proven, (wanted,)),
-            )
-        except (AcquisitionError, ServerError) as error:
-            self._learn_failure(error, server)
-            raise
+        async with self._system3.grant(self._held) as place:
+
+            def adopt(proven: Proven) -> None:
+                place.server = proven.candidate.name
+                self._adopt(proven, (wanted,))
+
+            before = self._measure()
+            try:
+                acquired = await self._acquisition.acquire(
+                    wanted, server=server, probe=probe, consent=self._system5.consent(approve), adopt=adopt
+                )
+            except (AcquisitionError, ServerError) as error:
+                self._learn_failure(error, server)
+                raise
         self._note(acquired.proven, kind_of(wanted))
         after = self._measure()
         self._learn_success(acquired, gain=(before.share or 0.0) - (after.share or 0.0))
@@ -338,10 +353,13 @@ class System4:
         self.reports.append(report)
         return report
 
+    async def _held(self) -> Mapping[str, datetime]:
+        return {record.name: record.at for record in await self._installer.records()}
+
     def _learn_success(self, acquired: Acquired, *, gain: float) -> None:
         name = acquired.proven.candidate.name
         self._scanner.record.note(acquired.proven.candidate, success=True)
-        self._failed_servers.pop(name, None)
+        self._failures.forget_server(name)
         self.homeostat.answer(_key(name), Answer.ACCEPTED, gain=gain, cost=1.0)
 
     def _learn_failure(self, error: AcquisitionError | ServerError, server: str | None) -> None:
@@ -352,16 +370,8 @@ class System4:
             candidate = self._scanner.candidate(name)
             if candidate is not None:
                 self._scanner.record.note(candidate, success=False)
-                self._failed_servers[name] = (self._clock.now(), why)
+                self._failures.remember_server(name, why)
             self.homeostat.answer(_key(name), Answer.ACCEPTED, cost=1.0)
-
-    def _forget_old_failures(self) -> None:
-        now = self._clock.now()
-        self._failed_servers = {
-            name: (when, why)
-            for name, (when, why) in self._failed_servers.items()
-            if timedelta(0) <= now - when < self._patience
-        }
 
     def _adopt(self, proven: Proven, needs: tuple[str, ...]) -> None:
         self._spawner.adopt(proven)

@@ -110,7 +110,7 @@ def make_spawner(
     Args:
         directory: Gets the writable directories of the servers.
         sandbox: Confines them.
-        references: For each variable a server may declare, the reference to its value.
+        references: For each variable that every server is given, the reference to its value.
         emit: Hears of starts and ends.
         restarts: How patient it is with servers that fail.
         drain: Seconds that calls under way get to end.
@@ -125,7 +125,7 @@ def make_spawner(
         LazyConnector(eras={} if eras is None else eras, probe=probe, start=start, call=call),
         policy_for=lambda installed, work: SandboxPolicy(package=installed.path, work=work),
         secrets=ReferencedSecrets(),
-        references=references or {},
+        references=lambda _: references or {},
     )
     return DynamicSpawner(
         launcher,

@@ -7,15 +7,15 @@ from pathlib import Path
 import anyio
 import platformdirs
 
-from vsm_mcp.acquisition.acquisition import Acquisition, WayIn
+from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.registry import McpRegistrySource
 from vsm_mcp.acquisition.discovery.shelf import Shelf
 from vsm_mcp.acquisition.discovery.source import Source
-from vsm_mcp.acquisition.egress import granted_to
 from vsm_mcp.acquisition.installation.budget import DiskBudget
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
+from vsm_mcp.acquisition.installation.generations.admission import Budget
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.journal import Journal
 from vsm_mcp.acquisition.installation.rollback import Rollback
@@ -23,23 +23,30 @@ from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.acquisition.lock.lockfile import Lockfile
 from vsm_mcp.acquisition.lock.offline import LockedEcosystem, LockSource, trees_of
 from vsm_mcp.acquisition.permissions import CallPermissions
+from vsm_mcp.acquisition.terms import Terms, held_by, way_out
+from vsm_mcp.acquisition.trial import Granted, WayIn
 from vsm_mcp.acquisition.upgrading.upgrade import Upgrade
 from vsm_mcp.acquisition.verification import Verifier
 from vsm_mcp.acquisition.vetting.advisories.advisory import Advisories
 from vsm_mcp.acquisition.vetting.advisories.npm import NpmAdvisories
 from vsm_mcp.acquisition.vetting.advisories.osv.database import OsvDatabase
 from vsm_mcp.acquisition.vetting.advisories.pypi import PyPIAdvisories
+from vsm_mcp.acquisition.vetting.advisories.recheck import HeldServers, Recheck
+from vsm_mcp.acquisition.vetting.advisories.vulnerabilities import Vulnerabilities
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.checks import registry_checks, standard_checks
+from vsm_mcp.acquisition.vetting.patterns import Subject
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.provenance.history import Histories, NpmHistories, PyPIHistories
 from vsm_mcp.acquisition.vetting.vetting import Vetting
+from vsm_mcp.errors import SandboxError
 from vsm_mcp.events import EventSink
-from vsm_mcp.model.server import Installed
+from vsm_mcp.model.enforcement import Level
+from vsm_mcp.model.server import Artefact, InProcessLaunch, Installed
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.behaviour import BehaviourRecorder
-from vsm_mcp.servers.launcher import Launcher
+from vsm_mcp.servers.launcher import IN_PROCESS, Launcher, PolicyFor
 from vsm_mcp.servers.links.lazy import LazyConnector
 from vsm_mcp.servers.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import Workspace
@@ -58,6 +65,8 @@ class Entrance:
     vetting: Vetting
     installer: Installer
     rollback: Rollback
+    lock: Lockfile | None
+    recheck: Recheck
 
 
 async def make_entrance(
@@ -96,6 +105,7 @@ async def make_entrance(
         budget=DiskBudget(
             store_mb=settings.store_mb, package_mb=settings.package_mb, package_files=settings.package_files
         ),
+        allowed=Budget(servers=policy.most_servers, acquisitions_per_day=policy.acquisitions_per_day),
     )
     database = None if settings.advisories is None else await open_database(settings.advisories)
     online = None if settings.offline else packages
@@ -114,19 +124,21 @@ async def make_entrance(
         verifier=Verifier(timeout=settings.call_timeout, objection=permissions.judge_installed),
         clock=world.clock,
         cool_down=policy.min_release_age,
-        granted=lambda candidate: granted_to(candidate, policy).allow,
+        granted=terms_for(settings, policy, sandbox),
         objection=permissions.judge_installed,
         lock=lock,
         recorder=recorder,
     )
-    acquisition = Acquisition(discovery=discovery, way=way, emit=emit)
+    recheck = make_recheck(policy, world, online, database=database, held=installer.committed, emit=emit)
     return Entrance(
         discovery=discovery,
-        acquisition=acquisition,
+        acquisition=Acquisition(discovery=discovery, way=way, emit=emit),
         upgrade=Upgrade(way, emit=emit),
         vetting=vetting,
         installer=installer,
         rollback=rollback,
+        lock=lock,
+        recheck=recheck,
     )
 
 
@@ -151,15 +163,13 @@ def make_vetting(
     emit: EventSink,
 ) -> Vetting:
     """Return what judges packages: the standard checks, those that ask, and ``checks``; without registries, offline."""
-    advisories: list[Advisories] = [] if database is None else [database]
     histories: tuple[Histories, ...] = ()
     if packages is not None:
-        advisories += [NpmAdvisories(packages.npm, world.http), PyPIAdvisories(packages.pypi)]
         histories = (NpmHistories(packages.npm), PyPIHistories(packages.pypi))
     asking = registry_checks(
         policy,
         clock=world.clock,
-        advisories=advisories,
+        advisories=_advisories(world, packages, database),
         histories=histories,
         refuse_direct_at=policy.refuse_advisories_at,
         refuse_transitive_at=policy.refuse_transitive_advisories_at,
@@ -168,29 +178,106 @@ def make_vetting(
     return Vetting((*standard, *asking, *checks), policy=policy, clock=world.clock, emit=emit)
 
 
+def make_recheck(
+    policy: Policy,
+    world: World,
+    packages: Registries | None,
+    *,
+    database: OsvDatabase | None,
+    held: HeldServers,
+    emit: EventSink,
+) -> Recheck:
+    """Return what asks again what is known against the servers that are held."""
+    known = Vulnerabilities(
+        policy,
+        sources=_advisories(world, packages, database),
+        clock=world.clock,
+        direct=policy.refuse_advisories_at,
+        transitive=policy.refuse_transitive_advisories_at,
+    )
+    return Recheck(Vetting((known,), policy=policy, clock=world.clock), policy=policy, held=held, emit=emit)
+
+
+def _advisories(world: World, packages: Registries | None, database: OsvDatabase | None) -> Sequence[Advisories]:
+    known: Sequence[Advisories] = () if database is None else (database,)
+    if packages is None:
+        return known
+    return (*known, NpmAdvisories(packages.npm, world.http), PyPIAdvisories(packages.pypi))
+
+
 def make_spawner(
     settings: Settings, policy: Policy, world: World, *, sandbox: Sandbox, workspace: Workspace, emit: EventSink
 ) -> DynamicSpawner:
-    """Return what starts servers, each confined as settings and policy say."""
+    """Return what starts servers, each confined as settings and policy say, and only while its files are intact."""
+    store = PackageStore(settings.state, world.files)
 
-    def policy_for(installed: Installed, work: Path | None) -> SandboxPolicy:
-        return SandboxPolicy(
-            limits=settings.limits,
-            package=installed.path,
-            work=work,
-            run_as=settings.run_as,
-            egress=granted_to(installed.candidate, policy),
-            subject=installed.candidate.name,
-        )
+    async def verify(installed: Installed) -> None:
+        """What is only staged was sealed a moment ago, and has no place in the store yet."""
+        if installed.path == store.tree(installed.digest):
+            await store.verify(installed.digest)
 
     launcher = Launcher(
         sandbox,
         LazyConnector(eras={}, start=settings.start_timeout, call=settings.call_timeout),
-        policy_for=policy_for,
+        policy_for=confinement(settings, policy),
         secrets=world.secrets,
-        references=settings.secrets,
+        references=settings.references,
+        verify=verify,
     )
     return DynamicSpawner(launcher, workspace=workspace, emit=emit)
+
+
+def confinement(settings: Settings, policy: Policy) -> PolicyFor:
+    """Return what says how each server is confined: as all are, or as it is granted by name."""
+
+    def policy_for(installed: Installed, work: Path | None) -> SandboxPolicy:
+        return _confined(settings, policy, installed.vetted.artefact, package=installed.path, work=work)
+
+    return policy_for
+
+
+def terms_for(settings: Settings, policy: Policy, sandbox: Sandbox) -> Granted:
+    """Return what says on which terms a server would run here."""
+
+    def terms(artefact: Artefact) -> Terms:
+        if isinstance(artefact.launch, InProcessLaunch):
+            return Terms(enforcement=held_by(IN_PROCESS))
+        planned = _confined(settings, policy, artefact, work=settings.work / "server")
+        try:
+            enforcement = held_by(sandbox.plan(planned))
+        except SandboxError as error:
+            enforcement = f"it would not be started: {error.message}"
+        return Terms(
+            egress=planned.egress,
+            secrets=tuple(sorted(settings.references(artefact))),
+            limits=planned.limits,
+            read_only=planned.read_only,
+            kept=planned.work is not None,
+            enforcement=enforcement,
+        )
+
+    return terms
+
+
+def _confined(
+    settings: Settings, policy: Policy, artefact: Artefact, *, package: Path | None = None, work: Path | None
+) -> SandboxPolicy:
+    """Return the confinement of a server; a grant may ask that more is held, never that less is."""
+    candidate, resolution = artefact.candidate, artefact.resolution
+    grant = policy.grant_for(Subject.of(candidate, resolution))
+    confined = SandboxPolicy(
+        limits=grant.limits or settings.limits,
+        package=package,
+        work=work if grant.kept else None,
+        read_only=grant.read_only,
+        run_as=settings.run_as,
+        egress=way_out(candidate, resolution, policy),
+        subject=candidate.name,
+    )
+    required = dict(confined.require)
+    for aspect, level in grant.require.items():
+        required[aspect] = max(level, required.get(aspect, Level.NONE), key=lambda one: one.strength)
+    return confined.model_copy(update={"require": required})
 
 
 def _sources(
@@ -201,7 +288,10 @@ def _sources(
         return (*given, *locked)
     if settings.offline:
         return (shelf, *locked)
-    registries = (McpRegistrySource(base, world.http, world.clock) for base in settings.registries)
+    registries = (
+        McpRegistrySource(base, world.http, world.clock, kept_for=settings.registry_kept_for)
+        for base in settings.registries
+    )
     return (shelf, *locked, CatalogueSource(), *registries)
 
 

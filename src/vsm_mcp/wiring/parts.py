@@ -7,10 +7,13 @@ from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.shelf import Shelf
 from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.installation.generations.admission import Budget
 from vsm_mcp.acquisition.installation.generations.reversal import Reversal
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.rollback import Rollback
+from vsm_mcp.acquisition.lock.standing import LockInForce
 from vsm_mcp.acquisition.permissions import CallPermissions
+from vsm_mcp.acquisition.vetting.advisories.recheck import Recheck
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.vetting import Vetting
@@ -32,12 +35,13 @@ from vsm_mcp.systems.regulation import Organs
 from vsm_mcp.systems.renewal import Renewal
 from vsm_mcp.systems.system1 import System1
 from vsm_mcp.systems.system2 import System2
-from vsm_mcp.systems.system3 import Budget, System3
+from vsm_mcp.systems.system3 import System3
 from vsm_mcp.systems.system4 import System4
 from vsm_mcp.systems.system5 import Approver, System5
 from vsm_mcp.systems.vitals.algedonic import AlgedonicChannel
 from vsm_mcp.systems.vitals.burn_rate import BurnRate
 from vsm_mcp.systems.vitals.channels import Channels
+from vsm_mcp.systems.vitals.security import SecurityAlarms
 from vsm_mcp.systems.vitals.vitals import Vitals
 from vsm_mcp.variety.calculator import VarietyCalculator
 from vsm_mcp.wiring.entrance import make_entrance, make_spawner
@@ -70,6 +74,8 @@ class Parts:
     spawner: DynamicSpawner
     router: CapabilityRouter
     workspace: Workspace
+    lock: LockInForce | None
+    recheck: Recheck
 
 
 async def build(
@@ -90,8 +96,10 @@ async def build(
         SandboxError: The confinement that the settings name cannot be enforced here.
         ConfigurationError: Something a part needs is missing.
     """
-    recorder = BehaviourRecorder(emit=emit)
-    emit = _both(recorder.event, emit)
+    vitals = _vitals(settings, world, charter or Charter(), emit=emit)
+    alarms = SecurityAlarms(vitals.algedonic, world.clock)
+    recorder = BehaviourRecorder(emit=_all(alarms.event, emit))
+    emit = _all(recorder.event, alarms.event, emit)
     sandbox = make_sandbox(settings, world, emit)
     await sandbox.probe()
     workspace = Workspace(settings.work)
@@ -118,6 +126,7 @@ async def build(
         recorder=recorder,
         emit=emit,
     )
+    lock = None if entrance.lock is None else LockInForce(entrance.lock)
     system2 = System2(
         clock=world.clock,
         random=world.random,
@@ -132,7 +141,7 @@ async def build(
         resources=charter.resources,
         random=world.random,
     )
-    vitals, upkeep = _vitals(settings, world, charter, emit=emit), Upkeep()
+    upkeep = Upkeep()
     system1 = System1(
         router=router,
         caller=guarded,
@@ -155,7 +164,7 @@ async def build(
     )
     system3.inspect_with(
         UnitInspection(system1.units),
-        Inspection(spawner, caller=guarded, timeout=settings.call_timeout),
+        Inspection(spawner, caller=guarded, objection=permissions.objection, timeout=settings.call_timeout),
         timeout=settings.call_timeout,
     )
     system5 = System5(
@@ -185,7 +194,9 @@ async def build(
         upkeep=upkeep,
         learner=system1.learner,
         objection=permissions.judge,
+        pinned=None if lock is None else lock.objection,
         watch=Watch(recorder, spawner, workspace),
+        alarms=alarms,
         emit=emit,
     )
     renewal = Renewal(
@@ -195,6 +206,7 @@ async def build(
             entrance.installer.holdings, entrance.rollback, workspace=workspace, open_calls=spawner.open_calls
         ),
         upgrade=entrance.upgrade,
+        vetting=entrance.vetting,
         system4=system4,
         system5=system5,
     )
@@ -230,13 +242,15 @@ async def build(
         spawner=spawner,
         router=router,
         workspace=workspace,
+        lock=lock,
+        recheck=entrance.recheck,
     )
 
 
-def _both(first: EventSink, second: EventSink) -> EventSink:
+def _all(*sinks: EventSink) -> EventSink:
     def hear(event: Event, /) -> None:
-        first(event)
-        second(event)
+        for sink in sinks:
+            sink(event)
 
     return hear
 

@@ -61,7 +61,10 @@ def refuse_variable(name: str) -> None:
         UnsafeCommandError: ``name`` is not a plain variable name, or is one of those.
     """
     if not _VARIABLE.fullmatch(name):
-        raise UnsafeCommandError(f"{name[:60]!r} is not the name of an environment variable.")
+        raise UnsafeCommandError(
+            f"{name[:60]!r} is not the name of an environment variable.",
+            remedies=("Use letters, digits and underscores only, and no digit first.",),
+        )
     if any(fnmatch.fnmatchcase(name.upper(), pattern) for pattern in _FORBIDDEN):
         raise UnsafeCommandError(
             f"The variable {name} decides what code a process loads or where from, so it may not be set.",
@@ -73,9 +76,15 @@ def _refuse_word(word: str) -> None:
     try:
         data = os.fsencode(word)
     except UnicodeEncodeError as error:
-        raise UnsafeCommandError(f"The word {word[:60]!r} cannot be encoded.") from error
+        raise UnsafeCommandError(
+            f"The word {word[:60]!r} cannot be encoded.",
+            remedies=("Give text that the encoding of the file system can hold.",),
+        ) from error
     if b"\0" in data or len(data) > LONGEST_WORD:
-        raise UnsafeCommandError(f"The word {word[:60]!r} of {len(data)} bytes holds a NUL or is too long.")
+        raise UnsafeCommandError(
+            f"The word {word[:60]!r} of {len(data)} bytes holds a NUL or is too long.",
+            remedies=(f"Give words of at most {LONGEST_WORD} bytes without a NUL; put other data into a file.",),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +119,10 @@ class Command:
                 remedies=("Give the full path of the program.",),
             )
         if len(self.argv) > MOST_WORDS:
-            raise UnsafeCommandError(f"{len(self.argv)} words are more than the {MOST_WORDS} allowed.")
+            raise UnsafeCommandError(
+                f"{len(self.argv)} words are more than the {MOST_WORDS} allowed.",
+                remedies=("Give fewer words; put long lists into a file.",),
+            )
         for word in (*self.argv, *self.env.values(), str(self.cwd or "")):
             _refuse_word(word)
         for name in self.env:
@@ -265,7 +277,7 @@ def _start(command: Command, run_as: int | None, pass_fds: Sequence[int]) -> sub
 class _LocalProcess:
     def __init__(self, popen: subprocess.Popen[bytes], pidfd: int) -> None:
         if popen.stdin is None or popen.stdout is None or popen.stderr is None:
-            raise StartError(f"Process {popen.pid} has no pipes.")
+            raise StartError(f"Process {popen.pid} has no pipes.", remedies=("Allow this process more open files.",))
         self._popen = popen
         self._pidfd = pidfd
         self._ending = anyio.Lock()
@@ -334,7 +346,10 @@ async def _communicate(process: Process, stdin: bytes, limit: int) -> Completed:
         async for chunk in stream:
             data += chunk
             if len(data) > limit:
-                raise PayloadError(f"Process {process.pid} wrote more than {limit} bytes to {name}.")
+                raise PayloadError(
+                    f"Process {process.pid} wrote more than {limit} bytes to {name}.",
+                    remedies=("Ask it for less at once; it was ended.",),
+                )
         written[name] = bytes(data)
 
     async def feed() -> None:

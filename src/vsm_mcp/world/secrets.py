@@ -51,14 +51,21 @@ def _read(path: Path) -> SecretStr | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"The secret file {path} cannot be read: {error}.") from error
+        raise ConfigurationError(
+            f"The secret file {path} cannot be read: {error}.",
+            remedies=("Let this user read the file, or name another.",),
+        ) from error
     if len(data) > LONGEST_SECRET:
-        raise ConfigurationError(f"The secret file {path} is larger than {LONGEST_SECRET} bytes.")
+        raise ConfigurationError(
+            f"The secret file {path} is larger than {LONGEST_SECRET} bytes.", remedies=("Keep one secret per file.",)
+        )
     try:
         return SecretStr(data.decode().strip())
     except UnicodeDecodeError:
         # The cause would carry the bytes of the secret along.
-        raise ConfigurationError(f"The secret file {path} is not UTF-8 text.") from None
+        raise ConfigurationError(
+            f"The secret file {path} is not UTF-8 text.", remedies=("Write the secret as UTF-8 text.",)
+        ) from None
 
 
 def _read_bounded(path: Path) -> bytes:

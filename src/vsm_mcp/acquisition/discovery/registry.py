@@ -52,9 +52,10 @@ class McpRegistrySource:
         base_url: Its address, without ``/v0.1``.
         http: Sends the requests.
         clock: Says when the pages are too old.
+        kept_for: After how long they are.
     """
 
-    def __init__(self, base_url: str, http: Http, clock: Clock) -> None:
+    def __init__(self, base_url: str, http: Http, clock: Clock, *, kept_for: timedelta = KEPT_FOR) -> None:
         """Keep the address; nothing is asked yet."""
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -63,6 +64,7 @@ class McpRegistrySource:
         self._base_url = base_url.rstrip("/")
         self._http = http
         self._clock = clock
+        self._kept_for = kept_for
         self._snapshot: _Snapshot | None = None
         self._reading = anyio.Lock()
         self._start_over()
@@ -87,7 +89,7 @@ class McpRegistrySource:
     async def _current(self) -> _Snapshot:
         async with self._reading:
             now = self._clock.now()
-            if self._snapshot is None or now - self._snapshot.taken >= KEPT_FOR:
+            if self._snapshot is None or now - self._snapshot.taken >= self._kept_for:
                 candidates = await self._read()
                 ranking = await anyio.to_thread.run_sync(_indexed, candidates)
                 self._snapshot = _Snapshot(now, candidates, ranking)

@@ -12,8 +12,10 @@ import anyio
 from vsm_mcp.acquisition.installation.budget import DiskBudget
 from vsm_mcp.acquisition.installation.ecosystems.client import scratch
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
+from vsm_mcp.acquisition.installation.generations.admission import Budget, insist_on_name
+from vsm_mcp.acquisition.installation.generations.change import Change, Staged
 from vsm_mcp.acquisition.installation.generations.generations import KEPT, ChangeKind, Generation, Generations
-from vsm_mcp.acquisition.installation.generations.holdings import BrokenRecord, Change, Holdings, Staged
+from vsm_mcp.acquisition.installation.generations.holdings import BrokenRecord, Holdings
 from vsm_mcp.acquisition.installation.journal import Action, ActionKind
 from vsm_mcp.acquisition.installation.rollback import Rollback, Transaction
 from vsm_mcp.acquisition.installation.store import PackageStore, Record
@@ -39,6 +41,7 @@ class Installer:
         most_at_once: How many packages are worked on at the same time.
         patience: Seconds to wait for another acquisition of the same package.
         budget: How much disk may be taken.
+        allowed: How many servers may be held and acquired, by all processes together; any number without it.
         keep: How many generations are kept to go back to.
     """
 
@@ -54,6 +57,7 @@ class Installer:
         most_at_once: int = 5,
         patience: float = 1800.0,
         budget: DiskBudget | None = None,
+        allowed: Budget | None = None,
         keep: int = KEPT,
     ) -> None:
         """Keep the parts; nothing is touched yet."""
@@ -73,6 +77,7 @@ class Installer:
             files=files,
             clock=self._clock,
             budget=self._budget,
+            allowed=allowed,
             emit=emit,
         )
         self._in_process: dict[str, Record] = {}
@@ -168,6 +173,8 @@ class Installer:
         Raises:
             IntegrityError: It changed since it was staged.
             InstallationError: It could not be written down, there is no room, or what it replaces changed meanwhile.
+            VettingError: Another package is held under its name.
+            PolicyError: It would be one server too many, also counting those of other processes.
         """
         path = proven.installed.path
         if path is None:
@@ -192,7 +199,9 @@ class Installer:
         """
         known = await self._record(proven.candidate.name)
         if known is None:
-            raise InstallationError(f"{proven.candidate.name} is not in the store.", stage="commit")
+            raise InstallationError(
+                f"{proven.candidate.name} is not in the store.", stage="commit", remedies=("Acquire it first.",)
+            )
         record = replace(known, proven=proven, needs=tuple(dict.fromkeys((*known.needs, *needs))))
         if proven.installed.path is None:
             self._in_process[record.name] = record
@@ -211,9 +220,11 @@ class Installer:
 
         Raises:
             IntegrityError: It was changed after it was installed.
+            VettingError: Another package is held under its name, or the same one that is started in another way.
         """
-        wanted = candidate.package
-        for record in await self.records():
+        wanted, records = candidate.package, await self.records()
+        insist_on_name(candidate, records)
+        for record in records:
             held = record.proven.installed.vetted.artefact.resolution.package
             same = (held.ecosystem, held.name) == (wanted.ecosystem, wanted.name)
             if not same or record.proven.candidate.arguments != candidate.arguments:
@@ -322,10 +333,11 @@ class Installer:
     async def _commit_in_process(self, proven: Proven, transaction: Transaction, needs: Sequence[str]) -> Proven:
         """Keep a server of the host's own process for as long as this process lives."""
         async with self._holdings.alone():
-            await transaction.commit(self._remove(self._store.staging(transaction.identity)))
             newest = (0, *await self.generations.numbers())[-1]
-        record = Record(proven=proven, needs=tuple(needs), at=self._clock.now(), since=newest)
-        self._in_process[record.name] = record
+            record = Record(proven=proven, needs=tuple(needs), at=self._clock.now(), since=newest)
+            await self._holdings.admit(record, tuple(self._in_process.values()))
+            await transaction.commit(self._remove(self._store.staging(transaction.identity)))
+            self._in_process[record.name] = record
         return proven
 
     async def _commit(self, record: Record, path: Path, transaction: Transaction, *, replaces: Record | None) -> None:
@@ -339,9 +351,15 @@ class Installer:
             kind, reason = ChangeKind.UPGRADE, f"upgrade {record.name} to {package}"
             known = {record.name: replaces.proven.installed.digest}
         staged = Staged(path=path, manifest=manifest, digest=record.proven.installed.digest)
-        await self._holdings.commit(
-            transaction, Change(kind=kind, reason=reason, put=(record,), staged=staged, replaces=known)
+        change = Change(
+            kind=kind,
+            reason=reason,
+            put=(record,),
+            staged=staged,
+            replaces=known,
+            beside=tuple(self._in_process.values()),
         )
+        await self._holdings.commit(transaction, change)
 
     async def _change(self, change: Change) -> Generation:
         async with self._rollback.transaction(change.reason) as transaction:

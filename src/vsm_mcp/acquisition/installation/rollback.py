@@ -154,7 +154,10 @@ class Rollback:
                 raise RollbackError(
                     f"An earlier change, {transaction.name!r}, is committed and not finished yet.",
                     stage="commit",
-                    remedies=("Try again in a moment.", "If it stays so, call recover()."),
+                    remedies=(
+                        "Try again in a moment.",
+                        "If it stays so, leave the system and enter it again: that repairs it.",
+                    ),
                 )
 
     async def settle(self, identity: str) -> str | None:
@@ -309,7 +312,7 @@ def _disturbed() -> RollbackError:
         f"A transaction was interrupted {_INTERRUPTIONS} times before it was brought to its end.",
         stage="rollback",
         rolled_back=False,
-        remedies=("Call recover().",),
+        remedies=("Leave the system and enter it again: that repairs it.",),
     )
 
 
@@ -318,7 +321,10 @@ def _too_slow(name: str) -> RollbackError:
         f"{name!r} could not be brought to its end within {DEADLINE:g} seconds.",
         stage="rollback",
         rolled_back=False,
-        remedies=("Look whether another process holds the state directory.", "Then call recover()."),
+        remedies=(
+            "Look whether another process holds the state directory.",
+            "Then leave the system and enter it again: that repairs it.",
+        ),
     )
 
 
@@ -339,6 +345,6 @@ def _failed(name: str, failures: Sequence[VSMError]) -> RollbackError:
         rolled_back=False,
         remedies=(
             *dict.fromkeys(remedies),
-            "Then call recover() or start again: the journal knows what is left to do.",
+            "Then start again: the journal knows what is left to do.",
         ),
     )

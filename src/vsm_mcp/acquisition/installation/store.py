@@ -291,4 +291,7 @@ async def _in_thread(path: Path, work: Callable[[], _T]) -> _T:
         return await anyio.to_thread.run_sync(work)
     except OSError as error:
         said = os.strerror(error.errno or errno.EIO)
-        raise ConfigurationError(f"{error.filename or path} cannot be used: {said}.") from error
+        raise ConfigurationError(
+            f"{error.filename or path} cannot be used: {said}.",
+            remedies=("Give this user access to it, or use another state directory: Settings(state=...).",),
+        ) from error

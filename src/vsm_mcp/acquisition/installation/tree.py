@@ -74,7 +74,9 @@ def seal(root: Path) -> str:
         size += status.st_size
         if count > MOST_FILES or size > LARGEST_TREE:
             raise InstallationError(
-                f"The package has more than {MOST_FILES} files or {LARGEST_TREE} bytes.", stage="stage"
+                f"The package has more than {MOST_FILES} files or {LARGEST_TREE} bytes.",
+                stage="stage",
+                remedies=("Choose a smaller package.",),
             )
         _refuse(root, path, status)
         names.add(PurePosixPath(path.relative_to(root)), directory=stat.S_ISDIR(status.st_mode))
@@ -117,25 +119,28 @@ def unchanged(root: Path, known: bytes) -> bool:
 
 
 def _states(root: Path) -> Manifest:
-    return {
-        os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace"): (
-            status.st_mode,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-        )
-        for path, status in _walk(root)
-    }
+    found: Manifest = {}
+    _note_states(os.fsencode(root), found)
+    return found
+
+
+def _note_states(directory: bytes, found: Manifest, *, below: str = "", depth: int = 0) -> None:
+    """Note the state of every entry. Without a path object per entry: this is done before each start of a server."""
+    if depth > DEEPEST:
+        raise _too_deep()
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            status = entry.stat(follow_symlinks=False)
+            name = below + entry.name.decode("utf-8", "backslashreplace")
+            found[name] = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            if stat.S_ISDIR(status.st_mode):
+                _note_states(entry.path, found, below=f"{name}/", depth=depth + 1)
 
 
 def _walk(root: Path, depth: int = 0) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield everything below ``root``, directories before what is in them, in an order that only names decide."""
     if depth > DEEPEST:
-        raise IntegrityError(
-            f"The package nests directories deeper than {DEEPEST} levels.",
-            stage="stage",
-            remedies=("Do not install this package.",),
-        )
+        raise _too_deep()
     with os.scandir(root) as entries:
         found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
     for entry in found:
@@ -143,6 +148,14 @@ def _walk(root: Path, depth: int = 0) -> Iterator[tuple[Path, os.stat_result]]:
         yield Path(entry.path), status
         if stat.S_ISDIR(status.st_mode):
             yield from _walk(Path(entry.path), depth + 1)
+
+
+def _too_deep() -> IntegrityError:
+    return IntegrityError(
+        f"The package nests directories deeper than {DEEPEST} levels.",
+        stage="stage",
+        remedies=("Do not install this package.",),
+    )
 
 
 def _refuse(root: Path, path: Path, status: os.stat_result) -> None:

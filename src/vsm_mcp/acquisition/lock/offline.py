@@ -102,7 +102,9 @@ class LockedEcosystem:
         resolution = locked.package.resolution()
         if rung.constraints and rung.constraints != resolution.rung.constraints:
             raise InstallationError(
-                f"{package} is locked and not resolved anew with {', '.join(rung.constraints)}.", stage="plan"
+                f"{package} is locked and not resolved anew with {', '.join(rung.constraints)}.",
+                stage="plan",
+                remedies=("Acquire it without the lock, then lock it anew.",),
             )
         if self.name in LOCAL:
             await self._unchanged(resolution)

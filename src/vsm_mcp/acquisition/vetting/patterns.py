@@ -11,6 +11,7 @@ ECOSYSTEMS = ("npm", "pypi", "file", "memory")
 KINDS = (*ECOSYSTEMS, "source", "publisher", "version", "transport", "tool")
 TRANSPORTS = ("stdio", "in-process")
 
+_OF_SERVERS = ("", *ECOSYSTEMS, "version", "transport")
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
@@ -78,6 +79,26 @@ def problem(pattern: str) -> str | None:
             return f"{pattern!r} has an empty term"
         if kind == "transport" and not any(fnmatchcase(transport, rest) for transport in TRANSPORTS):
             return f"{rest!r} in {pattern!r} is none of the transports {', '.join(TRANSPORTS)}"
+    return None
+
+
+def identity_problem(pattern: str) -> str | None:
+    """Say why something must not be given to whom a pattern matches, or return ``None``.
+
+    What is given to a server is given to packages or to names. Who publishes it is somebody's claim.
+
+    >>> identity_problem("npm:@scope/* & version:1.*")
+    >>> identity_problem("publisher:Example")
+    "'publisher' in 'publisher:Example' names no server; name its package, such as npm:NAME or pypi:NAME"
+    """
+    if wrong := problem(pattern):
+        return wrong
+    kinds = [term.partition(":")[0] if ":" in term else "" for term in _terms(pattern)]
+    for kind in kinds:
+        if kind not in _OF_SERVERS:
+            return f"{kind!r} in {pattern!r} names no server; name its package, such as npm:NAME or pypi:NAME"
+    if not set(kinds) & {"", *ECOSYSTEMS}:
+        return f"{pattern!r} would match every server; name a package, such as npm:NAME or pypi:NAME"
     return None
 
 

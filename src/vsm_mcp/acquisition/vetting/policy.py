@@ -2,12 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_validator
 
-from vsm_mcp.acquisition.vetting.patterns import problem
+from vsm_mcp.acquisition.vetting.patterns import Subject, allows, identity_problem, problem
+from vsm_mcp.model.enforcement import Aspect, Level
 from vsm_mcp.model.verdict import Finding, Permission, Severity
 from vsm_mcp.sandbox.egress.rules import Egress
+from vsm_mcp.sandbox.policy import Limits, SandboxPolicy
+
+PRODUCTION: Mapping[str, object] = {
+    "min_release_age": timedelta(days=14),
+    "require_ownership": True,
+    "min_score": 80,
+}
+"""What is asked for in production, beyond what is asked for anyway."""
 
 
 class Waiver(BaseModel, frozen=True, extra="forbid"):
@@ -26,6 +37,56 @@ class Waiver(BaseModel, frozen=True, extra="forbid"):
     reason: str = ""
 
 
+class Grant(BaseModel, frozen=True, extra="forbid"):
+    """A human's word on what some servers get, beyond or instead of what all get.
+
+    Attributes:
+        servers: Whom it is for: a pattern of packages or server names, such as ``pypi:mcp-server-git`` or
+            ``npm:@scope/* & version:1.*``; publishers and sources only claim, so they do not count here.
+        limits: How much each may use up; ``None`` leaves it at what all may.
+        read_only: Directories and files that they may read, at their own paths.
+        egress: Hosts that they may talk to, whether or not they declare them.
+        private: Those of these hosts whose addresses may be private, such as a database of your own.
+        require: Who must hold which aspect at least, beyond what is required anyway; what is not held so refuses the
+            start.
+        kept: Whether each keeps its writable directory between starts; otherwise it begins with an empty one in
+            memory, whose size the kernel holds.
+
+    Raises:
+        SandboxError: A path or a host must not be granted.
+    """
+
+    servers: str
+    limits: Limits | None = None
+    read_only: tuple[Path, ...] = ()
+    egress: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    require: Mapping[Aspect, Level] = Field(default_factory=dict[Aspect, Level])
+    kept: bool = True
+
+    @field_validator("servers")
+    @classmethod
+    def _names_servers(cls, pattern: str) -> str:
+        if wrong := identity_problem(pattern):
+            raise ValueError(wrong)
+        return pattern
+
+    @field_validator("read_only")
+    @classmethod
+    def _harmless_paths(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        absolute = tuple(path.expanduser().absolute() for path in paths)
+        return SandboxPolicy(read_only=absolute).read_only
+
+    @model_validator(mode="after")
+    def _hosts_are_names(self) -> Self:
+        self.way_out()
+        return self
+
+    def way_out(self, *, also: Iterable[str] = ()) -> Egress:
+        """Return where such a server may connect to: what is granted here, and ``also`` what it may reach anyway."""
+        return Egress.of_declared((*also, *self.egress), private=self.private)
+
+
 class Policy(BaseModel, frozen=True, extra="forbid"):
     """What is let in.
 
@@ -39,8 +100,8 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
         block: What matches one of these is refused, whatever ``allow`` says; dependencies are compared, too.
         egress: Hosts that servers may be let talk to when they declare them: ``api.example.com``, ``*.example.com`` or
             ``host:port``; empty means that no server has a network.
-        declare: What a human declares for servers whose source tells no hosts: a pattern, and the hosts. They are let
-            talk to those that ``egress`` allows as well.
+        grants: What some servers get beyond or instead of that: limits, files, hosts. The first that matches a server
+            counts.
         most_servers: How many servers may be held at once.
         acquisitions_per_day: How many may be acquired within 24 hours.
         allow_dependencies: What a package may bring along.
@@ -65,7 +126,7 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
     allow: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
-    declare: Mapping[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
+    grants: tuple[Grant, ...] = ()
     most_servers: int = Field(default=16, ge=1)
     acquisitions_per_day: int = Field(default=20, ge=1)
     allow_dependencies: tuple[str, ...] = ("npm:*", "pypi:*", "file:*", "memory:*")
@@ -92,13 +153,6 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(wrong)
         return patterns
 
-    @field_validator("declare")
-    @classmethod
-    def _declared_hosts_are_names(cls, declared: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
-        for wrong in filter(None, map(problem, declared)):
-            raise ValueError(wrong)
-        return {pattern: Egress.of_declared(hosts).allow for pattern, hosts in declared.items()}
-
     @field_validator("egress")
     @classmethod
     def _hosts_are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -113,6 +167,20 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
                     f"{pattern!r} would let every server in; join it with a server: 'pypi:NAME & {pattern}'"
                 )
         return patterns
+
+    @classmethod
+    def production(cls, **options: object) -> Self:
+        """Return a policy that trusts less: a longer cool-down, a mark of ownership and a score of 80 are required.
+
+        Args:
+            options: What is set besides, and instead.
+        """
+        return cls.model_validate({**PRODUCTION, **options})
+
+    def grant_for(self, subject: Subject) -> Grant:
+        """Return what a server gets beyond or instead of what all get: by the first grant that names it."""
+        named = (grant for grant in self.grants if allows((grant.servers,), subject) is not None)
+        return next(named, Grant(servers="*"))
 
     def refuses(self, finding: Finding) -> bool:
         """Say whether this finding alone refuses an artefact."""

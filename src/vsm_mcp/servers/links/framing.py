@@ -53,7 +53,10 @@ class Framer:
         self._size += len(piece)
         if self._size > self._largest:
             self._parts.clear()
-            raise PayloadError(f"The server wrote a line of more than {self._largest} bytes.")
+            raise PayloadError(
+                f"The server wrote a line of more than {self._largest} bytes.",
+                remedies=("Ask for less at once.", "Report it to the author of the server."),
+            )
         self._parts.append(piece)
 
 

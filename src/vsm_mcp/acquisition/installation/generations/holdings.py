@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vsm_mcp.acquisition.installation.budget import DiskBudget
+from vsm_mcp.acquisition.installation.generations.admission import Budget, admit_newcomer, insist_on_name
+from vsm_mcp.acquisition.installation.generations.change import Change, Staged
 from vsm_mcp.acquisition.installation.generations.generations import (
     ChangeKind,
     Generation,
@@ -44,46 +46,6 @@ class BrokenRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
-    """A sealed tree that waits for the commit.
-
-    Attributes:
-        path: Where it is, below the transaction's staging directory.
-        manifest: The file beside it that describes it.
-        digest: Its digest.
-    """
-
-    path: Path
-    manifest: Path
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A change of what is held.
-
-    Attributes:
-        kind: What kind of change it is.
-        reason: The same for people.
-        put: Records that are new, or take the place of those of the same name.
-        drop: The names of servers that go; unknown ones are fine.
-        staged: The new tree, if there is one.
-        since: The generation that must still be the current one; ``None`` if any may be.
-        replaces: For a server, the tree that it must still have; a change meanwhile is not overwritten.
-        keep: How many generations stay, this one included; ``None`` for the usual number.
-    """
-
-    kind: ChangeKind
-    reason: str
-    put: tuple[Record, ...] = ()
-    drop: tuple[str, ...] = ()
-    staged: Staged | None = None
-    since: int | None = None
-    replaces: Mapping[str, str] = field(default_factory=dict[str, str])
-    keep: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
     """What is in the store at one moment, compared with the generation that wrote it."""
 
@@ -96,6 +58,13 @@ class _Seen:
     def records(self) -> tuple[Record, ...]:
         found = [stored.record for stored in self.stored if stored.record is not None]
         return tuple(sorted(found, key=lambda record: (record.since, record.at, record.name)))
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """The package of each server that the generation knows and whose record cannot be trusted."""
+        names = {broken.server for broken in self.broken}
+        servers = () if self.current is None else self.current.servers
+        return {held.server: held.package for held in servers if held.server in names}
 
 
 class Holdings:
@@ -110,6 +79,7 @@ class Holdings:
         rollback: Ends what a crash has left committed.
         files: Reads and writes.
         budget: How much disk may be taken.
+        allowed: How many servers may be held and acquired; any number without it.
         emit: Hears of changes, and of packages that are repaired.
     """
 
@@ -122,6 +92,7 @@ class Holdings:
         files: Files,
         clock: Clock,
         budget: DiskBudget | None = None,
+        allowed: Budget | None = None,
         emit: EventSink = ignore,
     ) -> None:
         """Keep the parts."""
@@ -131,6 +102,7 @@ class Holdings:
         self._files = files
         self._clock = clock
         self._budget = budget or DiskBudget()
+        self._allowed = allowed
         self._emit = emit
 
     def __repr__(self) -> str:
@@ -163,11 +135,14 @@ class Holdings:
         Raises:
             IntegrityError: Something that it builds on is missing or was changed meanwhile.
             InstallationError: There is no room for it.
+            VettingError: A server has the name of another one that is held.
+            PolicyError: It would be one server too many, whoever acquired the others.
             RollbackError: It is committed and could not be finished now; ``recover`` will do it.
         """
         async with self.alone():
             seen = await self._look()
             await self._check(change, seen)
+            self._admit(change, seen)
             staging = self.store.staging(transaction.identity)
             await transaction.step("describe", undo=self._remove(staging))
             await self._files.make_directory(staging, 0o755)
@@ -177,6 +152,16 @@ class Holdings:
             await transaction.commit(*finish, self._remove(staging))
         self._emit(GenerationMade(number=made.number, change=made.change, reason=made.reason))
         return made
+
+    async def admit(self, record: Record, beside: tuple[Record, ...]) -> None:
+        """Let a server that needs no room in the store be held; the caller holds the store `alone`.
+
+        Raises:
+            VettingError: It has the name of another one that is held.
+            PolicyError: It would be one server too many.
+        """
+        change = Change(kind=ChangeKind.ACQUIRE, reason=f"acquire {record.name}", put=(record,), beside=beside)
+        self._admit(change, await self._look())
 
     async def _settled(self) -> _Seen:
         """Look; if something is wrong, look again when nobody is changing anything."""
@@ -263,6 +248,16 @@ class Holdings:
                     stage="commit",
                     remedies=("Acquire it again.",),
                 )
+
+    def _admit(self, change: Change, seen: _Seen) -> None:
+        """Nothing comes in under a name that is taken, nor beyond the budget; going back is bound by neither."""
+        if change.kind is ChangeKind.ROLLBACK:
+            return
+        held = (*seen.records, *change.beside)
+        for record in change.put:
+            insist_on_name(record.proven.candidate, held, seen.damaged)
+            if change.kind is ChangeKind.ACQUIRE and self._allowed is not None:
+                admit_newcomer(record.name, held, budget=self._allowed, now=self._clock.now())
 
     async def _describe(self, change: Change, seen: _Seen, staging: Path) -> tuple[Generation, Sequence[Action]]:
         """Write all that is new beside its place; return the generation and what brings everything to its place."""

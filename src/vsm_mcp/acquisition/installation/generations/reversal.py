@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import anyio.to_thread
 
 from vsm_mcp.acquisition.installation.budget import measure
+from vsm_mcp.acquisition.installation.generations.change import Change
 from vsm_mcp.acquisition.installation.generations.generations import ChangeKind, Generation, HeldServer
-from vsm_mcp.acquisition.installation.generations.holdings import Change, Holdings
+from vsm_mcp.acquisition.installation.generations.holdings import Holdings
 from vsm_mcp.acquisition.installation.rollback import Rollback
 from vsm_mcp.acquisition.installation.store import Record
 from vsm_mcp.errors import ConfigurationError, IntegrityError
