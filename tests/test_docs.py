@@ -25,10 +25,12 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.promise("B17")
 def test_the_program_of_the_readme_is_the_example_that_the_tests_run() -> None:
     assert blocks((ROOT / "README.md").read_text(), "python") == [(ROOT / "examples" / "embed.py").read_text()]
 
 
+@pytest.mark.promise("B17", "B19")
 def test_the_readme_has_two_commands_and_the_second_ends_with_the_tests() -> None:
     demo, tests = blocks((ROOT / "README.md").read_text(), "bash")
     assert demo.strip().endswith("examples/autonomous_powerpoint.py")

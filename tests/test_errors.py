@@ -46,11 +46,13 @@ def drawn() -> dict[str, tuple[str, bool]]:
     return tree
 
 
+@pytest.mark.promise("E42")
 def test_the_tree_that_is_drawn_is_the_tree_that_is_built() -> None:
     assert drawn() == {name: (kind.__mro__[1].__name__, kind.retryable) for name, kind in ERRORS.items()}
 
 
 @pytest.mark.parametrize("name", sorted(ERRORS))
+@pytest.mark.promise("E41")
 def test_an_error_shows_what_happened_and_what_to_do(name: str) -> None:
     error = made(ERRORS[name])
     lines = str(error).splitlines()

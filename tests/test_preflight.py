@@ -11,7 +11,7 @@ from vsm_mcp.errors import LinkError
 from vsm_mcp.preflight import Examined, Preflight, PreflightReport, Readiness
 from vsm_mcp.settings import Confinement, Settings
 from vsm_mcp.testing.world import FakeProcesses, ScriptedHttp, fake_world
-from vsm_mcp.world.processes import LocalProcesses
+from vsm_mcp.world.processes import Completed, LocalProcesses
 
 
 def examined(readiness: Readiness) -> Examined:
@@ -65,3 +65,33 @@ def test_a_wrong_setting_is_told_without_a_traceback(monkeypatch: pytest.MonkeyP
     assert done.returncode == Readiness.UNUSABLE
     assert "VSM_MCP_AUTONOMY" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("D12")
+@pytest.mark.parametrize(
+    ("said", "readiness"),
+    [
+        ("v20.0.0", Readiness.READY),
+        ("v22.11.0", Readiness.READY),
+        ("v18.19.1", Readiness.DEGRADED),
+        ("v9.0.0", Readiness.DEGRADED),
+        ("twenty", Readiness.DEGRADED),
+    ],
+)
+async def test_a_node_that_is_too_old_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, said: str, readiness: Readiness
+) -> None:
+    for name in ("node", "npm"):
+        (tmp_path / name).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    processes = FakeProcesses()
+    ending = Completed(returncode=0, stdout=f"{said}\n".encode(), stderr=b"")
+    processes.on_run(lambda words: words[0].endswith("node"), ending)
+    world = fake_world(http=ScriptedHttp({"*": LinkError("No network.")}), processes=processes)
+    settings = Settings(state=tmp_path, sandbox=Confinement.NONE, registries=())
+    report = await Preflight(settings, world=world).run()
+    (node,) = (one for one in report.examined if one.name == "node and npm")
+    assert node.readiness is readiness
+    assert said in node.detail
+    assert bool(node.remedy) is (readiness is Readiness.DEGRADED)

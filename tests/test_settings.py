@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import ConfigurationError
-from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Resolution, StdioLaunch
+from vsm_mcp.settings import Confinement, Settings, alone
+from vsm_mcp.system.viable import ViableSystem
 from vsm_mcp.systems.autonomy import Autonomy
 
 
@@ -40,13 +43,14 @@ def test_a_misspelt_option_is_an_error() -> None:
         Settings.model_validate({"alow": ()})
 
 
+@pytest.mark.promise("E52")
 def test_paths_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert Settings(state=Path("here")).state == tmp_path / "here"
     assert Settings(state=Path("here")).work == tmp_path / "here" / "work"
 
 
-@pytest.mark.promise("B8", "B10", "A78")
+@pytest.mark.promise("A78", "B8", "B10", "B33")
 def test_the_names_of_the_deployment_guide_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VSM_MAX_CONCURRENT_INSTALLS", "3")
     monkeypatch.setenv("VSM_HTTP_TIMEOUT_MS", "2500")
@@ -72,7 +76,7 @@ def test_security_has_no_switch(monkeypatch: pytest.MonkeyPatch, variable: str) 
         Settings()
 
 
-@pytest.mark.promise("A81", "B18", "B32")
+@pytest.mark.promise("A81", "B18", "B30", "B31", "B32")
 def test_in_production_less_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VSM_MCP_ALLOW", '["pypi:mcp-server-time"]')
     settings = Settings.production(most_servers=4)
@@ -101,3 +105,102 @@ def test_a_list_that_is_not_json_is_an_error_that_names_its_setting(monkeypatch:
     monkeypatch.setenv("VSM_MCP_ALLOW", "pypi:mcp-server-time")
     with pytest.raises(ConfigurationError, match="allow"):
         Settings.from_environment()
+
+
+@pytest.mark.promise("B9")
+def test_how_long_answers_of_registries_are_used_has_its_documented_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().registry_kept_for == timedelta(hours=1)
+    monkeypatch.setenv("VSM_CACHE_TTL_SECONDS", "300")
+    assert Settings().registry_kept_for == timedelta(minutes=5)
+    monkeypatch.setenv("VSM_CACHE_TTL_SECONDS", "99999999")
+    with pytest.raises(ConfigurationError, match="REGISTRY_KEPT_FOR"):
+        Settings.from_environment()
+
+
+@pytest.mark.promise("B7")
+@pytest.mark.parametrize("value", ["true", "false", ""])
+def test_a_documented_name_without_effect_is_an_error_that_says_what_to_do_instead(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("VSM_AUDIT_LOGGING", value)
+    with pytest.raises(ConfigurationError, match="no audit file") as caught:
+        Settings()
+    assert "events.attach" in caught.value.remedies[0]
+
+
+@pytest.mark.promise("A81")
+def test_a_policy_for_production_goes_with_settings_for_production() -> None:
+    policy = Policy.production(allow=("npm:@example/*",))
+    assert (policy.min_release_age, policy.require_ownership, policy.min_score) == (timedelta(days=14), True, 80)
+    ViableSystem(Settings.production(), policy=policy)
+    stricter = Policy.production(min_release_age=timedelta(days=30), min_score=90)
+    assert alone(stricter, Settings.production()) is stricter
+
+
+@pytest.mark.parametrize(
+    "less", [Policy(), Policy.production(min_score=None), Policy.production(min_release_age=timedelta(days=1))]
+)
+def test_settings_for_production_are_not_undone_by_a_policy_that_asks_for_less(less: Policy) -> None:
+    with pytest.raises(ConfigurationError, match="asks for less") as caught:
+        alone(less, Settings.production())
+    assert "Policy.production" in caught.value.remedies[0]
+
+
+def test_what_is_let_in_is_said_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"said twice.*allow, min_score"):
+        alone(Policy.production(), Settings.production(min_score=70, allow=("npm:example",)))
+
+
+def artefact(package: str, *, server: str = "io.example/server", publisher: str = "") -> Artefact:
+    ref = PackageRef.parse(package)
+    return Artefact(
+        candidate=Candidate(name=server, source="registry", package=PackageRef(ecosystem=ref.ecosystem, name=ref.name)),
+        resolution=Resolution(package=ref, integrity="sha256:00", lock="", publisher=publisher),
+        root=Path("/nowhere"),
+        launch=StdioLaunch(argv=("/usr/bin/true",)),
+    )
+
+
+@pytest.mark.security
+def test_a_secret_is_given_to_the_servers_that_its_pattern_names_and_to_no_other() -> None:
+    settings = Settings(
+        secrets={
+            "npm:@example/server@1.*": {"TOKEN": "env:FIRST"},
+            "npm:@example/*": {"TOKEN": "env:SECOND", "OTHER": "file:/run/other"},
+            "io.github.owner/*": {"NAMED": "env:THIRD"},
+        }
+    )
+    assert settings.references(artefact("npm:@example/server@1.2.0")) == {
+        "TOKEN": "env:FIRST",
+        "OTHER": "file:/run/other",
+    }
+    newer = settings.references(artefact("npm:@example/server@2.0.0"))
+    assert newer == {"TOKEN": "env:SECOND", "OTHER": "file:/run/other"}
+    assert settings.references(artefact("npm:@evil/server@1.0.0")) == {}
+    assert settings.references(artefact("pypi:x@1", server="io.github.owner/x")) == {"NAMED": "env:THIRD"}
+
+
+@pytest.mark.security
+def test_a_secret_that_is_bound_to_no_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="bound to no server") as caught:
+        Settings.model_validate({"secrets": {"GITHUB_TOKEN": "env:GH"}})
+    assert "{'npm:NAME': {'GITHUB_TOKEN': 'env:GITHUB_TOKEN'}}" in caught.value.remedies[0]
+    monkeypatch.setenv("VSM_MCP_SECRETS", '{"GITHUB_TOKEN": "env:GH"}')
+    with pytest.raises(ConfigurationError, match="bound to no server"):
+        Settings.from_environment()
+    monkeypatch.setenv("VSM_MCP_SECRETS", '{"npm:x": {"GITHUB_TOKEN": "env:GH"}}')
+    assert Settings.from_environment().references(artefact("npm:x@1.0.0")) == {"GITHUB_TOKEN": "env:GH"}
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "pattern", ["publisher:Example", "source:catalogue", "version:1.*", "pipy:x", "npm:x & tool:y"]
+)
+def test_a_secret_is_not_bound_to_what_somebody_claims(pattern: str) -> None:
+    with pytest.raises(ConfigurationError, match="by their package"):
+        Settings(secrets={pattern: {"TOKEN": "env:TOKEN"}})
+
+
+def test_secrets_that_are_no_mapping_are_an_error() -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"secrets": ["env:TOKEN"]})

@@ -21,6 +21,7 @@ from vsm_mcp.acquisition.installation.journal import Journal
 from vsm_mcp.acquisition.installation.rollback import Rollback
 from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.acquisition.report import Fate, PlannedServer
+from vsm_mcp.acquisition.terms import Terms
 from vsm_mcp.acquisition.verification import Verifier
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.vetting import Vetting
@@ -35,6 +36,7 @@ from vsm_mcp.errors import (
 )
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Proven, Resolution, Rung, Variable
+from vsm_mcp.sandbox.egress.rules import Egress
 from vsm_mcp.testing.servers import HOSTILE, make_spawner, memory_server
 from vsm_mcp.testing.world import FakeClock
 from vsm_mcp.world.files import LocalFiles
@@ -104,7 +106,9 @@ async def place(root: Path, offers: Shelf, *ecosystems: Ecosystem) -> AsyncGener
             spawner=spawner,
             verifier=Verifier(timeout=5.0),
             clock=FakeClock(),
-            granted=lambda candidate: ("api.example.com:443",) if candidate.name == "networked" else (),
+            granted=lambda artefact: (
+                Terms(egress=Egress(allow=("api.example.com",))) if artefact.candidate.name == "networked" else Terms()
+            ),
         )
         yield Place(acquisition=Acquisition(discovery=MCPDiscovery((offers,)), way=way), installer=installer, root=root)
 
@@ -293,6 +297,8 @@ async def test_a_registry_that_changes_its_mind_is_refused_and_nothing_is_left(
         assert not here.traces()
         report = await here.acquisition.try_out("a")
         assert (report.fate, report.reached) == (Fate.REFUSED, stage)
+        (planned,) = (await here.acquisition.plan("say words again", server="a")).servers
+        assert (planned.accepted, why in planned.reasons[0]) == (False, True)
         with pytest.raises(AcquisitionError, match="None of 1") as refusal:
             await here.acquisition.acquire("say words again", consent=agree)
     assert why in refusal.value.failures["a"]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vsm_mcp.acquisition.report import PlannedServer
+from vsm_mcp.acquisition.terms import Terms
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.enforcement import Enforcement
 from vsm_mcp.model.proof import Evidence, ProofLevel
@@ -20,6 +21,7 @@ from vsm_mcp.model.server import (
     Vetted,
 )
 from vsm_mcp.model.verdict import Permission, Verdict
+from vsm_mcp.sandbox.egress.rules import Egress
 from vsm_mcp.testing.servers import as_proven
 
 OLD = Artefact(
@@ -60,7 +62,8 @@ def held() -> Proven:
 
 
 def test_an_upgrade_shows_everything_that_changes() -> None:
-    plan = PlannedServer.of(NEW, NEW_VERDICT, tools=("echo", "send"), previous=held(), granted=("new.example.com",))
+    terms = Terms(egress=Egress(allow=("new.example.com",)))
+    plan = PlannedServer.of(NEW, NEW_VERDICT, tools=("echo", "send"), previous=held(), granted=terms)
     assert plan.previous is not None
     assert plan.previous.package == "pypi:server@1.0"
     assert plan.diff.splitlines() == [

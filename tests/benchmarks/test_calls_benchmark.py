@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).with_name("calls.py")
 
 
@@ -13,6 +15,7 @@ def run(*words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=50, check=True).stdout
 
 
+@pytest.mark.promise("A55", "B72")
 def test_a_call_through_a_link_is_compared_with_one_through_the_sdk() -> None:
     result: dict[str, float] = json.loads(run("--json"))
     assert result["rounds"] == 200

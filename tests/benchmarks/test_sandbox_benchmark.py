@@ -17,6 +17,7 @@ def run(*words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=50, check=True).stdout
 
 
+@pytest.mark.promise("A55", "B72")
 def test_a_confined_start_is_compared_with_a_plain_one() -> None:
     result = json.loads(run("--json"))
     assert result["rounds"] == 20

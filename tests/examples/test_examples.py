@@ -44,6 +44,7 @@ def assert_figures_agree(said: str, slides: list[str]) -> None:
         assert "".join(figure.split()) in "".join(said.replace("│", "").replace("┃", "").split())
 
 
+@pytest.mark.promise("B17")
 def test_the_readme_example_runs_in_process(tmp_path: Path) -> None:
     assert "words, counted by" in run("embed.py", cwd=tmp_path)
 

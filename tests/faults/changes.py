@@ -4,6 +4,7 @@ Usage: changes.py CHANGE STATE [AT MOMENT]
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -16,7 +17,7 @@ from vsm_mcp.acquisition.installation.rollback import Rollback
 from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.model.enforcement import Enforcement
 from vsm_mcp.model.proof import Evidence, ProofLevel
-from vsm_mcp.model.server import Candidate, PackageRef, Proven, Rung, Vetted
+from vsm_mcp.model.server import Candidate, Installed, PackageRef, Proven, Rung, Vetted
 from vsm_mcp.model.verdict import Verdict
 from vsm_mcp.servers.workspace import Workspace
 from vsm_mcp.testing.faults import CrashingFiles, Moment, die
@@ -55,14 +56,15 @@ class Place:
         """Acquire a server, or upgrade it."""
         file = self.state.parent / f"{name}-{content}.py"
         file.write_text(f"print({content!r})\n")
-        wanted = Candidate(name=name, source="shelf", package=PackageRef(ecosystem="file", name=str(file)))
+        package = PackageRef(ecosystem="file", name=str(file))
+        wanted = Candidate(name=name, source="shelf", package=package, summary=content)
         known = next((record for record in await self.installer.records() if record.name == name), None)
         resolution = await self.installer.resolve(wanted, Rung())
         async with self.rollback.transaction(f"acquire {name}") as transaction:
             artefact = await self.installer.fetch(wanted, resolution, into=await self.installer.quarantine(transaction))
             vetted = Vetted(artefact=artefact, verdict=Verdict(accepted=True))
             proven = Proven(
-                installed=await self.installer.stage(vetted, transaction),
+                installed=_as_version(await self.installer.stage(vetted, transaction), of=Path(f"/srv/{name}.py")),
                 tools=(),
                 evidence=Evidence(level=ProofLevel.CALLABLE),
                 enforcement=Enforcement(confiner="none", profile="none"),
@@ -126,6 +128,18 @@ class Place:
         """Return what is in a part of the state directory."""
         directory = self.state / part
         return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+
+
+def _as_version(installed: Installed, *, of: Path) -> Installed:
+    """Return a server as a version of the package ``of``: every version is a file of its own, so that none changes."""
+    artefact = installed.vetted.artefact
+    package = replace(artefact.resolution.package, name=str(of))
+    known = replace(
+        artefact,
+        candidate=replace(artefact.candidate, package=replace(package, version=None)),
+        resolution=replace(artefact.resolution, package=package),
+    )
+    return replace(installed, vetted=replace(installed.vetted, artefact=known))
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ SECRETS = st.sampled_from([".ssh", ".aws", ".gnupg", ".netrc", ".npmrc", ".kube"
 HARMLESS = st.lists(PARTS, min_size=2, max_size=5).map(lambda parts: Path("/srv/data", *parts))
 
 
-@pytest.mark.promise("B48")
+@pytest.mark.promise("A3", "A4", "B12", "B13", "B48", "B49", "D14")
 def test_a_policy_without_words_is_the_strict_one() -> None:
     policy = SandboxPolicy()
     assert (policy.package, policy.work, policy.read_only, policy.run_as) == (None, None, (), None)
@@ -100,6 +100,7 @@ def test_a_server_never_runs_as_root_or_as_nobody_at_all(user: int) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("role", ["package", "work", "read_only"])
+@pytest.mark.promise("E3", "E36", "E37", "E52")
 def test_dangerous_paths_are_refused_in_every_role(path: str, role: str) -> None:
     with pytest.raises(SandboxError) as caught:
         SandboxPolicy.model_validate({role: (path,) if role == "read_only" else path})
@@ -144,6 +145,7 @@ def test_a_user_without_a_home_is_no_reason_to_allow_more(monkeypatch: pytest.Mo
 
 
 @pytest.mark.security
+@pytest.mark.promise("E3", "E36")
 def test_a_link_to_a_dangerous_place_is_refused(tmp_path: Path) -> None:
     link = tmp_path / "innocent"
     link.symlink_to("/etc")
@@ -160,6 +162,7 @@ def test_programs_may_be_read_and_never_written(path: str) -> None:
 
 @pytest.mark.security
 @given(base=HARMLESS, below=st.lists(PARTS, max_size=3))
+@pytest.mark.promise("A50")
 def test_what_is_writable_never_overlaps_what_is_read_only(base: Path, below: list[str]) -> None:
     inner = base.joinpath(*below)
     for work, other in ((base, inner), (inner, base)):
@@ -177,6 +180,7 @@ def test_nothing_hides_the_sandboxs_own_directories(path: str) -> None:
 
 @pytest.mark.security
 @given(base=HARMLESS, secret=SECRETS, below=st.lists(PARTS, max_size=2))
+@pytest.mark.promise("A50")
 def test_places_of_secrets_are_refused_wherever_they_are(base: Path, secret: str, below: list[str]) -> None:
     with pytest.raises(SandboxError, match="where secrets are kept"):
         refuse_path(base.joinpath(secret, *below))

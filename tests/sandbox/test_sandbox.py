@@ -74,6 +74,7 @@ def profile() -> str:
     return "nested" if done.returncode else "full"
 
 
+@pytest.mark.promise("D17")
 async def test_everything_that_is_required_is_held_by_the_kernel(sandbox: Sandbox, profile: str) -> None:
     report = await sandbox.probe()
     assert report.profile == profile
@@ -177,6 +178,7 @@ async def test_it_can_be_killed_at_once(sandbox: Sandbox) -> None:
     confined.kill()
 
 
+@pytest.mark.promise("D13")
 async def test_a_server_that_lives_too_long_is_killed(sandbox: Sandbox) -> None:
     policy = SandboxPolicy(limits=Limits(lifetime=0.2))
     async with sandbox.open(shell("sleep 600"), policy) as confined:

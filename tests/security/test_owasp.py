@@ -143,7 +143,7 @@ def looker(state: Path, tmp_path: Path, *names: str, sandbox: Confinement = Conf
         state=state,
         autonomy=Autonomy.AUTO,
         allow=("file:*",),
-        secrets={"LOOKER_TOKEN": "env:HOST_KEPT_TOKEN"},
+        secrets={"looker": {"LOOKER_TOKEN": "env:HOST_KEPT_TOKEN"}},
         sandbox=sandbox,
     )
     return ViableSystem(settings, shelf=shelf, sources=(shelf,))
@@ -156,16 +156,22 @@ async def looked(vsm: ViableSystem, server: str, path: str) -> str:
 
 @pytest.mark.anyio
 @pytest.mark.sandbox
+@pytest.mark.promise("B19", "E4", "E39", "E53", "E64")
 async def test_mcp01_a_secret_reaches_only_the_server_it_was_given_to(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOST_KEPT_TOKEN", SECRET)
     monkeypatch.setenv("HOST_OTHER_TOKEN", "another-value")
-    async with looker(state, tmp_path) as vsm:
+    async with looker(state, tmp_path, "looker", "greedy") as vsm:
+        plans = {plan.name: plan.secrets for plan in (await vsm.plan_acquisition("looks at a place")).servers}
         report = await vsm.acquire_capability("look", "looker", probe=LOOK)
         names = (await looked(vsm, "looker", "environment")).split()
+        await vsm.acquire_capability("look", "greedy", probe=LOOK)
+        others = (await looked(vsm, "greedy", "environment")).split()
         told = (report.model_dump_json(), str(report), str(vsm.status()), str(await vsm.security_report()))
     assert set(names) - {"LC_CTYPE"} == {"HOME", "LANG", "LOOKER_TOKEN", "PATH", "PWD", "TMPDIR"}
+    assert set(others) - {"LC_CTYPE"} == {"HOME", "LANG", "PATH", "PWD", "TMPDIR"}  # though it declares the same
+    assert plans == {"looker": ("LOOKER_TOKEN",), "greedy": ()}
     assert not [text for text in told if SECRET in text]
     written = [path for path in state.rglob("*") if path.is_file() and not path.is_symlink()]
     assert written
@@ -207,7 +213,7 @@ async def test_mcp03_orders_in_a_description_refuse_a_server_and_a_tool_that_cha
     tmp_path: Path,
 ) -> None:
     async with in_memory(tmp_path, lambda: memory_server({"count_words": count_poisoned})) as vsm:
-        with pytest.raises(VettingError, match="describes its tools in a way that is not accepted"):
+        with pytest.raises(VettingError, match="describes itself in a way that is not accepted"):
             await vsm.acquire_capability("count words", "text")
     later = False
 
@@ -258,6 +264,7 @@ INJECTED = (
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("wanted", INJECTED)
+@pytest.mark.promise("B19", "E64")
 async def test_mcp05_a_package_name_that_holds_a_command_is_no_package(tmp_path: Path, wanted: str) -> None:
     marker = tmp_path / "marker"
     async with in_memory(tmp_path / "state", policy=Policy(allow=("*",))) as vsm:
@@ -280,6 +287,7 @@ async def test_mcp06_orders_in_what_a_server_says_about_itself_refuse_it(tmp_pat
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("A59")
 async def test_mcp07_nothing_is_acquired_that_nobody_allowed_and_nobody_approved(tmp_path: Path) -> None:
     asked: list[PlannedServer] = []
 
@@ -343,6 +351,7 @@ def places(state: Path, tmp_path: Path) -> Sequence[str]:
 
 @pytest.mark.anyio
 @pytest.mark.sandbox
+@pytest.mark.promise("B19", "E64")
 async def test_mcp10_a_server_sees_nothing_of_the_host_nor_of_its_neighbours(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

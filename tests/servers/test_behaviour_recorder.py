@@ -1,5 +1,6 @@
 """What servers are seen to do is kept, bounded, and compared with what they did while they were proven."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,18 +25,60 @@ def asked(host: str, *, server: str = NAME) -> EgressDecided:
 def test_what_was_seen_while_proving_is_what_is_expected_later() -> None:
     events: list[Event] = []
     recorder = BehaviourRecorder(emit=events.append)
-    recorder.begin(NAME)
-    assert recorder.seen(NAME) == Behaviour(hosts=frozenset())
-    recorder.event(asked("api.example"))
-    recorder.event(asked("else.example", server="other"))
-    recorder.event(ServerStopped(server=NAME, reason="", exit_code=0))
-    recorder.note(NAME, programs=("node",))
-    pinned = recorder.seen(NAME)
+    with recorder.trial(NAME) as sight:
+        assert sight.seen == Behaviour(hosts=frozenset())
+        recorder.event(asked("api.example"))
+        recorder.event(asked("else.example", server="other"))
+        recorder.event(ServerStopped(server=NAME, reason="", exit_code=0))
+        pinned = sight.note(programs=("node",))
     assert pinned == Behaviour(hosts=frozenset({"api.example"}), programs=frozenset({"node"}))
     recorder.expect(NAME, pinned)
     recorder.event(asked("api.example"))
     recorder.note(NAME, programs=("node",), files=("notes.txt",))
     assert events == []
+
+
+@pytest.mark.security
+def test_nothing_of_a_trial_is_kept_when_it_is_over_however_it_ended() -> None:
+    recorder = BehaviourRecorder()
+    fresh = len(repr(vars(recorder)))
+    for number in range(50):
+        with suppress(ZeroDivisionError), recorder.trial(f"server{number}"):
+            recorder.event(asked("api.example", server=f"server{number}"))
+            raise ZeroDivisionError
+        recorder.event(asked("api.example", server=f"server{number}"))
+        recorder.note(f"server{number}", programs=("node",))
+    assert len(repr(vars(recorder))) == fresh
+
+
+@pytest.mark.security
+def test_two_trials_of_one_server_do_not_take_from_each_other() -> None:
+    recorder = BehaviourRecorder()
+    with recorder.trial(NAME) as one:
+        with recorder.trial(NAME) as two:
+            recorder.event(asked("api.example"))
+            two.note(programs=("sh",))
+        recorder.event(asked("late.example"))
+    assert one.seen == Behaviour(hosts=frozenset({"api.example", "late.example"}))
+    assert two.seen == Behaviour(hosts=frozenset({"api.example"}), programs=frozenset({"sh"}))
+
+
+@pytest.mark.security
+def test_a_held_server_is_watched_on_while_a_newer_version_of_it_is_on_trial() -> None:
+    events: list[Event] = []
+    recorder = BehaviourRecorder(emit=events.append)
+    recorder.expect(NAME, Behaviour(hosts=frozenset(), programs=frozenset({"node"})))
+    with recorder.trial(NAME) as sight:
+        sight.note(programs=("python",))
+        recorder.note(NAME, programs=("node", "sh"))
+        recorder.event(asked("evil.example"))
+    assert sight.seen == Behaviour(hosts=frozenset({"evil.example"}), programs=frozenset({"python"}))
+    assert events == [
+        BehaviourDeviated(server=NAME, what=("ran the program sh",)),
+        BehaviourDeviated(server=NAME, what=("asked for the host evil.example",)),
+    ]
+    recorder.event(asked("worse.example"))
+    assert len(events) == 3
 
 
 @pytest.mark.security
@@ -68,12 +111,13 @@ def test_a_server_that_does_ever_new_things_is_not_told_of_for_ever() -> None:
     events: list[Event] = []
     recorder = BehaviourRecorder(emit=events.append)
     recorder.expect(NAME, Behaviour(hosts=frozenset()))
-    for number in range(2 * MOST_NAMES):
-        recorder.event(asked(f"{number}.example"))
+    with recorder.trial(NAME) as sight:
+        for number in range(2 * MOST_NAMES):
+            recorder.event(asked(f"{number}.example"))
     assert len(events) == MOST_NAMES
     assert isinstance(events[-1], BehaviourDeviated)
     assert events[-1].what[-1] == "does more new things than are told"
-    hosts = recorder.seen(NAME).hosts
+    hosts = sight.seen.hosts
     assert hosts is not None
     assert len(hosts) == MOST_NAMES
 
@@ -88,7 +132,6 @@ def test_what_nobody_expects_or_was_let_go_is_not_compared() -> None:
     recorder.forget(NAME)
     recorder.event(asked("b.example"))
     assert events == []
-    assert recorder.seen(NAME).hosts == {"b.example"}
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def sandbox() -> Sandbox:
     return Sandbox.bubblewrap(LocalProcesses())
 
 
+@pytest.mark.promise("C141")
 async def test_a_confined_server_works_in_its_own_directory_and_the_host_finds_the_file(place: Path) -> None:
     async with make_spawner(place / "work", sandbox=sandbox()) as spawner:
         spawner.adopt(as_proven(hostile_server(place / "pkg", "good", MARK)))
@@ -151,7 +152,7 @@ async def test_a_confined_server_that_breaks_is_started_anew_by_the_next_call(pl
 
 
 @pytest.mark.security
-@pytest.mark.promise("E2", "E34")
+@pytest.mark.promise("E2", "E34", "E49")
 async def test_the_environment_of_the_host_does_not_reach_a_confined_server(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ async def test_the_first_call_starts_the_server_and_further_ones_use_it(tmp_path
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("E51")
 async def test_callers_that_come_at_once_share_one_start(tmp_path: Path) -> None:
     pids: list[str] = []
 
@@ -179,22 +180,34 @@ async def test_a_required_variable_without_a_value_is_named_before_anything_star
 
 @pytest.mark.anyio
 @pytest.mark.security
-async def test_a_server_gets_the_variables_it_declares_and_no_others(
+@pytest.mark.promise("E33", "E49")
+async def test_a_server_gets_the_variables_it_is_given_and_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOSTS_OWN", "for the server")
     monkeypatch.setenv("NOBODYS_BUSINESS", "private")
     variables = (Variable(name="DEMO_TOKEN", required=True), Variable(name="DEMO_OTHER"))
-    references = {"DEMO_TOKEN": "env:HOSTS_OWN", "NOBODYS_BUSINESS": "env:NOBODYS_BUSINESS"}
+    references = {"DEMO_TOKEN": "env:HOSTS_OWN", "NOT_DECLARED": "env:HOSTS_OWN", "NOT_SET": "env:NOT_SET_ANYWHERE"}
     installed = hostile_server(tmp_path / "pkg", environment=variables)
     async with make_spawner(tmp_path, references=references) as spawner, spawner.trial(installed) as running:
         names = (await running.link.call(ToolCall(server=NAME, tool="environment"))).text.split()
-    assert "DEMO_TOKEN" in names
-    assert not {"NOBODYS_BUSINESS", "HOSTS_OWN", "DEMO_OTHER"} & set(names)
+    assert {"DEMO_TOKEN", "NOT_DECLARED"} <= set(names)  # what its user gives counts as declared
+    assert not {"NOBODYS_BUSINESS", "HOSTS_OWN", "DEMO_OTHER", "NOT_SET"} & set(names)
+
+
+@pytest.mark.anyio
+async def test_whoever_lacks_a_variable_is_told_how_to_give_it_to_this_server_alone(tmp_path: Path) -> None:
+    installed = hostile_server(tmp_path / "pkg", environment=(Variable(name="DEMO_TOKEN", required=True),))
+    async with make_spawner(tmp_path) as spawner:
+        with pytest.raises(NeedsConfigurationError) as caught:
+            async with spawner.trial(installed):
+                pytest.fail("it came up")
+    assert f"secrets={{'file:{installed.path}/hostile.py': {{'DEMO_TOKEN': 'env:DEMO_TOKEN'}}}}" in str(caught.value)
 
 
 @pytest.mark.anyio
 @pytest.mark.security
+@pytest.mark.promise("E33", "E49")
 async def test_a_declared_variable_cannot_change_which_code_is_loaded(tmp_path: Path) -> None:
     installed = hostile_server(tmp_path / "pkg", environment=(Variable(name="LD_PRELOAD"),))
     async with make_spawner(tmp_path, references={"LD_PRELOAD": f"file:{installed.path}/hostile.py"}) as spawner:
@@ -381,6 +394,7 @@ async def test_a_spawner_that_is_not_entered_says_how_to_use_it(tmp_path: Path) 
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("D28")
 async def test_arguments_that_cannot_be_sent_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     deep: JsonValue = []
     for _ in range(100_000):

@@ -1,16 +1,18 @@
 """What the whole can afford goes before what a part wants."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import anyio
 import pytest
 
 from vsm_mcp.errors import ConfigurationError, PayloadError, PolicyError
 from vsm_mcp.systems.control.audit import Inspect
 from vsm_mcp.systems.control.bargain import ResourceRequest
 from vsm_mcp.systems.control.cyberfilter import Watch
-from vsm_mcp.systems.system3 import MOST_UNITS, Budget, ControlReport, System3
+from vsm_mcp.systems.system3 import MOST_UNITS, Budget, ControlReport, Held, System3
 from vsm_mcp.testing.world import FakeClock
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -25,23 +27,115 @@ def system(**limits: int) -> System3:
     return System3(budget=Budget(**limits), clock=Noon())
 
 
-def test_within_the_budget_an_acquisition_is_granted() -> None:
-    system(servers=2).grant([NOW])
+def holding(*acquired: datetime) -> Held:
+    async def held() -> Mapping[str, datetime]:
+        await anyio.lowlevel.checkpoint()
+        return {f"server {number}": at for number, at in enumerate(acquired)}
+
+    return held
 
 
-def test_a_server_too_many_is_refused_with_a_remedy() -> None:
+@pytest.mark.anyio
+async def test_within_the_budget_an_acquisition_is_granted() -> None:
+    async with system(servers=2).grant(holding(NOW)) as place:
+        assert repr(place) == "Place(under way)"
+        place.server = "a"
+        assert repr(place) == "Place(a)"
+
+
+@pytest.mark.anyio
+async def test_a_server_too_many_is_refused_with_a_remedy() -> None:
     with pytest.raises(PolicyError, match="2 servers are held and the budget allows 2") as refusal:
-        system(servers=2).grant([NOW, NOW])
+        async with system(servers=2).grant(holding(NOW, NOW)):
+            pytest.fail("granted")
     assert "release_capability" in str(refusal.value)
 
 
-def test_too_many_acquisitions_within_a_day_are_refused() -> None:
+@pytest.mark.anyio
+async def test_too_many_acquisitions_within_a_day_are_refused() -> None:
     with pytest.raises(PolicyError, match="within a day"):
-        system(acquisitions_per_day=1).grant([NOW - timedelta(hours=23)])
+        async with system(acquisitions_per_day=1).grant(holding(NOW - timedelta(hours=23))):
+            pytest.fail("granted")
 
 
-def test_what_was_acquired_the_day_before_does_not_count() -> None:
-    system(acquisitions_per_day=1).grant([NOW - timedelta(hours=25)])
+@pytest.mark.anyio
+async def test_what_was_acquired_the_day_before_does_not_count() -> None:
+    async with system(acquisitions_per_day=1).grant(holding(NOW - timedelta(hours=25))):
+        pass
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("limits", [{"servers": 2}, {"acquisitions_per_day": 2}])
+async def test_acquisitions_under_way_take_their_places_until_they_end(limits: Mapping[str, int]) -> None:
+    control = system(**limits)
+    refused: list[str] = []
+    async with control.grant(holding(NOW)):
+        with pytest.raises(PolicyError, match="1 more are being acquired") as caught:
+            async with control.grant(holding(NOW)):
+                pytest.fail("granted")
+        refused.append(caught.value.message)
+    with pytest.raises(ValueError, match="died"):
+        async with control.grant(holding(NOW)):
+            raise ValueError("it died")
+    async with control.grant(holding(NOW)):
+        pass
+    assert len(refused) == 1
+
+
+@pytest.mark.anyio
+async def test_of_several_that_ask_at_once_those_that_asked_first_are_granted() -> None:
+    control, go, refused = system(servers=2), anyio.Event(), list[int]()
+
+    async def acquire(number: int) -> None:
+        try:
+            async with control.grant(holding()):
+                await go.wait()
+        except PolicyError:
+            refused.append(number)
+            if len(refused) == 2:
+                go.set()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for number in range(4):
+                tasks.start_soon(acquire, number)
+    assert len(refused) == 2
+    assert control.budget == Budget(servers=2)
+
+
+@pytest.mark.anyio
+async def test_a_server_that_came_while_another_looked_is_counted_all_the_same() -> None:
+    control, come, refused = system(servers=1), anyio.Event(), list[str]()
+
+    async def before_it_came() -> Mapping[str, datetime]:
+        await come.wait()
+        return {}
+
+    async def follow() -> None:
+        try:
+            async with control.grant(before_it_came):
+                pytest.fail("granted")
+        except PolicyError as error:
+            refused.append(error.message)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            async with control.grant(holding()) as place:
+                tasks.start_soon(follow)
+                await anyio.wait_all_tasks_blocked()
+                place.server = "a"
+            come.set()
+    assert len(refused) == 1
+
+
+@pytest.mark.anyio
+async def test_a_server_that_is_held_and_still_on_its_way_is_counted_once() -> None:
+    control = system(servers=2)
+    async with control.grant(holding()) as place:
+        place.server = "server 0"
+        async with control.grant(holding(NOW)):
+            pass
 
 
 def controlled(inspect: Inspect | None = None) -> System3:
@@ -179,13 +273,16 @@ async def test_an_audit_of_a_unit_that_nobody_can_inspect_says_so_and_accuses_no
     assert control.report().unanswered == {"a": 1}
 
 
-def test_a_server_that_was_let_go_counts_for_its_day_all_the_same() -> None:
+@pytest.mark.anyio
+async def test_a_server_that_was_let_go_counts_for_its_day_all_the_same() -> None:
     control = system(acquisitions_per_day=3)
     control.note_release(NOW - timedelta(hours=2))
-    control.grant([NOW])
+    async with control.grant(holding(NOW)):
+        pass
     control.note_release(NOW - timedelta(hours=1))
     with pytest.raises(PolicyError, match="within a day"):
-        control.grant([NOW])
+        async with control.grant(holding(NOW)):
+            pytest.fail("granted")
 
 
 async def _well(unit: str) -> bool:

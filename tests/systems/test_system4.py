@@ -14,19 +14,28 @@ import pytest
 
 from vsm_mcp import Autonomy, Operation, Probe, Settings, Shelf, ViableSystem
 from vsm_mcp.acquisition.discovery.source import Source
-from vsm_mcp.errors import AcquisitionError, CapabilityMissingError, DiscoveryError, PolicyError, VSMError
+from vsm_mcp.errors import (
+    AcquisitionError,
+    CapabilityMissingError,
+    DiscoveryError,
+    PermissionDeniedError,
+    PolicyError,
+    VSMError,
+)
 from vsm_mcp.events import CapabilityReleased, GapMeasured, StageEntered
+from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.operation import Stage
 from vsm_mcp.model.server import Candidate, PackageRef
 from vsm_mcp.settings import Confinement
+from vsm_mcp.systems.intelligence.failures import MOST_FAILED
 from vsm_mcp.systems.intelligence.homeostat import Balance, Side
 from vsm_mcp.systems.regulation import Regulation
-from vsm_mcp.systems.system4 import MOST_FAILED
 from vsm_mcp.testing.servers import HOSTILE, memory_server
 from vsm_mcp.testing.world import FakeClock, RecordingSink
 from vsm_mcp.world.world import World
 
 TEXT = {"text": "what a system does"}
+ECHO = Probe(tool="echo", arguments={"text": "hello"})
 COUNT = Operation(needs="count words", arguments=TEXT)
 
 
@@ -57,6 +66,28 @@ class Broken:
         raise DiscoveryError(f"It is out of order, and looked for {wanted!r}.", stage="discover")
 
 
+class Turncoat:
+    """A source whose server has the same name and another package from some day on."""
+
+    name = "turncoat"
+
+    def __init__(self) -> None:
+        self.package = "good"
+
+    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+        await anyio.lowlevel.checkpoint()
+        package = PackageRef(ecosystem="memory", name=self.package)
+        return (
+            Candidate(
+                name="count-words",
+                source=self.name,
+                package=package,
+                summary="Counts words.",
+                make=lambda: memory_server({"count_words": counting}),
+            ),
+        )
+
+
 class Place:
     """A system on a shelf with one server, on a clock that is moved by hand; it may offer more servers."""
 
@@ -68,6 +99,7 @@ class Place:
         sources: Sequence[Source] = (),
         most_servers: int = 16,
         offers: bool = True,
+        block: Sequence[str] = (),
     ) -> None:
         self.clock, self.heard, self.tool = FakeClock(), RecordingSink(), Tool()
         self.shelf = Shelf()
@@ -77,6 +109,7 @@ class Place:
             state=state,
             autonomy=autonomy,
             allow=("memory:*",),
+            block=tuple(block),
             sandbox=Confinement.NONE,
             most_servers=most_servers,
         )
@@ -195,6 +228,54 @@ async def test_a_refusal_of_policy_or_budget_is_no_failure_of_a_server(tmp_path:
         assert "failed=[]" in repr(vsm.parts.system4)
         await vsm.release_capability("other")
         assert (await vsm.acquire_capability("count words", server="words")).server == "words"
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.promise("C18")
+async def test_several_acquisitions_at_once_do_not_exceed_the_budget(tmp_path: Path) -> None:
+    place, refused = Place(tmp_path, most_servers=2), list[str]()
+    names = ["words", "other", "more", "most"]
+    for name in names[1:]:
+        place.offer(name, counting)
+
+    async def acquire(vsm: ViableSystem, name: str) -> None:
+        try:
+            await vsm.acquire_capability(f"count words in {name}", server=name, probe=Probe(arguments=TEXT))
+        except PolicyError as error:
+            refused.append(error.message)
+
+    async with place.vsm as vsm:
+        async with anyio.create_task_group() as tasks:
+            for name in names:
+                tasks.start_soon(acquire, vsm, name)
+        assert len(vsm.status().servers) == 2
+        assert len(refused) == 2
+        assert all("the budget allows 2" in message for message in refused)
+        assert place.attempts == 2
+        await vsm.release_capability(vsm.status().servers[0].name)
+        left = next(name for name in names if name not in {server.name for server in vsm.status().servers})
+        await vsm.acquire_capability("count words", server=left, probe=Probe(arguments=TEXT))
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_what_calls_itself_like_a_server_that_is_held_is_refused_before_it_is_fetched(tmp_path: Path) -> None:
+    source = Turncoat()
+    place = Place(tmp_path, sources=(source,))
+    async with place.vsm as vsm:
+        await vsm.acquire_capability("count words", probe=Probe(arguments=TEXT))
+        held = await vsm.parts.installer.committed()
+        source.package = "evil"
+        entered = len(place.heard.of(StageEntered))
+        with pytest.raises(AcquisitionError) as caught:
+            await vsm.acquire_capability("count words", probe=Probe(arguments=TEXT))
+        assert await vsm.parts.installer.committed() == held
+        assert len(place.heard.of(StageEntered)) == entered
+        assert (await vsm.execute(COUNT)).server == "count-words"
+    (why,) = caught.value.failures.values()
+    assert "count-words is held already as memory:good, and this is memory:evil from turncoat" in why
+    assert any("release_capability('count-words')" in remedy for remedy in caught.value.remedies)
 
 
 @pytest.mark.anyio
@@ -392,9 +473,8 @@ def with_a_file(state: Path) -> ViableSystem:
 
 @pytest.mark.anyio
 async def test_what_is_held_is_known_with_its_proof_when_a_system_is_entered_again(tmp_path: Path) -> None:
-    echo = Probe(tool="echo", arguments={"text": "hello"})
     async with with_a_file(tmp_path) as vsm:
-        await vsm.acquire_capability("say it again", server="echoing", probe=echo)
+        await vsm.acquire_capability("say it again", server="echoing", probe=ECHO)
         beliefs = vsm.parts.system1.learner.beliefs("say it again")
         assert [(one.server, one.trials) for one in beliefs] == [("echoing", 1)]
     async with with_a_file(tmp_path) as vsm:
@@ -402,6 +482,28 @@ async def test_what_is_held_is_known_with_its_proof_when_a_system_is_entered_aga
         assert vsm.parts.system1.learner.beliefs("say it again") == beliefs
         await vsm.release_capability("echoing")
         assert vsm.parts.variety.coverage_of("say it again") == 0.0
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.promise("B47")
+async def test_calls_that_the_policy_refuses_hurt_until_somebody_looked_and_there_were_few(tmp_path: Path) -> None:
+    place = Place(tmp_path, block=("tool:count_words",))
+    place.shelf.offer(
+        "both", lambda: memory_server({"count_words": counting, "measure": counting}), summary="Counts words."
+    )
+    async with place.vsm as vsm:
+        await vsm.acquire_capability("measure", server="both", probe=Probe(tool="measure", arguments=TEXT))
+        for _ in range(5):
+            with pytest.raises(PermissionDeniedError):
+                await vsm.parts.guarded.call(ToolCall(server="both", tool="count_words", arguments=TEXT))
+        algedonic = vsm.parts.vitals.algedonic
+        assert [signal.key for signal in algedonic.open()] == ["refused calls"]
+        await vsm.parts.system4.look()
+        assert algedonic.report().pains == 1
+        place.clock.advance(timedelta(minutes=16))
+        await vsm.parts.system4.scan()
+        assert algedonic.report().pains == 0
 
 
 @pytest.mark.anyio

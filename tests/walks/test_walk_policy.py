@@ -46,7 +46,7 @@ def system(state: Path, policy: Policy | None, heard: list[Event] | None = None)
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("C139", "A7")
+@pytest.mark.promise("A7", "A59", "C139")
 async def test_a_tool_that_the_policy_blocks_is_neither_offered_nor_called(tmp_path: Path) -> None:
     heard: list[Event] = []
     policy = Policy(allow=("memory:text",), block=("tool:erase_*",))

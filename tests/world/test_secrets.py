@@ -18,6 +18,7 @@ async def read(name: str) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
 
+@pytest.mark.promise("E4")
 async def test_a_variable_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_TOKEN", "one")
     assert await read("env:A_TOKEN") == "one"
@@ -34,6 +35,7 @@ async def test_a_file_is_read_without_the_white_space_around_it(tmp_path: Path) 
 
 @pytest.mark.security
 @pytest.mark.parametrize("name", ["hunter2", "", "env:", "file:", "env:A=B", "file:relative", "http://x", "env:\ud800"])
+@pytest.mark.promise("E4", "E53")
 async def test_what_is_no_reference_is_refused_without_repeating_it(name: str) -> None:
     with pytest.raises(ConfigurationError, match="by reference") as caught:
         await read(name)

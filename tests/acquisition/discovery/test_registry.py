@@ -269,6 +269,18 @@ async def test_pages_are_kept_for_an_hour() -> None:
     assert http.requests[0].url == f"{BASE}/v0.1/servers?limit=100&version=latest"
 
 
+async def test_pages_are_kept_for_as_long_as_one_says() -> None:
+    http, clock = scripted(pages([entry(1)], 100)), FakeClock()
+    registered = McpRegistrySource(BASE, http, clock, kept_for=timedelta(minutes=5))
+    await registered.search("job1", limit=5)
+    clock.advance(timedelta(minutes=4))
+    await registered.search("job1", limit=5)
+    assert len(http.requests) == 1
+    clock.advance(timedelta(minutes=1))
+    await registered.search("job1", limit=5)
+    assert len(http.requests) == 2
+
+
 async def test_many_at_once_read_the_pages_once() -> None:
     http = scripted(pages([entry(1)], 100))
     registered = source(http)

@@ -80,7 +80,7 @@ def things(state: Path) -> dict[str, int]:
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("A23")
+@pytest.mark.promise("A23", "A31")
 async def test_a_committed_server_is_found_again_by_another_process_with_all_that_is_known_of_it(
     installer: Installer, rollback: Rollback, candidate: Candidate, *, state: Path
 ) -> None:
@@ -204,8 +204,8 @@ async def test_a_server_is_found_by_its_package_version_and_words(
     assert await installer.find(replace(candidate, package=named)) == proven
     for other in (
         replace(candidate, package=replace(candidate.package, version="1")),
-        replace(candidate, package=PackageRef(ecosystem="pypi", name="server")),
-        replace(candidate, arguments=()),
+        replace(candidate, name="other", package=PackageRef(ecosystem="pypi", name="server")),
+        replace(candidate, name="other", arguments=()),
     ):
         assert await installer.find(other) is None
 

@@ -157,6 +157,7 @@ EVILS = [_absolute, _climbing, _indirect, _pipe, _socket, _setuid, _setgid, _sha
 
 @pytest.mark.security
 @pytest.mark.parametrize("evil", EVILS)
+@pytest.mark.promise("A51")
 def test_what_must_not_be_in_a_package_is_refused(
     root: Path, evil: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

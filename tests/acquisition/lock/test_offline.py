@@ -1,6 +1,5 @@
 """From the lock: exactly what it pins is installed, and offline nobody is asked for anything."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -254,6 +253,9 @@ def double(number: int) -> int:
     return 2 * number
 
 
+MILD = Finding(check="tool-descriptions", code="order", severity=Severity.LOW, message="It is mild.")
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("grave", [False, True])
 async def test_what_is_approved_is_judged_and_written_down_before_it_is_callable(
@@ -262,10 +264,11 @@ async def test_what_is_approved_is_judged_and_written_down_before_it_is_callable
     files = LocalFiles()
     rollback = Rollback(Journal(store.root, files), files)
     installer = Installer([], store=store, rollback=rollback, files=files)
-    found = [Finding(check="words", code="order", severity=Severity.HIGH, message="It gives orders.", where="double")]
 
-    def judge(proven: Proven) -> Sequence[Finding]:
-        return found if grave and proven.tools else ()
+    def judge(proven: Proven) -> tuple[Finding, ...]:
+        if grave and proven.tools:
+            raise VettingError("double: It gives orders.", stage="approve")
+        return (MILD,)
 
     async with make_spawner(tmp_path / "work", trust_first_use=False) as spawner:
         proven = as_proven(memory_installed(lambda: memory_server({"double": double}), name=NAME), ())
@@ -281,9 +284,13 @@ async def test_what_is_approved_is_judged_and_written_down_before_it_is_callable
         if grave:
             with pytest.raises(VettingError, match=r"double: It gives orders\."):
                 await approve_tools(NAME, quarantine.pins, spawner=spawner, installer=installer, judge=judge)
-            assert spawner.quarantined(NAME) is not None
+            assert spawner.quarantined(NAME)
             return
         approved = await approve_tools(NAME, quarantine.pins, spawner=spawner, installer=installer, judge=judge)
-        assert [tool.name for tool in approved.tools] == ["double"]
         assert (await spawner.call(DOUBLE)).complaint is None
-        assert [one.pins for one in await installer.committed()] == [approved.pins]
+        (held,) = await installer.committed()
+        assert (
+            (held.pins, held.evidence.findings)
+            == (approved.pins, (MILD,))
+            == (approved.pins, approved.evidence.findings)
+        )

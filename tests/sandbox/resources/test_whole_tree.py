@@ -107,6 +107,7 @@ def _interpreter(user: int | None, places: tuple[str, ...]) -> str:
     pytest.skip("allowed: no Python here may be run by an ordinary user")
 
 
+@pytest.mark.promise("A3", "B12", "D14")
 def test_memory_counts_for_the_whole_tree_whoever_holds_it(outcomes: Outcomes) -> None:
     limit = 64 * MIB
     overshoot = 0 if outcomes.controller == "cgroup v1" else 160 * MIB  # on a machine that is busy with other things
@@ -129,12 +130,14 @@ def test_memory_that_processes_share_counts_once(outcomes: Outcomes) -> None:
     assert 40 * MIB < int(str(outcomes.copies["memory_bytes"])) < 64 * MIB
 
 
+@pytest.mark.promise("A4", "B13", "B49")
 def test_cpu_is_free_at_first_and_half_a_core_from_then_on(outcomes: Outcomes) -> None:
     for found in (outcomes.cpu, outcomes.churn):
         assert float(str(found["start"])) > 0.05
         assert 0.25 < float(str(found["share"])) < 0.62
 
 
+@pytest.mark.promise("D24", "E64")
 def test_a_fork_bomb_stops_at_the_limit(outcomes: Outcomes) -> None:
     assert 8 <= int(str(outcomes.forks["made"])) <= 15
     usage = Usage(processes=int(str(outcomes.forks["processes"])))
@@ -150,6 +153,7 @@ def test_a_kept_directory_that_grows_too_large_ends_the_server(outcomes: Outcome
     assert killed.events[0]["aspect"] == "disk"
 
 
+@pytest.mark.promise("D13")
 def test_a_life_that_is_too_long_ends(outcomes: Outcomes) -> None:
     assert outcomes.lifetime.reason == "lifetime"
     assert 0.3 <= outcomes.lifetime.seconds < 3

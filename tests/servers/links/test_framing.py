@@ -49,6 +49,7 @@ def test_lines_come_out_whole_wherever_the_chunks_are_cut(lines: list[bytes], si
 
 
 @given(st.integers(1, 50), st.integers(0, 60), st.lists(st.integers(0, 7)))
+@pytest.mark.promise("E50")
 def test_a_line_over_the_bound_is_refused_wherever_the_chunks_are_cut(
     largest: int, length: int, sizes: list[int]
 ) -> None:

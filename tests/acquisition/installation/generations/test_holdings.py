@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from vsm_mcp.acquisition.installation.generations.change import Change
 from vsm_mcp.acquisition.installation.generations.generations import ChangeKind
-from vsm_mcp.acquisition.installation.generations.holdings import Change
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.journal import Journal
 from vsm_mcp.acquisition.installation.rollback import Rollback
