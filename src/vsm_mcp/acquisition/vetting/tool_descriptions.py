@@ -1,112 +1,263 @@
 """Tool descriptions: texts of a server that give orders to the model instead of describing a tool.
 
 Pure, offline and deterministic: looks at strings only. Findings of severity ``HIGH`` have no place in an honest text
-(hard signals); ``MEDIUM`` and ``LOW`` ones are seen in honest texts, too (soft signals).
+(hard signals); ``MEDIUM`` and ``LOW`` ones are seen in honest texts, too (soft signals). A finding is waived like any
+other: by its code and the integrity of what said it, until a date.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
-from vsm_mcp.acquisition.vetting.text.decoding import decoded, normalised
+from vsm_mcp.acquisition.vetting.text.decoding import decoded, normalised, readable_lines
+from vsm_mcp.acquisition.vetting.text.evidence.evidence import (
+    ANYTHING,
+    CERTAIN,
+    NO_EVIDENCE,
+    NOTABLE,
+    Evidence,
+    explained,
+    heaviest,
+)
+from vsm_mcp.acquisition.vetting.text.evidence.features import Topic, sentences, stems
 from vsm_mcp.acquisition.vetting.text.hidden import hidden
-from vsm_mcp.acquisition.vetting.text.names import Neighbours, solicits
+from vsm_mcp.acquisition.vetting.text.names import Neighbours, solicits, spoken
 from vsm_mcp.acquisition.vetting.text.phrases import phrases
-from vsm_mcp.acquisition.vetting.text.suspicion import suspicion
-from vsm_mcp.model.call import ToolSpec
+from vsm_mcp.model.call import PromptSpec, ToolSpec
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.verdict import Finding, Severity
 
 CHECK = "tool-descriptions"
+STEERS = "steers-the-model"
 LONGEST_TEXT = 20_000
+MOST_CHARACTERS = 200_000
 MOST_TEXTS = 2_000
 DEEPEST = 32
 
 _WIRE_FIELDS = ("name", "description", "inputSchema", "outputSchema")
-_OPAQUE = ("base64", "hexadecimal", "binary", "spelled out")
+_OPAQUE = ("base64", "hexadecimal", "binary", "spelled out", "rot13", "reversed", "digits for letters")
+_NAMES = (" key", "name")
+_SCHEMA_WORDS = (
+    "type properties description required items enum default title format $schema additionalProperties anyOf object "
+    "string number integer boolean array null minimum maximum minLength maxLength annotations readOnlyHint "
+    "destructiveHint idempotentHint openWorldHint http://json-schema.org/draft-07/schema#"
+)
+_ORDINARY = frozenset(_SCHEMA_WORDS.split())
+"""Words of every schema: there is nothing to find in them."""
+_SENTENCE = 7
+_WORDY = 14
+"""A name of so many words has at least so many characters."""
+
+_SHORT = 400
+_LITTLE = 20
+"""English of which so little speaks against any sentence matches no phrase either: all measured ones have 34 and more.
+What excuses a sentence does not count here, so honest words cannot hide a phrase."""
+
+_DOUBTFUL = 0
+"""A phrase in a text whose sentences all weigh less is likely quoted, as by a scanner: it counts one step less."""
 
 
-def scan(tools: Sequence[ToolSpec], others: Iterable[ToolSpec] = (), *, instructions: str = "") -> tuple[Finding, ...]:
+def scan(
+    tools: Sequence[ToolSpec],
+    others: Iterable[ToolSpec] = (),
+    *,
+    instructions: str = "",
+    prompts: Sequence[PromptSpec] = (),
+) -> tuple[Finding, ...]:
     """Search what a server says about its tools.
 
     Args:
         tools: The tools of one server.
         others: The tools of all other servers, to notice names and texts that interfere with them.
         instructions: What the server says about itself when a connection begins.
+        prompts: The prompts of the server, with their arguments.
 
     Returns:
-        What was found, in the order of the tools, without repetition.
+        What was found, in the order of instructions, tools and prompts, without repetition.
     """
     neighbours = Neighbours(own=[tool.name for tool in tools], others=[other.name for other in others])
     findings = list(scan_text(instructions, where="instructions"))
     for tool in tools:
-        findings.extend(_tool(tool))
+        findings.extend(_described(tool.name, tool.description, _schema(tool)))
         findings.extend(_interference(tool, neighbours))
+    for prompt in prompts:
+        texts = _strings({key: value for key, value in prompt.raw.items() if key not in _WIRE_FIELDS}, "raw")
+        findings.extend(_described(prompt.name, prompt.description, texts))
     return tuple(dict.fromkeys(findings))
 
 
-def scan_text(text: str, *, where: str) -> Iterator[Finding]:
-    """Search one text, such as a prompt: raw first, then as a model reads it, then what is encoded in it."""
+def scan_text(text: str, *, where: str, topic: Topic = ANYTHING) -> Iterator[Finding]:
+    """Search one text, such as a prompt: raw first, then as a model reads it, then what is encoded in it.
+
+    Args:
+        text: The text.
+        where: What to call it in findings.
+        topic: What the text is about anyway.
+    """
     if len(text) > LONGEST_TEXT:
         yield _finding(
             "text-too-long", Severity.MEDIUM, f"{len(text)} characters are too many.", where=where, unknown=True
         )
         text = text[:LONGEST_TEXT]
+    yield from _searched(text, heaviest(readable_lines(text), topic), where=where, topic=topic)
+
+
+def told(tool: ToolSpec) -> Iterator[tuple[str, str, Topic]]:
+    """Yield (place, text, topic) for each text of a tool that has more than one word and is read."""
+    about = _subject(tool.name, tool.description)
+    for path, text in _spelt((("name", tool.name[:64]), ("description", tool.description), *_schema(tool))):
+        if _has_words(text):
+            yield path, text[:LONGEST_TEXT], _topic(path, about)
+
+
+def _searched(text: str, evidence: Evidence, *, where: str, topic: Topic) -> Iterator[Finding]:
     for concealed in hidden(text):
         yield _finding(concealed.code, concealed.severity, f"There is {concealed.what}.", where=where)
-    plain_text = normalised(text)
-    plain = {phrase.code: phrase for phrase in phrases(plain_text)}
+    plain = {phrase.code: phrase for phrase in phrases(normalised(text))}
     for phrase in plain.values():
-        yield _finding(phrase.code, phrase.severity, f"It says: {phrase.words!r}.", where=where)
-    signs = suspicion(plain_text)
-    if signs:
-        message = f"A passage {', '.join(signs)}."
-        yield _finding("steers-the-model", Severity.MEDIUM, message, where=where)
+        severity = Severity(phrase.severity - (evidence.weight < _DOUBTFUL))
+        yield _finding(phrase.code, severity, f"It says: {phrase.words!r}.", where=where)
+    steers = evidence.weight >= NOTABLE
+    if steers and (evidence.weight >= CERTAIN or not plain):
+        yield _steering(evidence, where=where, topic=topic)
     for encoding, inner in decoded(text):
-        yield from _encoded(encoding, inner, where=where, known=plain)
+        yield from _encoded(encoding, inner, where=where, known=(*plain, *([STEERS] if steers else [])))
+
+
+def _steering(evidence: Evidence, *, where: str, topic: Topic) -> Finding:
+    signs = ", ".join(explained(evidence.sentence, topic))
+    severity = Severity.HIGH if evidence.weight >= CERTAIN else Severity.MEDIUM
+    message = f"It may steer the model (weight {evidence.weight} of {NOTABLE}; {signs}): {evidence.sentence[:160]!r}."
+    return _finding(STEERS, severity, message, where=where)
 
 
 def _encoded(encoding: str, inner: str, *, where: str, known: Container[str]) -> Iterator[Finding]:
-    for phrase in phrases(normalised(inner)):
-        if phrase.code not in known:
-            message = f"It says in {encoding}: {phrase.words!r}."
-            yield _finding(f"encoded-{phrase.code}", Severity.HIGH, message, where=where)
+    said = [phrase for phrase in phrases(normalised(inner)) if phrase.code not in known]
+    for phrase in said:
+        message = f"It says in {encoding}: {phrase.words!r}."
+        yield _finding(f"encoded-{phrase.code}", Severity.HIGH, message, where=where)
+    evidence = heaviest(readable_lines(inner))
+    if evidence.weight >= NOTABLE and STEERS not in known and not said:
+        message = f"It may steer the model in {encoding} (weight {evidence.weight}): {evidence.sentence[:160]!r}."
+        yield _finding(f"encoded-{STEERS}", Severity.HIGH, message, where=where)
     if encoding.endswith(_OPAQUE):
         message = f"It holds a readable text in {encoding}: {inner[:80]!r}."
         yield _finding("encoded-text", Severity.MEDIUM, message, where=where)
 
 
-def _tool(tool: ToolSpec) -> Iterator[Finding]:
-    name = tool.name[:64]
-    texts = list(islice(_texts(tool), MOST_TEXTS + 1))
-    if len(texts) > MOST_TEXTS:
-        message = f"{name} has more than {MOST_TEXTS} texts."
+def _described(name: str, description: str, texts: Iterable[tuple[str, str | None]]) -> Iterator[Finding]:
+    """Search the texts of a tool or a prompt; what it is called and what its description begins with is its topic."""
+    name = name[:64]
+    found = list(islice((("name", name), ("description", description), *texts), MOST_TEXTS + 1))
+    if len(found) > MOST_TEXTS or sum(len(text or "") for _, text in found) > MOST_CHARACTERS:
+        message = f"{name} has more than {MOST_TEXTS} texts or {MOST_CHARACTERS} characters."
         yield _finding("too-many-texts", Severity.MEDIUM, message, where=name, unknown=True)
-    if any(text is None for _, text in texts):
+        found = list(_within(found))
+    if any(text is None for _, text in found):
         message = f"The schema of {name} is deeper than {DEEPEST} levels."
         yield _finding("too-deep", Severity.MEDIUM, message, where=name, unknown=True)
-    spoken = [(path, text) for path, text in texts if text]
-    if not _clean([text for _, text in spoken]):
-        for path, text in spoken:
-            yield from scan_text(text, where=f"{name}: {path}")
-    yield from _solicited(name, spoken)
+    about = _subject(name, description)
+    said = [_weighed(path, text, about) for path, text in _spelt(found)]
+    if not _clean(said):
+        for one in said:
+            yield from _of(one, name)
+    yield from _solicited(name, said)
 
 
-def _clean(texts: Sequence[str]) -> bool:
-    """One pass over all texts of a tool together: almost every tool is done after it."""
-    together = "\n".join(texts)
-    if len(together) > LONGEST_TEXT or any(hidden(together)) or any(phrases(normalised(together))):
+class _Said(NamedTuple):
+    """A text of a tool: where it stands, what it is about anyway, and what speaks against it."""
+
+    path: str
+    text: str
+    topic: Topic
+    evidence: Evidence
+
+
+def _weighed(path: str, text: str, about: Topic) -> _Said:
+    if len(text) > LONGEST_TEXT or not _has_words(text):
+        return _Said(path, text, about, NO_EVIDENCE)
+    topic = _topic(path, about)
+    return _Said(path, text, topic, heaviest(readable_lines(text), topic))
+
+
+def _has_words(text: str) -> bool:
+    """Say whether a text can be a sentence; not all languages put blanks between words."""
+    return " " in text or not text.isascii()
+
+
+def _of(said: _Said, name: str) -> Iterator[Finding]:
+    where = f"{name}: {said.path}"
+    if len(said.text) > LONGEST_TEXT:
+        yield from scan_text(said.text, where=where, topic=said.topic)
+    else:
+        yield from _searched(said.text, said.evidence, where=where, topic=said.topic)
+
+
+def _spelt(found: Iterable[tuple[str, str | None]]) -> Iterator[tuple[str, str]]:
+    """Yield the texts, and names that are whole sentences as such."""
+    for path, text in found:
+        if text:
+            yield path, text
+            if path.endswith(_NAMES) and len(text) >= _WORDY and " " not in text and len(_words(text)) >= _SENTENCE:
+                yield path, spoken(text[:400])
+
+
+def _within(found: Iterable[tuple[str, str | None]]) -> Iterator[tuple[str, str | None]]:
+    left = MOST_CHARACTERS
+    for path, text in islice(found, MOST_TEXTS):
+        left -= len(text or "")
+        if left >= 0:
+            yield path, text
+
+
+def _subject(name: str, description: str) -> Topic:
+    """Return what a tool is about: its name, and after its first sentence what that says, too."""
+    own = _stems(name)
+    opening = next(iter(sentences(readable_lines(description[:LONGEST_TEXT]))), "")
+    return Topic(own, own | stems(opening))
+
+
+def _topic(path: str, about: Topic) -> Topic:
+    """Return the topic of one text of a tool: a parameter is about its own name, too."""
+    if path == "description":
+        return about
+    if path.endswith(_NAMES):
+        return ANYTHING
+    own = about.later.union(*map(_stems, path.split(".")[-3:]))
+    return Topic(own, own)
+
+
+@lru_cache(maxsize=4_096)
+def _stems(name: str) -> frozenset[str]:
+    """Return what a name is about; one that is a whole sentence is no topic."""
+    words = _words(name)
+    return stems(" ".join(words)) if len(words) < _SENTENCE else frozenset()
+
+
+def _words(name: str) -> list[str]:
+    return spoken(name[:400]).split()
+
+
+def _clean(said: Sequence[_Said]) -> bool:
+    """One pass over all texts of a tool: almost every tool is done after it."""
+    together = "\n".join(dict.fromkeys(one.text for one in said))
+    if any(len(one.text) > LONGEST_TEXT for one in said) or any(hidden(together)):
         return False
-    if any(any(_encoded(encoding, inner, where="", known=())) for encoding, inner in decoded(together)):
+    if any(one.evidence.weight >= NOTABLE for one in said):
         return False
-    return not any(suspicion(normalised(text)) for text in texts)
+    worth_a_look = (
+        len(together) <= _SHORT or not together.isascii() or any(one.evidence.against >= _LITTLE for one in said)
+    )
+    if worth_a_look and any(phrases(normalised(together))):
+        return False
+    return not any(any(_encoded(encoding, inner, where="", known=())) for encoding, inner in decoded(together))
 
 
-def _texts(tool: ToolSpec) -> Iterator[tuple[str, str | None]]:
-    yield "name", tool.name
-    yield "description", tool.description
-    yield from _strings(tool.input_schema, "input")
-    yield from _strings(tool.output_schema, "output")
-    yield from _strings({key: value for key, value in tool.raw.items() if key not in _WIRE_FIELDS}, "raw")
+def _schema(tool: ToolSpec) -> Iterator[tuple[str, str | None]]:
+    rest = {key: value for key, value in tool.raw.items() if key not in _WIRE_FIELDS}
+    for value, path in ((tool.input_schema, "input"), (tool.output_schema, "output"), (rest, "raw")):
+        yield from (found for found in _strings(value, path) if found[1] not in _ORDINARY)
 
 
 def _strings(value: JsonValue, path: str) -> Iterator[tuple[str, str | None]]:
@@ -126,12 +277,12 @@ def _strings(value: JsonValue, path: str) -> Iterator[tuple[str, str | None]]:
             waiting.extend((inner, at, depth + 1) for inner in item)
 
 
-def _solicited(name: str, texts: Iterable[tuple[str, str]]) -> Iterator[Finding]:
-    for path, text in texts:
-        severity = solicits(text) if path.endswith((" key", "name")) else None
+def _solicited(name: str, texts: Iterable[_Said]) -> Iterator[Finding]:
+    for said in texts:
+        severity = solicits(said.text) if said.path.endswith(_NAMES) else None
         if severity is not None:
-            message = f"The parameter {text[:80]!r} of {name} asks for what is not the server's business."
-            yield _finding("soliciting-parameter", severity, message, where=f"{name}: {path}")
+            message = f"The parameter {said.text[:80]!r} of {name} asks for what is not the server's business."
+            yield _finding("soliciting-parameter", severity, message, where=f"{name}: {said.path}")
 
 
 def _interference(tool: ToolSpec, neighbours: Neighbours) -> Iterator[Finding]:

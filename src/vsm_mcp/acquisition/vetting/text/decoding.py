@@ -21,16 +21,23 @@ _PERCENT_WORDS = re.compile(r"\w{2,30}(?:%20\w{1,30}){2,60}")
 _ESCAPES = re.compile(r"(?:(?:\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}) ?){4,}")
 _ENTITIES = re.compile(r"(?:&#x?[0-9a-fA-F]{2,6}; ?){4,}")
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){8,}")
-_SPELLED = re.compile(r"(?<!\w)(?:\w[ .\-_*]){8,}\w(?!\w)")
+_SPELLED = re.compile(r"(?<!\w)(?:\w[ .\-_*]{1,3}){8,400}\w(?!\w)")
 _ROT13_WORDS = re.compile(
-    r"\b(?:vtaber|cerivbhf|vafgehpgvbaf?|frperg|cnffjbeqf?|flfgrz|qvfertneq|perqragvnyf?)\b", re.IGNORECASE
+    r"\b(?:gur|naq|lbhe?|nyy|hfref?|fraq|ernq|xrlf?|vtaber|frpergf?|cnffjbeqf?|flfgrz|vafgehpgvbaf?|perqragvnyf?|gbxraf?"
+    r"|sebz|jvgubhg|orsber|nsgre|abg|cerivbhf|qvfertneq|cyrnfr|svyrf?)\b",
+    re.IGNORECASE,
 )
 _REVERSED_WORDS = re.compile(
-    r"\b(?:erongi|suoiverp|snoitcurtsni|drowssap|terces|metsys|dragersid|slaitnederc)\b", re.IGNORECASE
+    r"\b(?:eht|dna|ruoy|uoy|lla|s?resu|dnes|daer|s?yek|erongi|terces|s?drowssap|metsys|s?noitcurtsni|s?laitnederc"
+    r"|s?nekot|morf|tuohtiw|erofeb|retfa|suoiverp|dragersid|esaelp|s?elif)\b",
+    re.IGNORECASE,
 )
-_LEET = re.compile(r"\b(?=\w*[a-z])(?=\w*[013457@$])[a-z013457@$]{5,}\b", re.IGNORECASE)
+_LEET = re.compile(r"(?<![\w.])(?=\w*[a-z])(?=\w*[013457@$])[a-z013457@$]{3,30}(?![\w.])", re.IGNORECASE)
+_MANY_LEET = 3
+_LEET_SHARE = 0.3
 _LEET_LETTERS = tuple(str.maketrans("013457@$", f"o{one}eastas") for one in "il")
-_PARTLY_LATIN = re.compile(r"[^\W\d_]*[A-Za-z][^\W\d_]*")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile(r"[A-Za-z]")
 _WORDS = re.compile(r"[A-Za-z]{2,}")
 _PRINTABLE = 0.9
 _LOOKALIKES = str.maketrans(
@@ -44,8 +51,19 @@ def normalised(text: str) -> str:
     if text.isascii():
         return " ".join(text.split())
     plain = strip_invisible(unicodedata.normalize("NFKC", text))
-    plain = _PARTLY_LATIN.sub(lambda word: word.group().translate(_LOOKALIKES), plain)
+    plain = _LETTERS.sub(_latin, plain)
     return " ".join(plain.split())
+
+
+def readable_lines(text: str) -> str:
+    """Return the text as a model reads it, line by line."""
+    return "\n".join(filter(None, map(normalised, text.splitlines())))
+
+
+def _latin(word: re.Match[str]) -> str:
+    """Return a word that is partly Latin with its lookalike letters replaced; words of other alphabets stay."""
+    letters = word.group()
+    return letters.translate(_LOOKALIKES) if _LATIN.search(letters) else letters
 
 
 def decoded(text: str) -> Iterator[tuple[str, str]]:
@@ -87,14 +105,31 @@ def _letters_in(text: str) -> Iterator[tuple[str, str]]:
     for name, sign, pattern, decode in _SIGNS:
         if sign in text:
             yield from ((name, decode(found.group())) for found in pattern.finditer(text))
-    if _ROT13_WORDS.search(text):
+    if _several(_ROT13_WORDS, text):
         yield "rot13", codecs.decode(text, "rot13")
-    if _REVERSED_WORDS.search(text):
+    if _several(_REVERSED_WORDS, text):
         yield "reversed", text[::-1]
     for found in _SPELLED.finditer(text):
-        yield "spelled out", re.sub(r"[ .\-_*]", "", found.group())
-    if len(_LEET.findall(text)) > 1:
+        yield "spelled out", _unspelled(found.group())
+    leet = len(_LEET.findall(text))
+    if leet >= _MANY_LEET and leet >= _LEET_SHARE * len(text.split()):
         yield from (("digits for letters", text.translate(letters)) for letters in _LEET_LETTERS)
+
+
+def _several(pattern: re.Pattern[str], text: str) -> bool:
+    found = {word.lower() for word in pattern.findall(text)}
+    return len(found) > 1
+
+
+def _unspelled(letters: str) -> str:
+    """Return spelled letters as words: a wider gap, or a space among other signs, is where a word ends."""
+    if re.search(r"[ .\-_*]{2}", letters):
+        words = re.split(r"[ .\-_*]{2,}", letters)
+    elif " " in letters and re.search(r"[.\-_*]", letters):
+        words = letters.split(" ")
+    else:
+        words = [letters]
+    return " ".join(re.sub(r"[ .\-_*]", "", word) for word in words)
 
 
 def _from_base64(token: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from vsm_mcp.acquisition.vetting.text.decoding import normalised
 from vsm_mcp.model.verdict import Severity
@@ -38,6 +39,7 @@ def spoken(name: str) -> str:
     return " ".join(part for part in _COMPOUND.split(name) if part)
 
 
+@lru_cache(maxsize=4_096)
 def solicits(name: str) -> Severity | None:
     """Say how bad it is that a parameter has this name: it may ask for the conversation or for secrets."""
     words = spoken(name[:200])

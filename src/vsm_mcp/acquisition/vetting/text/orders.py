@@ -1,7 +1,8 @@
-"""Orders: the patterns of phrases that give orders to the model.
+r"""Orders: the patterns of phrases that give orders to the model.
 
-``code -> (cheap hint, pattern, pattern ...)``: the patterns are tried only where the hint matches. ``<40>`` stands for
-at most forty characters of anything, ``<2W>`` for at most two words, ``<READ>`` for a group of ``WORDS``.
+``code -> (hint, pattern, pattern ...)``: the patterns are tried only where one of the hint's words, which are in small
+letters, stands somewhere; ``\x80`` stands for whatever is not English. ``<40>`` stands for at most forty characters of
+anything, ``<2W>`` for at most two words, ``<READ>`` for a group of ``WORDS``.
 """
 
 from collections.abc import Mapping
@@ -53,7 +54,10 @@ HARD: Mapping[str, tuple[str, ...]] = {
             r"<3W>(?:previous|prior|above|earlier|preceding|all|any|other|your|system|safety|developer|existing"
             r"|original|these|those|user'?s?)<2W><RULES>\b(?! (?:for|of|in) (?:files?|columns?|rows?))"
         ),
-        r"\b(?:do not|don't|stop|instead of|no longer|never) (?:follow|obey)(?:ing)?\b<40>\b<RULES>\b",
+        (
+            r"\b(?:do not|don't|stop|instead of|no longer|never) (?:follow|obey)(?:ing)?\b<40>\b<RULES>\b"
+            r"(?!.{0,20}\b(?:returned|contained|found|embedded|inside|within|in (?:it|them|the|this|such)|from)\b)"
+        ),
         (
             r"\b(?:previous|prior|above|earlier|other|existing|system) <RULES>\b<25>\b(?:no longer appl|are void"
             r"|do not apply|don't apply|are obsolete|are cancell?ed|should be (?:ignored|disregarded)"
@@ -62,13 +66,13 @@ HARD: Mapping[str, tuple[str, ...]] = {
     ),
     "keeps-secret": (
         (
-            r"\b(?:not|never|without|avoid|refrain|hid|conceal|keep|secret|covert|silent|quiet|discreet|invisib"
-            r"|stealth)|n't|pretext|nobody|\bno one"
+            "not|never|without|avoid|refrain|hid|conceal|keep|secret|covert|silent|quiet|discreet|invisib"
+            "|stealth|n't|pretext|nobody|no one|no "
         ),
         (
             r"\b(?:do not|don't|never|without|must not|mustn't|should not|shouldn't|avoid|refrain from"
-            r"|no need to)\b<25>\b(?:tell|mention|inform|notify|reveal|disclos|alert|let|confess|admit)(?:e|ing"
-            r"|ed)?\b<60>\b<VICTIM>\b"
+            r"|no need to)\b(?:(?![.!?;] ).){0,25}?\b(?:tell|mention|inform|notify|reveal|disclos|alert|let"
+            r"|confess|admit)(?:e|ing|ed)?\b<60>\b<VICTIM>\b"
         ),
         (
             r"\b(?:do not|don't|never|must not|should not|avoid|refrain from)\b<15>\b(?:tell|mention|reveal"
@@ -100,7 +104,7 @@ HARD: Mapping[str, tuple[str, ...]] = {
         r"\bso (?:that )?(?:no one|nobody)\b<20>\b(?:notic|see|know|suspect)|\bunder (?:the|a) pretext\b",
     ),
     "speaks-as-system": (
-        r"[<\[#*]",
+        "<|[|#|*",
         (
             r"<\s*/?\s*(?:important|system(?:[ _-]\w+)?|secret|hidden|instructions?|urgent|mandatory|admin"
             r"|override|sys|assistant[ _]instructions?|user[ _]instructions?)\b[^<>\n]{0,60}>"
@@ -121,8 +125,8 @@ HARD: Mapping[str, tuple[str, ...]] = {
     ),
     "claims-authority": (
         (
-            r"system|developer|admin|instruction|directive|you are|jailbreak|mode|assistant|model|agent|\bai\b|llm"
-            r"|obey|trust|from now|hidden"
+            "system|developer|admin|instruction|directive|you are|jailbreak|jailbro|mode|assistant|model|agent"
+            "|ai|llm|obey|trust|from now|hidden"
         ),
         r"\b(?:system|developer|admin(?:istrator)?|security) (?:override|directive|alert|command)\s*[:!]",
         (
@@ -143,14 +147,17 @@ HARD: Mapping[str, tuple[str, ...]] = {
             r"\bunrestricted (?:assistant|ai|model|mode|access to)\b|\bfrom now on\b<30>\byou\b|\byou\b"
             r"<60>\bfrom now on\b"
         ),
-        r"\btreat\b<40>\bas\b<12>\b(?:instructions?|commands?|orders)\b|\balways trust this\b",
+        (
+            r"\btreat\b<40>(?<!not )\bas\b(?! (?:data|text)\b)<12>\b(?:instructions?|commands?|orders)\b"
+            r"|\balways trust this\b"
+        ),
         r"\bobey(?:ing|s|ed)?\b<30>\b(?:text|instructions?|commands?|orders?|words?)\b",
         r"\bhidden (?:instruction|command|directive)s?\b",
     ),
     "asks-for-secret-file": (
         (
-            r"ssh|aws|gnupg|kube|docker|cursor|claude|codeium|gemini|npmrc|pypirc|netrc|git-cred|history|\.env|id_"
-            r"|/etc/|mcp\.json|/proc/|private key"
+            "ssh|aws|gnupg|kube|docker|cursor|claude|codeium|gemini|npmrc|pypirc|netrc|git-cred|history|.env|id_"
+            "|/etc/|mcp.json|/proc/|private key"
         ),
         r"\b(?:<WHENEVER>)\b<100>\b<READ>(?:s|ing)?\b<60>(?:<PATH>)",
         (
@@ -164,7 +171,7 @@ HARD: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     "asks-for-secrets": (
-        r"credential|secret|pass(?:word|phrase)|key|token|env|cookie|config|wallet|seed",
+        "credential|secret|password|passphrase|key|token|env|cookie|config|wallet|seed",
         (
             r"\b(?:before|prior to|always|whenever|after|also|additionally|then|in order to|every time)\b<60>\b(?:"
             r"<READ>|<SEND>)\b<30>\b(?:the |all |any |your |user'?s? |their |its |every |stored "
@@ -189,7 +196,7 @@ HARD: Mapping[str, tuple[str, ...]] = {
         r"\b<AWAY>\b<20>(?:<SECRET>|\btokens?)\b<20>\b(?:to|via)\b<12>https?://",
     ),
     "asks-for-conversation": (
-        r"conversation|chat|dialog|message|context|prompt|history|tool (?:result|output|call)",
+        "conversation|chat|dialog|message|context|prompt|history|tool result|tool output|tool call",
         (
             r"\b(?:include|put|place|insert|append|attach|pass|supply|copy|embed|forward|upload|paste|dump|repeat"
             r"|fill|must contain|should contain|send|provide|add)\b<30>\b(?:the|your|user'?s?|our)\b<12>(?:"
@@ -251,7 +258,7 @@ HARD: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     "orders-command": (
-        r"curl|wget|bash|/sh\b|\brm -|powershell|nc -|/dev/tcp|python|node -e|iex|base64 -d|chmod",
+        "curl|wget|bash|/sh|rm -|powershell|nc -|ncat|/dev/tcp|python|node -e|iex|iwr|base64 -d|chmod",
         (
             r"\b(?:curl|wget|iwr)\b[^|\n]{0,200}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|/dev/tcp/\w"
             r"|\bnc(?:at)?\s+-\w*e\b"
@@ -264,7 +271,7 @@ HARD: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     "orders-in-another-language": (
-        r"[^\x00-\x7f]|ignor|dig[ao]s?\b|inform|mencion|nicht|dites|mention",
+        "\x80|ignor|diga|digo|mencion|nicht|dites|mention|inform",
         r"(?:忽略|无视|忽視|忘记).{0,12}(?:之前|以上|先前|所有|前面|其他).{0,12}(?:指令|指示|说明|提示|规则)",
         r"(?:不要|请勿|切勿|别)(?:告诉|通知|提醒|告知|让).{0,6}用户",
         r"(?:以前|上記|これまで|前)の.{0,8}(?:指示|命令|プロンプト).{0,8}無視|ユーザーに.{0,10}(?:言わない|知らせない|伝えない)",
@@ -287,7 +294,7 @@ HARD: Mapping[str, tuple[str, ...]] = {
 
 SOFT: Mapping[str, tuple[str, ...]] = {
     "orders-model": (
-        r"\b(?:must|always|only|never|need|should|require|first|mandatory|essential)|n't|do not",
+        "must|always|only|never|need|should|require|first|mandatory|essential|n't|do not",
         (
             r"\b(?:you|assistant|model|ai|agent|llm)s? (?:must|shall|have to|are required to|need to (?:first"
             r"|always))\b"
@@ -320,7 +327,7 @@ SOFT: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     "mentions-secret-file": (
-        r"ssh|aws|gnupg|cursor|claude|codeium|gemini|npmrc|pypirc|netrc|git-cred|id_|/etc/|mcp\.json|/proc/",
+        "ssh|aws|gnupg|cursor|claude|codeium|gemini|npmrc|pypirc|netrc|git-cred|id_|/etc/|mcp.json|/proc/",
         (
             r"(?:~|/root|/home/\w+|\$HOME)/\.(?:ssh|aws|gnupg|cursor|claude|codeium|gemini|npmrc|pypirc|netrc"
             r"|git-credentials)\b"
@@ -339,7 +346,7 @@ SOFT: Mapping[str, tuple[str, ...]] = {
         r"\byour (?:system prompt|instructions|reasoning|chain of thought)\b",
     ),
     "feeds-on-others": (
-        r"to this (?:tool|server|function)|through this|by this",
+        "to this tool|to this server|to this function|through this|by this",
         (
             r"\b(?:forward|pass|send|give|giv|suppl|hand|report|submit)\w*\b<60>\bto this (?:tool|server"
             r"|function)\b"
@@ -350,7 +357,7 @@ SOFT: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     "sends-away": (
-        r"https?://|webhook|@|attacker|endpoint|remote|telemetry",
+        "http://|https://|webhook|@|attacker|endpoint|remote|telemetry",
         (
             r"\b<AWAY>\b<80>\b(?:files?|contents?|data|messages?|results?|everything|copy|details|conversation"
             r"|secrets?|keys?)\b<60>\b(?:to|at|via)\b<20>(?:https?://|[\w.+-]{1,40}@[\w-]{1,40}\.\w{2,10}|attacker"
@@ -358,11 +365,11 @@ SOFT: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     "hidden-comment": (
-        r"<!--|\[//\]:",
+        "<!--|[//]:",
         r"<!--.{3,400}?-->|\[//\]: #",
     ),
     "plants-links": (
-        r"link|image|url|!\[|urge",
+        "link|image|url|![|urge",
         (
             r"\b(?:include|append|add|put|insert|render|embed)\b<30>(?:\blinks?\b|\bimages?\b|\burls?\b|!\[)"
             r"<60>\b(?:your|every|final)\b<15>\b(?:answer|reply|response|message|output)"
