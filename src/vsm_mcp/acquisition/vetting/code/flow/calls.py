@@ -38,7 +38,7 @@ class Reading(NamedTuple):
     contacts: frozenset[str] = frozenset()
 
 
-TOO_DEEP = "its expressions are nested too deeply"
+TOO_DEEP: str = "its expressions are nested too deeply"
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ class Walk:
     """
 
     def __init__(self, checkpoint: Callable[[], None], *, deepest: int) -> None:
-        self.problem = ""
+        self.problem: str = ""
         self._checkpoint = checkpoint
         self._deepest = deepest
         self._depth = 0

@@ -42,7 +42,7 @@ class JavaScriptReader:
 
     def __init__(self, flow: Flow, checkpoint: Callable[[], None]) -> None:
         self.flow = flow
-        self.walk = Walk(checkpoint, deepest=DEEPEST)
+        self.walk: Walk = Walk(checkpoint, deepest=DEEPEST)
         self._scopes: dict[int, Scope] = {}
         self._words: dict[int, frozenset[str]] = {}
         self._handlers: dict[str, Callable[[Node, Scope], Value]] = {

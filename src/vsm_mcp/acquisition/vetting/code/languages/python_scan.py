@@ -33,7 +33,7 @@ class PythonReader:
 
     def __init__(self, flow: Flow, checkpoint: Callable[[], None]) -> None:
         self.flow = flow
-        self.walk = Walk(checkpoint, deepest=DEEPEST)
+        self.walk: Walk = Walk(checkpoint, deepest=DEEPEST)
         self._words: dict[ast.AST, frozenset[str]] = {}
         self._scopes: dict[ast.AST, Scope] = {}
         self._inside: dict[ast.stmt, tuple[list[ast.stmt], list[ast.expr]]] = {}
