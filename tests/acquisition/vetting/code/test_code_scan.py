@@ -282,3 +282,18 @@ async def test_secrets_of_several_trades_are_not_needed_together(make_artefact: 
     found = await codes(make_artefact({"a.py": f"import os, requests\n{reads}requests.get(x)\n"}))
     assert found["gathers-credentials"] is Severity.HIGH
     assert "gathers-credentials" not in await codes(make_artefact({"a.py": f"import os\n{reads}"}))
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("x = 1" + " " * 160 + "; eval(y)", "hidden-text"),
+        ("x = 1" + "\t " * 80 + "; eval(y)", "hidden-text"),
+        ("t = 'BcC: someone@collector.club'", "hidden-copy"),
+        ("t = 'x\\nbcc:someone@collector.club'", "hidden-copy"),
+        ("p\u0430y(1)", "hidden-text"),
+    ],
+)
+async def test_what_is_looked_for_quickly_first_is_not_missed(make_artefact: Make, source: str, code: str) -> None:
+    assert (await codes(make_artefact({"a.py": source})))[code] is Severity.HIGH

@@ -1,5 +1,6 @@
 """Difference: what is new in the code of a version is named, and what only went away is not."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -104,3 +105,13 @@ def test_no_more_names_are_kept_than_anybody_reads(read: Callable[[str], frozens
         len(read("".join(f" https://h{n}.example.com a{n}@example.com" for n in range(MOST_NAMES + 9)))) == MOST_NAMES
     )
     assert read("nothing") == frozenset()
+
+
+MAILBOX = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}\b")
+PIECES = st.lists(st.sampled_from(["a", "b.", "@", ".", "-", "+", " ", "com", "x" * 33, "é", "_", "org"]), max_size=24)
+
+
+@given(PIECES)
+def test_mailboxes_are_found_as_if_every_place_were_tried(pieces: list[str]) -> None:
+    source = "".join(pieces)
+    assert mailboxes(source) == {found.group().lower() for found in MAILBOX.finditer(source)}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from vsm_mcp.model.verdict import Permission
 
@@ -12,7 +13,9 @@ _HOST = re.compile(r"\b(?:https?|wss?|ftp|tcp|udp)://(?:[^\s/@\"'`]{1,80}@)?([A-
 _BARE_HOST = re.compile(
     r"[\"'`]((?:[a-z0-9-]{1,63}\.){1,5}(?:com|net|org|io|dev|app|club|xyz|info|ru|cn|site|top))[\"'`]"
 )
-_MAILBOX = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}\b")
+_DOMAIN = re.compile(r"@(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}\b")
+_LOCAL_PART = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}\Z")
+_LONGEST_LOCAL_PART = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,19 @@ def mailboxes(source: str) -> frozenset[str]:
     >>> sorted(mailboxes('bcc = "Someone@example.org"'))
     ['someone@example.org']
     """
-    return frozenset(_names(_MAILBOX, source, mark="@"))
+    return frozenset(islice(_mailboxes(source), MOST_NAMES))
+
+
+def _mailboxes(source: str) -> Iterator[str]:
+    """Look for what follows the at sign first: a search that may begin anywhere takes ten times as long."""
+    end = 0
+    for domain in _DOMAIN.finditer(source):
+        at = domain.start()
+        before = source[max(0, at - _LONGEST_LOCAL_PART - 1) : at]
+        local = _LOCAL_PART.search(before)
+        if local is not None and at - len(local.group()) >= end:
+            end = domain.end()
+            yield f"{local.group()}{domain.group()}".lower()
 
 
 def _names(pattern: re.Pattern[str], source: str, *, mark: str) -> Iterator[str]:

@@ -22,11 +22,8 @@ _ASIDE = re.compile(
     r"\S[ \t]{150,}[^\n]{0,80}\b(?:eval|exec|require|import|fetch|child_process|Function|subprocess|os\.system"
     r"|global)\b"
 )
-_TWO_SCRIPTS = re.compile(
-    r"(?<![\w\"'])(?=\w{0,60}[A-Za-z])(?=\w{0,60}[\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u0501])"
-    r""
-    r"\w{2,60}\s?(?:\(|=(?!=))"
-)
+_TWINS = "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u0501"
+_TWO_SCRIPTS = re.compile(rf"(?<![\w\"'])(?=\w{{0,60}}[A-Za-z])(?=\w{{0,60}}[{_TWINS}])\w{{2,60}}\s?(?:\(|=(?!=))")
 _COPY = re.compile(
     r"(?:[\"'`\n]|\\n)bcc:\s?[\w.+-]{1,64}@(?!example\.|[\w-]+\.example\b|test\.)[\w-]+\.\w", re.IGNORECASE
 )
@@ -61,6 +58,10 @@ _RANSOM = (
     re.compile(r"\bos\.remove|\.unlink|unlinkSync|rmSync|os\.unlink|os\.rename|renameSync"),
     re.compile(r"\.(?:locked|enc|encrypted|crypt\w*)[\"'`]"),
 )
+_INJECTING = ("Virtual", "PROT_EXEC", "CreateRemote", "prot")
+_BYTES = ("\\x", "0x")
+_CIPHERS = ("Fernet", "AES", "ChaCha20", "createCipheriv", "encrypt")
+_CLIPBOARDS = ("clip", "Clip", "pbcopy")
 _MANY_HUNTED = 2
 _MANY_PUBLISHING = 3
 _PUBLISHING = frozenset(
@@ -109,12 +110,12 @@ def combined(source: str, found: Collection[str], *, variables: frozenset[str]) 
         if len(hunted) >= _MANY_HUNTED:
             what = f"searches directories for {', '.join(sorted(hunted)[:4])} and sends files"
             yield _hit("hunts-credentials", what, source, part="")
-    injection = _INJECTION.search(source)
+    injection = _INJECTION.search(source) if holds(source, _INJECTING) and holds(source, _BYTES) else None
     if injection and _MACHINE_CODE.search(source):
         yield _hit("runs-machine-code", "machine code in the file is made executable", source, part=injection.group())
-    if all(pattern.search(source) for pattern in _RANSOM):
+    if holds(source, _CIPHERS) and all(pattern.search(source) for pattern in _RANSOM):
         yield _hit("destroys", "the files of a home are encrypted and the originals removed", source, part="")
-    taken = _CLIPBOARD.search(source) and _CLIPBOARD_READ.search(source)
+    taken = holds(source, _CLIPBOARDS) and _CLIPBOARD.search(source) and _CLIPBOARD_READ.search(source)
     wallet = _WALLET.search(source) if taken else None
     if wallet:
         yield _hit("swaps-addresses", "addresses of wallets in the clipboard are changed", source, part=wallet.group())
@@ -148,8 +149,8 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str, str], ...] = (
     (("![]", "+[]", "[]["), _BRACKETS, "obfuscated", "the code is written in brackets alone"),
     (("$=~",), _FACES, "obfuscated", "the code is written in symbols alone"),
     (("E0100", "e0100"), _VARIATIONS, "hidden-text", "code is read from invisible characters"),
-    ((), _ASIDE, "hidden-text", "code stands far to the right, where nobody sees it"),
-    ((), _COPY, "hidden-copy", "a message has a fixed hidden recipient"),
+    ((" " * 150, "\t"), _ASIDE, "hidden-text", "code stands far to the right, where nobody sees it"),
+    (("cc:", "Cc:", "cC:", "CC:"), _COPY, "hidden-copy", "a message has a fixed hidden recipient"),
     (("ethereum", "signAnd"), _WALLET_HOOK, "swaps-addresses", "the requests of a wallet are taken over"),
 )
 """What is looked for: words without one of which it cannot be there, which are quick to look for; what; its code."""
@@ -158,7 +159,7 @@ _NOT_ASCII: tuple[tuple[tuple[str, ...], re.Pattern[str], str, str], ...] = (
     ((), _FACES, "obfuscated", "the code is written in symbols alone"),
     ((), _INVISIBLE, "hidden-text", "a run of invisible characters hides data"),
     ((), _DIRECTION, "hidden-text", "characters that reverse the direction of reading hide what the code does"),
-    ((), _TWO_SCRIPTS, "hidden-text", "a name mixes letters of two scripts that look alike"),
+    (tuple(_TWINS), _TWO_SCRIPTS, "hidden-text", "a name mixes letters of two scripts that look alike"),
 )
 
 

@@ -59,8 +59,8 @@ def _suspicious(found: re.Match[str]) -> bool:
 
 
 def _orders(found: Finding) -> bool:
-    """Say whether it is an order; code that talks to a model itself marks the parts of its prompts, too."""
-    return found.severity >= Severity.HIGH and found.code != "speaks-as-system"
+    """Say whether it is an order; code has parts of prompts of its own, and tells of what users are not told."""
+    return found.severity >= Severity.HIGH and found.code not in _SAID_IN_CODE
 
 
 def _addressed(text: str) -> bool:
@@ -72,3 +72,6 @@ def _addressed(text: str) -> bool:
 
 def _text(found: re.Match[str]) -> str:
     return next((part for part in found.groups() if part), "").replace("\\n", "\n")
+
+
+_SAID_IN_CODE = frozenset({"speaks-as-system", "keeps-secret"})

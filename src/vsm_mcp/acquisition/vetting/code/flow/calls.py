@@ -1,10 +1,10 @@
 """Calls: what was found in a file, its functions, and one call with what is known of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from vsm_mcp.acquisition.vetting.code.flow.values import UNKNOWN, Scope, Value
+from vsm_mcp.acquisition.vetting.code.flow.values import UNKNOWN, Scope, Value, merged
 from vsm_mcp.model.verdict import Permission, Severity
 
 
@@ -48,7 +48,7 @@ class Function:
     Attributes:
         parameters: Their names, in order.
         scope: Its variables.
-        result: What it returns.
+        result: What it returns; code that is read asks by ``returned()``.
         called: True when something in the file calls it, or hands it to what may.
     """
 
@@ -56,6 +56,19 @@ class Function:
     scope: Scope
     result: Value = UNKNOWN
     called: bool = False
+    _asked: bool = False
+
+    def returned(self) -> Value:
+        """Return what it returns, as far as is known by now."""
+        self._asked = True
+        return self.result
+
+    def returns(self, value: Value) -> None:
+        """Note that it may return ``value``."""
+        result = merged(self.result, value)
+        if self._asked and result != self.result:
+            self.scope.outermost.outdated = True
+        self.result = result
 
     def give(self, arguments: Sequence[Value]) -> None:
         """Note the arguments of a call."""
@@ -67,18 +80,22 @@ class Function:
 
 @dataclass(slots=True)
 class Call:
-    """One call: what is called, with what, where."""
+    """One call: what is called, with what, where.
+
+    Attributes:
+        everything: All arguments, the named ones last.
+    """
 
     callee: Value
     arguments: tuple[Value, ...]
     keywords: dict[str, Value]
     line: int
     scope: Scope
+    everything: tuple[Value, ...] = field(init=False)
 
-    @property
-    def everything(self) -> tuple[Value, ...]:
-        """All arguments, the named ones last."""
-        return (*self.arguments, *self.keywords.values())
+    def __post_init__(self) -> None:
+        """Put all arguments together once; they are asked for often."""
+        self.everything = (*self.arguments, *self.keywords.values()) if self.keywords else self.arguments
 
     @property
     def text(self) -> str:
@@ -88,7 +105,7 @@ class Call:
     @property
     def first(self) -> Value:
         """The first argument."""
-        return next(iter(self.everything), UNKNOWN)
+        return self.everything[0] if self.everything else UNKNOWN
 
     @property
     def inert(self) -> bool:

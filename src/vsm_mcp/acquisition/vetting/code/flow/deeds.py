@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 
 from vsm_mcp.acquisition.vetting.code.flow.calls import Call, Function
@@ -80,9 +79,9 @@ def _process(flow: Flow, call: Call) -> Value:
     _leaves_by_command(flow, call)
     _origin_of_command(flow, call)
     program = call.text.lstrip().replace("\n", " ").split(" ", 1)[0]
-    if program and HOLE not in program and flow.recording:
+    if program and HOLE not in program:
         flow.programs.add(program[:120])
-    if call.scope.function.downloaded and _downloadable(program):
+    if call.scope.downloaded and _downloadable(program):
         what = f"{call.callee.name} starts what was downloaded before"
         flow.hit("starts-downloaded-program", Severity.HIGH, what, line=call.line)
     return Value(name=_result(call))
@@ -129,16 +128,15 @@ def _command_texts(flow: Flow, call: Call) -> None:
 
 
 def _network(flow: Flow, call: Call) -> Value:
-    made = [flow.functions[value.name].result for value in call.everything if value.name in flow.functions]
+    made = [flow.functions[value.name].returned() for value in call.everything if value.name in flow.functions]
     flow.sends(call.callee.name, labels_of((*call.everything, *made)), line=call.line)
-    if flow.recording:
-        flow.contacts.update(hosts_in(call.text))
+    flow.contacts.update(hosts_in(call.text))
     if call.callee.name.endswith("sendmail"):
         flow.entry("recipients", Value(text=next(iter(v.text for v in call.arguments[1:]), None)), line=call.line)
     for match in addresses(call.text):
         flow.hit(match.code, match.severity, f"{call.callee.name} talks to {match.part!r}", line=call.line)
     if call.callee.name.endswith(("urlretrieve", "wget.download")):
-        call.scope.function.downloaded = True
+        call.scope.download()
     return Value(name=_result(call), labels=Label.REMOTE)
 
 
@@ -169,7 +167,7 @@ def _load(flow: Flow, call: Call) -> Value:
 def _handle(_flow: Flow, call: Call) -> Value:
     """A method of an open file."""
     if labels_of(call.everything) & Label.REMOTE:
-        call.scope.function.downloaded = True
+        call.scope.download()
     return Value(name=_result(call), labels=call.callee.labels & (Label.SECRET | Label.FILE | Label.DECODED))
 
 
@@ -177,7 +175,7 @@ def _write(flow: Flow, call: Call) -> Value:
     if call.handle:
         return _handle(flow, call)
     if labels_of(call.everything) & Label.REMOTE:
-        call.scope.function.downloaded = True
+        call.scope.download()
     only_first = any(word in call.callee.name.lower() for word in ("write", "append", "output", "open"))
     path = call.first.text if only_first else call.text
     _configures(flow, call, path if call.callee.text is None else call.callee.text)
@@ -239,7 +237,7 @@ def _carry(flow: Flow, call: Call) -> Value:
     receiver = call.callee.labels if call.callee.name.rpartition(".")[2] in flow.rules.methods else Label.NONE
     texts = [value for value in call.everything if value.text is not None]
     text = texts[0].text if len(texts) == 1 else None
-    made = [flow.functions[value.name].result for value in call.everything if value.name in flow.functions]
+    made = [flow.functions[value.name].returned() for value in call.everything if value.name in flow.functions]
     return Value(name=_result(call), text=text, labels=labels_of((*call.everything, *made)) | receiver)
 
 
@@ -277,13 +275,13 @@ def _pipe(flow: Flow, call: Call) -> Value:
         what = "joins a connection to a program's input or output"
         flow.hit("reverse-shell", Severity.CRITICAL, what, line=call.line)
     if call.callee.labels & Label.REMOTE and roles != {Role.NETWORK}:
-        call.scope.function.downloaded = True
+        call.scope.download()
     return call.first
 
 
 def _join(_flow: Flow, call: Call) -> Value:
     parts = call.arguments if call.callee.text is None else (Value(text=call.callee.text), *call.arguments)
-    return replace(joined(parts, "/"), name=_result(call))
+    return joined(parts, "/")._replace(name=_result(call))
 
 
 def _home(_flow: Flow, call: Call) -> Value:
@@ -309,14 +307,14 @@ def _import_of_data(flow: Flow, call: Call) -> None:
         remote = bool(call.first.labels & Label.REMOTE) or not text.startswith("data:")
         code = "runs-downloaded-code" if remote else "runs-decoded-code"
         flow.hit(code, Severity.HIGH, f"{name} loads {text[:40]!r} as code", line=call.line)
-    elif call.scope.function.downloaded and _ELSEWHERE.match(text.replace(HOLE, "\0")):
+    elif call.scope.downloaded and _ELSEWHERE.match(text.replace(HOLE, "\0")):
         what = f"{name} loads as code what was downloaded before"
         flow.hit("runs-downloaded-code", Severity.HIGH, what, line=call.line)
 
 
 def _path(flow: Flow, call: Call) -> Value:
     """Modules are looked for in what was just downloaded."""
-    if call.scope.function.downloaded and _ELSEWHERE.match(call.text.replace("0\n", "", 1)):
+    if call.scope.downloaded and _ELSEWHERE.match(call.text.replace("0\n", "", 1)):
         what = f"{call.callee.name} loads as code what was downloaded before"
         flow.hit("runs-downloaded-code", Severity.HIGH, what, line=call.line)
     return UNKNOWN
@@ -332,7 +330,7 @@ def _got(flow: Flow, call: Call) -> Value:
     name, _, given = (call.callee.text or "").partition("\n")
     found = flow.attribute(call.first, Value(text=name or None, labels=call.callee.labels), call.line)
     if call.callee.name == "operator.methodcaller()":
-        return flow.call(Call(replace(found, text=None), (Value(text=given),), {}, call.line, call.scope))
+        return flow.call(Call(found._replace(text=None), (Value(text=given),), {}, call.line, call.scope))
     return found
 
 

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from vsm_mcp.acquisition.vetting.code.flow.calls import Call, Function, Hit, Reading
 from vsm_mcp.acquisition.vetting.code.flow.rules import Effect, Role, Rules
 from vsm_mcp.acquisition.vetting.code.flow.texts import HOLE
-from vsm_mcp.acquisition.vetting.code.flow.values import CARRIED, ENCODED, Label, Value, labels_of
+from vsm_mcp.acquisition.vetting.code.flow.values import CARRIED, ENCODED, Label, Scope, Value, labels_of
+from vsm_mcp.acquisition.vetting.code.flow.walk import MOST_LESSONS
 from vsm_mcp.model.verdict import Permission, Severity
 
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@(?!example\.|[\w-]+\.example\b|test\.|localhost)[\w-]+\.\w{2,}")
@@ -23,6 +23,7 @@ _SENDS = (
 _LOADED = ("src", "href")
 _TAUGHT = CARRIED | Label.ENVIRONMENT | Label.SECRET
 _INCOMING = {Role.NETWORK: Label.REMOTE, Role.SPY: Label.SPIED}
+_STARTING = frozenset({Role.CODE, Role.PROCESS})
 
 
 class Flow:
@@ -30,7 +31,6 @@ class Flow:
 
     def __init__(self, rules: Rules, deeds: Mapping[Role, "Deed"]) -> None:
         self.rules = rules
-        self.recording = False
         self.hits: dict[tuple[str, str], Hit] = {}
         self.functions: dict[str, Function] = {}
         self.nested: dict[str, int] = {}
@@ -41,14 +41,29 @@ class Flow:
         self._effects: dict[str, Effect | None] = {}
         self._deeds = deeds
 
+    def follow(self, scope: Scope, read: Callable[[], None]) -> None:
+        """Read a file again and again: to learn what its names mean, then to judge.
+
+        What was judged counts at once when nothing became known after it had been asked for: reading again would
+        give the same.
+        """
+        learnt, settled = self.learnt, False
+        for _ in range(MOST_LESSONS + 1):
+            self._forget()
+            scope.outdated = False
+            read()
+            if settled or not scope.outdated:
+                return
+            before, learnt = learnt, self.learnt
+            settled = learnt == before
+
     def hit(self, code: str, severity: Severity, what: str, *, line: int) -> None:
         """Note a finding, once per rule and line."""
-        if self.recording:
-            self.hits.setdefault((code, f"{line}"), Hit(code, severity, what, line))
+        self.hits.setdefault((code, f"{line}"), Hit(code, severity, what, line))
 
     def use(self, permission: Permission | None, what: str, *, line: int) -> None:
         """Note the use of a permission, once per permission and thing."""
-        if self.recording and permission is not None:
+        if permission is not None:
             self.hits.setdefault((permission, what), Hit(f"uses-{permission}", Severity.INFO, what, line, permission))
 
     def named(self, name: str, line: int) -> Value:
@@ -117,6 +132,11 @@ class Flow:
             contacts=frozenset(self.contacts),
         )
 
+    def _forget(self) -> None:
+        """Forget what was judged, not what was learnt."""
+        for judged in (self.hits, self.variables, self.programs, self.contacts):
+            judged.clear()
+
     def _header(self, call: Call) -> None:
         """A call may set one header of a message."""
         method = call.callee.name.rpartition(".")[2].lower()
@@ -134,7 +154,7 @@ class Flow:
     def variable(self, name: str | None) -> Value:
         """Return the value of one environment variable."""
         home = name in {"HOME", "USERPROFILE"}
-        if name and HOLE not in name and self.recording:
+        if name and HOLE not in name:
             self.variables.add(name[:120])
         return Value(text="~" if home else None)
 
@@ -143,8 +163,8 @@ class Flow:
         function = self.functions.get(call.callee.name)
         if function is not None:
             function.give(call.arguments)
-            result = function.result.labelled(labels_of(call.everything) & CARRIED)
-            return result if result.name or "()" in call.first.name else replace(result, name=call.first.name)
+            result = function.returned().labelled(labels_of(call.everything) & CARRIED)
+            return result if result.name or "()" in call.first.name else result._replace(name=call.first.name)
         effect = self.effect(call.callee.name)
         self._hand_on(call)
         self._header(call)
@@ -153,7 +173,7 @@ class Flow:
         if effect is None:
             return self._deeds[Role.PLAIN](self, call)
         self.use(effect.permission, call.callee.name.removesuffix("()"), line=call.line)
-        if effect.role in {Role.CODE, Role.PROCESS} and call.callee.labels & Label.HIDDEN and not call.inert:
+        if effect.role in _STARTING and call.callee.labels & Label.HIDDEN and not call.inert:
             what = f"the name of {call.callee.name} is put together or decoded"
             self.hit("hides-name", Severity.HIGH, what, line=call.line)
         return self._deeds[effect.role](self, call)
@@ -205,9 +225,9 @@ class Flow:
             self.hit("hides-name", Severity.HIGH, what, line=call.line)
         for argument in call.everything:
             effect = self.effect(argument.name) if argument.name and "()" not in argument.name else None
-            if effect is not None and effect.role in {Role.CODE, Role.PROCESS}:
+            if effect is not None and effect.role in _STARTING:
                 rest = tuple(other for other in call.everything if other is not argument)
-                self.call(Call(argument, (*rest, replace(call.callee, name="")), {}, call.line, call.scope))
+                self.call(Call(argument, (*rest, call.callee._replace(name="")), {}, call.line, call.scope))
 
 
 Deed = Callable[[Flow, Call], Value]

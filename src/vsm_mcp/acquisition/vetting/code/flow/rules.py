@@ -3,14 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from functools import cached_property
 
 from vsm_mcp.model.verdict import Permission
 
 
-class Role(Enum):
-    """What calling something does."""
+class Role(IntEnum):
+    """What calling something does; a number, which is quicker to look up than a name."""
 
     PLAIN = auto()
     CODE = auto()
@@ -85,6 +85,8 @@ class Rules:
 
     def canonical(self, name: str) -> str:
         """Return the name without the ways around that lead to the same thing."""
+        if not name.startswith(self._prefixes):
+            return name
         for prefix, plain in self.aliases:
             if name.startswith(prefix):
                 name = plain + name[len(prefix) :]
@@ -99,6 +101,10 @@ class Rules:
         if ("?" in head or "()" in head) and last in self.methods:
             return self.methods[last]
         return self._above(head) or (self.methods.get(last) if dot else None)
+
+    @cached_property
+    def _prefixes(self) -> tuple[str, ...]:
+        return tuple(prefix for prefix, _ in self.aliases)
 
     def _above(self, name: str) -> Effect | None:
         while name:

@@ -1,12 +1,12 @@
 """Values: what is known of an expression without running it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vsm_mcp.acquisition.vetting.code.flow.texts import HOLE
 
 LONGEST_TEXT = 32 * 1024
+_DOWNLOADED = "(downloaded)"
 
 
 class Label:
@@ -42,8 +42,7 @@ ENCODED: Final = Label.DECODED | Label.PACKED
 """What came out of any decoder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What is known of an expression.
 
     Attributes:
@@ -107,33 +106,62 @@ class Scope:
     Attributes:
         parent: The scope around it.
         names: What is known of its variables.
-        downloaded: True once something that came over the network was written to a file.
         result_of: The name of the function whose ``return`` belongs here.
         encloses: True when there are functions inside of this one.
+        outdated: In the scope of a whole file: true once something became known after it had been asked for.
     """
 
     def __init__(self, parent: "Scope | None" = None) -> None:
         self.parent = parent
         self.names: dict[str, Value] = {}
-        self.downloaded = False
         self.result_of = ""
         self.encloses = False
+        self.outdated = False
+        self._asked: set[str] = set()
+        self._passed: set[str] = set()
         if parent is not None:
             parent.encloses = True
 
     def lookup(self, name: str) -> Value | None:
         """Return what is known of a variable here or further out."""
-        owner = self.owner(name)
-        return None if owner is None else owner.names[name]
+        scope: Scope | None = self
+        while scope is not None:
+            scope._asked.add(name)  # noqa: SLF001 - another one of this class
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
+        return None
 
     def bind(self, name: str, value: Value) -> None:
         """Note that a variable of this scope may be ``value``."""
-        self.names[name] = merged(self.names.get(name, UNKNOWN), value)
+        self.put(name, merged(self.names.get(name, UNKNOWN), value))
+
+    def own(self, name: str) -> Value:
+        """Return what is known of a variable of this very scope."""
+        self._asked.add(name)
+        return self.names.get(name, UNKNOWN)
+
+    def put(self, name: str, value: Value) -> None:
+        """Note that a variable of this scope is ``value``, whatever it was."""
+        old = self.names.get(name)
+        if (name in self._asked and value != old) or (old is None and name in self._passed):
+            self.outermost.outdated = True
+        self.names[name] = value
+
+    @property
+    def downloaded(self) -> bool:
+        """True once something that came over the network was written to a file, in this function."""
+        return self.function.own(_DOWNLOADED).text is not None
+
+    def download(self) -> None:
+        """Note that something that came over the network was written to a file."""
+        self.function.bind(_DOWNLOADED, Value(text=""))
 
     def owner(self, name: str) -> "Scope | None":
         """Return the scope that has the variable."""
         scope: Scope | None = self
         while scope is not None and name not in scope.names:
+            scope._passed.add(name)  # noqa: SLF001 - another one of this class
             scope = scope.parent
         return scope
 
@@ -154,6 +182,7 @@ class Scope:
         """Say whether something is known of one of these variables, here or further out."""
         scope: Scope | None = self
         while scope is not None:
+            scope._asked |= words  # noqa: SLF001 - another one of this class
             if any(scope.names[word] != UNKNOWN for word in words & scope.names.keys()):
                 return True
             scope = scope.parent

@@ -17,7 +17,7 @@ from vsm_mcp.acquisition.vetting.code.flow.values import (
     literal,
     merged,
 )
-from vsm_mcp.acquisition.vetting.code.flow.walk import MOST_LESSONS, Walk
+from vsm_mcp.acquisition.vetting.code.flow.walk import Walk
 from vsm_mcp.acquisition.vetting.code.languages.javascript_rules import GATHERING, HELPERS, JAVASCRIPT
 from vsm_mcp.acquisition.vetting.code.languages.javascript_syntax import (
     FUNCTIONS,
@@ -71,16 +71,10 @@ class JavaScriptReader:
         }
 
     def read(self, root: Node) -> None:
-        """Follow the values of a file: to learn what its names mean, then once more to judge."""
+        """Follow the values of a file."""
         scope = Scope()
-        learnt = self.flow.learnt
-        for _ in range(MOST_LESSONS):
-            self._statements(root.named_children, scope)
-            before, learnt = learnt, self.flow.learnt
-            if learnt == before:
-                break
-        self.flow.recording = True
-        self._statements(root.named_children, scope)
+        statements = root.named_children
+        self.flow.follow(scope, lambda: self._statements(statements, scope))
 
     def _statements(self, nodes: Sequence[Node], scope: Scope) -> None:
         """Go through statements in order, without recursion into blocks."""
@@ -142,7 +136,7 @@ class JavaScriptReader:
     def _member(self, node: Node, scope: Scope) -> Value:
         target, name = field_of(node, "object"), field_of(node, "property")
         if target.type == "this":
-            return scope.outermost.names.get(f"this.{text_of(name)}", UNKNOWN)
+            return scope.outermost.own(f"this.{text_of(name)}")
         return self._attribute(self._value(target, scope), literal(unescaped(text_of(name))), node)
 
     def _subscript(self, node: Node, scope: Scope) -> Value:
@@ -234,8 +228,8 @@ class JavaScriptReader:
         target = field_of(node, "left")
         if target.type == "identifier":
             owner = scope.owner(text_of(target)) or scope
-            old = owner.names.get(text_of(target), UNKNOWN)
-            owner.names[text_of(target)] = joined((old, added))
+            old = owner.own(text_of(target))
+            owner.put(text_of(target), joined((old, added)))
         else:
             self._bind(target, added, scope)
         return added
@@ -336,7 +330,7 @@ class JavaScriptReader:
         function = self.flow.functions.get(scope.result_of)
         value = self._parts(node, scope)
         if function is not None:
-            function.result = merged(function.result, value)
+            function.returns(value)
         return UNKNOWN
 
     def _function(self, node: Node, scope: Scope) -> Value:
@@ -351,7 +345,7 @@ class JavaScriptReader:
             if body.type == "statement_block":
                 self._statements(body.named_children, function.scope)
             else:
-                function.result = merged(function.result, self._value(body, function.scope))
+                function.returns(self._value(body, function.scope))
         return value
 
     def _defined(self, node: Node, scope: Scope) -> tuple[Value, Function]:
@@ -371,7 +365,7 @@ class JavaScriptReader:
             if parameter.type != "identifier":
                 default = self._value(parameter.child_by_field_name("right"), scope)
                 target = parameter.child_by_field_name("left") or parameter
-                self._bind(target, merged(default, scope.names[name]), scope, declares=True)
+                self._bind(target, merged(default, scope.own(name)), scope, declares=True)
 
     def _worth_reading(self, node: Node, scope: Scope) -> bool:
         words = self._words.get(node.start_byte)

@@ -17,9 +17,15 @@ from vsm_mcp.acquisition.vetting.code.flow.values import (
     literal,
     merged,
 )
-from vsm_mcp.acquisition.vetting.code.flow.walk import MOST_LESSONS, Walk
+from vsm_mcp.acquisition.vetting.code.flow.walk import Walk
 from vsm_mcp.acquisition.vetting.code.languages.python_rules import FILLING, GATHERING, PYTHON
-from vsm_mcp.acquisition.vetting.code.languages.python_syntax import inside, parameters_of, parsed, words
+from vsm_mcp.acquisition.vetting.code.languages.python_syntax import (
+    WITHOUT_BLOCKS,
+    directly_in,
+    parameters_of,
+    parsed,
+    words,
+)
 from vsm_mcp.model.verdict import Severity
 
 DEEPEST: int = 150
@@ -71,45 +77,36 @@ class PythonReader:
             ast.With: self._with,
             ast.AsyncWith: self._with,
             ast.Return: self._return,
+            ast.Expr: self._expression,
         }
 
     def read(self, tree: ast.Module, source: str) -> None:
-        """Follow the values of a file: to learn what its names mean, then once more to judge."""
+        """Follow the values of a file."""
         self._lines = source.split("\n")
         scope = Scope()
-        learnt = self.flow.learnt
-        for _ in range(MOST_LESSONS):
-            self._run(tree.body, scope)
-            before, learnt = learnt, self.flow.learnt
-            if learnt == before:
-                break
-        self.flow.recording = True
-        self._run(tree.body, scope)
+        self.flow.follow(scope, lambda: self._run(tree.body, scope))
 
     def _run(self, statements: Sequence[ast.stmt], scope: Scope) -> None:
         """Go through statements in order, without recursion."""
         waiting = [(statement, scope) for statement in reversed(statements)]
         while waiting:
             statement, here = waiting.pop()
-            handler = self._statements.get(type(statement))
-            statements_in, expressions_in = self._directly_in(statement)
+            kind = type(statement)
+            handler = self._statements.get(kind)
             if handler is not None:
                 handler(statement, here)
-            else:
+            if kind in WITHOUT_BLOCKS:
+                continue
+            statements_in, expressions_in = self._directly_in(statement)
+            if handler is None:
                 self._parts_of(expressions_in, here)
-            if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                waiting.extend((child, here) for child in reversed(statements_in))
+            waiting.extend((child, here) for child in reversed(statements_in))
 
     def _directly_in(self, statement: ast.stmt) -> tuple[list[ast.stmt], list[ast.expr]]:
         """Return the statements and the expressions directly inside; a file is read more than once."""
-        known = self._inside.get(statement)
-        if known is None:
-            parts = list(inside(statement))
-            known = self._inside[statement] = (
-                [part for part in parts if isinstance(part, ast.stmt)],
-                [part for part in parts if isinstance(part, ast.expr)],
-            )
-        return known
+        if statement not in self._inside:
+            self._inside[statement] = directly_in(statement)
+        return self._inside[statement]
 
     def _value(self, node: ast.expr | None, scope: Scope) -> Value:
         if node is None:
@@ -140,7 +137,7 @@ class PythonReader:
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Value:
         if isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}:
-            return scope.outermost.names.get(f"self.{node.attr}", UNKNOWN)
+            return scope.outermost.own(f"self.{node.attr}")
         value = self._value(node.value, scope)
         if node.attr == "__subclasses__" and any(base in value.name for base in ("__base", "__mro__")):
             self.flow.hit("climbs-classes", Severity.HIGH, "reaches objects through their classes", line=node.lineno)
@@ -209,7 +206,7 @@ class PythonReader:
         if isinstance(node, ast.Name):
             self.flow.entry(f"bcc {node.id}" if "bcc" in node.id.lower() else "", value, line=node.lineno)
             owner = scope.owner(node.id) or scope
-            old = owner.names.get(node.id, UNKNOWN)
+            old = owner.own(node.id)
             both = value.text is not None and old.text is not None
             owner.bind(node.id, Value(text=f"{old.text}\n{value.text}" if both else None, labels=value.labels))
         else:
@@ -238,7 +235,7 @@ class PythonReader:
 
     def _lambda(self, node: ast.Lambda, scope: Scope) -> Value:
         value, function = self._defined(node, node.args, scope)
-        function.result = merged(function.result, self._value(node.body, function.scope))
+        function.returns(self._value(node.body, function.scope))
         return value
 
     def _either(self, node: ast.IfExp, scope: Scope) -> Value:
@@ -295,7 +292,7 @@ class PythonReader:
                 scope.bind(alias.asname or alias.name, self.flow.named(f"{node.module}.{alias.name}", node.lineno))
 
     def _import_all(self, module: str, scope: Scope) -> None:
-        for name in (*PYTHON.functions, *PYTHON.environment):
+        for name in (*PYTHON.functions, *sorted(PYTHON.environment)):
             head, _, last = name.rpartition(".")
             if head == module:
                 scope.bind(last, self.flow.named(name, 0))
@@ -313,8 +310,8 @@ class PythonReader:
         added = self._value(node.value, scope)
         if isinstance(node.target, ast.Name):
             owner = scope.owner(node.target.id) or scope
-            old = owner.names.get(node.target.id, UNKNOWN)
-            owner.names[node.target.id] = joined((old, added)) if isinstance(node.op, ast.Add) else merged(old, added)
+            old = owner.own(node.target.id)
+            owner.put(node.target.id, joined((old, added)) if isinstance(node.op, ast.Add) else merged(old, added))
         else:
             self._bind(node.target, added, scope)
 
@@ -374,11 +371,14 @@ class PythonReader:
             if item.optional_vars is not None:
                 self._bind(item.optional_vars, value, scope)
 
+    def _expression(self, node: ast.Expr, scope: Scope) -> None:
+        self._value(node.value, scope)
+
     def _return(self, node: ast.Return, scope: Scope) -> None:
         value = self._value(node.value, scope)
         function = self.flow.functions.get(scope.result_of)
         if function is not None:
-            function.result = merged(function.result, value)
+            function.returns(value)
 
 
 _WORTH_FOLLOWING = PYTHON.sinks | {"bcc", "Bcc", "BCC", "__subclasses__", "add_bcc", "sendmail", "modules"}
