@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from vsm_mcp.__main__ import main as command
 from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError, PayloadError
@@ -23,8 +24,7 @@ from vsm_mcp.events import EgressEnded, Event
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import Artefact, Candidate, Resolution
 from vsm_mcp.settings import Confinement, Settings
-from vsm_mcp.vet_package import ANYTHING, Opinion, VetReport, main, vet
-from vsm_mcp.world.world import World
+from vsm_mcp.vet_package import ANYTHING, Opinion, VetReport, vet
 
 HONEST = "import sys\n\n\ndef main():\n    print(sys.argv)\n"
 WICKED = "import base64\nexec(base64.b64decode('cHJpbnQoMSk='))\n"
@@ -344,27 +344,22 @@ async def test_package_clients_are_confined_unless_nothing_is(
 
 
 def test_the_command_line_answers_with_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([file(tmp_path, HONEST), "--json"]) == 0
+    assert command(["vet", file(tmp_path, HONEST), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "accepted"
     log = tmp_path / "log.sarif"
-    assert main([file(tmp_path, WICKED), "--sarif", str(log)]) == 1
+    assert command(["vet", file(tmp_path, WICKED), "--sarif", str(log)]) == 1
     assert "refused (score" in capsys.readouterr().out
     assert json.loads(log.read_text())["version"] == "2.1.0"
-    assert main([file(tmp_path, HONEST), "--sarif", "-"]) == 0
+    assert command(["vet", file(tmp_path, HONEST), "--sarif", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["runs"][0]["results"] == []
 
 
 def test_what_could_not_be_told_is_neither_yes_nor_no(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["file:/missing.py"]) == 2
+    assert command(["vet", "file:/missing.py"]) == 2
     assert "no server file" in capsys.readouterr().err
-    assert main([file(tmp_path, HONEST), "--advisories", str(tmp_path / "missing")]) == 2
-    assert main([file(tmp_path, HONEST), "--sarif", str(tmp_path / "no" / "folder")]) == 2
+    assert command(["vet", file(tmp_path, HONEST), "--advisories", str(tmp_path / "missing")]) == 2
+    assert command(["vet", file(tmp_path, HONEST), "--sarif", str(tmp_path / "no" / "folder")]) == 2
     assert "cannot be written" in capsys.readouterr().err
-
-    def interrupted() -> World:
-        raise KeyboardInterrupt
-
-    assert main([file(tmp_path, HONEST)], world=interrupted) == 130
 
 
 @pytest.mark.anyio

@@ -1,6 +1,6 @@
 """Clearance: may an automation go ahead? Answered before it spends anything, without a start and without a network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -108,12 +108,14 @@ class Gate:
         go, reason, remedy = await self._judge(held[server], tool)
         return Cleared(need=need, go=go, reason=reason, remedy=remedy, server=server, tool=tool)
 
-    def _find(self, need: str, held: Iterable[str]) -> tuple[str, str]:
+    def _find(self, need: str, held: Mapping[str, Proven]) -> tuple[str, str]:
         """Return server and tool that would serve a need; two empty words when there are none."""
-        for name in held:
-            for prefix in (f"{name}.", f"{name.rpartition('/')[2]}."):
-                if need.startswith(prefix):
-                    return name, need.removeprefix(prefix)
+        named = [*_named(need, held)]
+        for name, tool in named:
+            if tool in {spec.name for spec in held[name].tools}:
+                return name, tool
+        if named:
+            return named[0]
         router = self._parts.router
         try:
             return router.resolve(need)
@@ -187,3 +189,10 @@ class Gate:
             if reference is None or await self._secrets.get(reference) is None:
                 missing.append(variable.name)
         return missing
+
+
+def _named(need: str, held: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the servers that a need names, with what it says beyond: those by their whole names come first."""
+    names = tuple(held)
+    for prefixes in ({name: f"{name}." for name in names}, {name: f"{name.rpartition('/')[2]}." for name in names}):
+        yield from ((name, need.removeprefix(start)) for name, start in prefixes.items() if need.startswith(start))

@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +22,7 @@ from vsm_mcp.acquisition.ladder import first_rung
 from vsm_mcp.acquisition.vetting.advisories.osv.database import OsvDatabase
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.sarif import sarif
-from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError, PayloadError, VSMError
+from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError, PayloadError
 from vsm_mcp.events import EventSink, ignore
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.report import Report, printable
@@ -200,40 +199,17 @@ def words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--advisories", metavar="PATH", type=Path, help="an OSV database: a zip archive or a directory")
 
 
-async def answer(
-    options: argparse.Namespace, *, emit: EventSink = ignore, world: World | None = None
-) -> tuple[VetReport | SarifLog, int]:
+async def answer(options: argparse.Namespace, *, emit: EventSink = ignore) -> tuple[VetReport | SarifLog, int]:
     """Vet one package as ``words`` were given; return what to print and the exit code.
 
     Raises:
         VSMError: It could not be looked at; that is the exit code 2, too.
     """
-    report = await vet(options.package, advisories=options.advisories, world=world, emit=emit)
+    report = await vet(options.package, advisories=options.advisories, emit=emit)
     log = SarifLog(report.sarif())
     if options.sarif not in {None, "-"}:
         await anyio.to_thread.run_sync(_write, log, Path(options.sarif))
     return log if options.sarif == "-" else report, EXIT_CODES[report.verdict]
-
-
-def main(arguments: Sequence[str] | None = None, *, world: Callable[[], World] = World) -> int:
-    """Vet one package from the command line.
-
-    Returns:
-        0 when it is accepted, 1 when it is refused, 2 when that could not be told.
-    """
-    parser = argparse.ArgumentParser(prog="python -m vsm_mcp vet", description=__doc__)
-    words(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args(arguments)
-    try:
-        shown, code = anyio.run(partial(answer, options, world=world()))
-    except VSMError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_CODES[Opinion.UNKNOWN]
-    except KeyboardInterrupt:
-        return 130
-    sys.stdout.write(f"{shown.model_dump_json(indent=2) if options.json else shown}\n")
-    return code
 
 
 class _Desk:
@@ -283,7 +259,7 @@ class _Desk:
         return VetReport(
             package=str(resolution.package),
             verdict=self._opinion(verdict),
-            reasons=() if verdict.accepted else verdict.reasons,
+            reasons=() if verdict.accepted else self._vetting.reasons(verdict),
             findings=tuple(map(VetFinding.of, verdict.findings)),
             permissions=tuple(sorted(verdict.permissions)),
             score=verdict.score,

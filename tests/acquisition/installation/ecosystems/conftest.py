@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import ssl
 import sys
 import tarfile
 import threading
@@ -143,10 +144,18 @@ class Registry:
         self.documents: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.logins: list[str] = []
+        self.hangs_for = "nobody"
+        self.heard_hanging = threading.Event()
 
 
 @pytest.fixture
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Registry]:
+def tls() -> ssl.SSLContext | None:
+    """Say how the registry encrypts: not at all, unless a test has a fixture of its own."""
+    return None
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext | None) -> Generator[Registry]:
     """Run an npm registry; npm gets a cache of its own and no configuration of the user."""
     known = Registry()
     ending = threading.Event()
@@ -155,19 +164,30 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Regis
         def do_GET(self) -> None:
             known.asked.append(self.path)
             known.logins.append(self.headers.get("authorization", ""))
-            while self.path.startswith("/hang/") and not ending.wait(0.05):
-                pass
+            while self._hangs() and not ending.wait(0.05):
+                known.heard_hanging.set()
             body = known.documents.get(unquote(self.path))
             self.send_response(404 if body is None else 200)
             self.send_header("content-type", "text/html" if "/simple/" in self.path else "application/json")
+            self.send_header("content-length", str(len(body or b"{}")))
             self.end_headers()
-            self.wfile.write(body or b"{}")
+            if self.command != "HEAD":
+                self.wfile.write(body or b"{}")
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def _hangs(self) -> bool:
+            return self.path.startswith("/hang/") or self.headers.get("user-agent", "").startswith(known.hangs_for)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has above
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         known.url = f"http://127.0.0.1:{server.server_port}/"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+            known.url = f"https://localhost:{server.server_port}/"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         (tmp_path / "npmrc").touch()

@@ -75,6 +75,7 @@ async def test_a_client_that_says_nothing_is_quoted_with_nothing() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("B50")
 async def test_a_client_that_takes_too_long_is_ended_and_the_setting_named() -> None:
     with pytest.raises(InstallationError, match=r"did not end within 0\.1 seconds") as caught:
         await run("sleep 60", timeout=0.1)
@@ -130,7 +131,7 @@ async def test_scratch_is_gone_even_after_a_failure() -> None:
 
 @pytest.mark.anyio
 async def test_no_room_for_scratch_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> str:
+    def full(*_: object, **__: object) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)

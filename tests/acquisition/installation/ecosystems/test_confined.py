@@ -17,6 +17,7 @@ from vsm_mcp.acquisition.discovery.npm import NpmPackage, NpmRegistry
 from vsm_mcp.acquisition.installation.ecosystems.client import PackageClient
 from vsm_mcp.acquisition.installation.ecosystems.clients.cache import ClientCache
 from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell, Refusals
+from vsm_mcp.acquisition.installation.ecosystems.clients.passing import PREFIX
 from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
 from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError, LinkError
@@ -137,7 +138,7 @@ async def test_a_confined_npm_installs_from_the_configured_registry_and_what_it_
     assert owners(into) | owners(quarantine) == {os.geteuid()}
     assert into.stat().st_mode & 0o777 == 0o755
     assert not mark.exists()
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".client")) == []
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(PREFIX)) == []
     ended = [event for event in heard if isinstance(event, EgressEnded)]
     assert {place.partition(":")[0] for event in ended for place in event.reached} == {"localhost"}
     assert [event.refused for event in ended] == [0, 0, 0]
@@ -288,7 +289,7 @@ async def test_a_client_that_takes_too_long_or_too_much_is_ended_and_the_limit_n
         words = ("/bin/sh", "-c", "ln -s /etc/passwd out/link")
         with pytest.raises(IntegrityError, match="neither a file nor a directory"):
             await client.run(words, cwd=place.home, subject="x", doing="resolving")
-    assert not list(tmp_path.glob(".client-*"))
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
 
 
 @pytest.mark.anyio
@@ -309,7 +310,7 @@ async def test_what_a_client_may_say_and_write_is_bounded(
         with pytest.raises(kind, match=message) as caught:
             await client.run(("/bin/sh", "-c", script), cwd=place.home, subject="x", doing="resolving")
     assert caught.value.remedies or kind is IntegrityError
-    assert not list(tmp_path.glob(".client-*"))
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
 
 
 @pytest.mark.anyio

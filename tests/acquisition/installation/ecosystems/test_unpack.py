@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from vsm_mcp.acquisition.installation import tree
 from vsm_mcp.acquisition.installation.ecosystems import unpack
 from vsm_mcp.errors import InstallationError, IntegrityError
 
@@ -68,6 +69,7 @@ def test_what_leads_out_or_is_special_is_refused(tmp_path: Path, evil: tarfile.T
 
 
 @pytest.mark.security
+@pytest.mark.promise("A51")
 @pytest.mark.parametrize(
     ("names", "finding"),
     [
@@ -129,6 +131,21 @@ def test_a_hundred_thousand_files_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.security
+@pytest.mark.security
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE])
+def test_directories_that_are_nested_too_deep_are_refused_before_they_are_made(tmp_path: Path, kind: bytes) -> None:
+    into = tmp_path / "into"
+    into.mkdir()
+    fine = "/".join(["package", *["d"] * (tree.DEEPEST - 1)])
+    unpack.unpack_tarball(archive(tmp_path, member(fine, kind=kind)), into)
+    for depth in (tree.DEEPEST, 300, 1_700):
+        deep = "/".join(["package", *["e"] * depth])
+        with pytest.raises(IntegrityError, match="nests directories deeper than 100 levels") as caught:
+            unpack.unpack_tarball(archive(tmp_path, member(deep, kind=kind)), into)
+        assert len(caught.value.message) < 300
+    assert [path.name for path in into.iterdir()] == ["d"]
+
+
 def test_set_user_id_bits_do_not_survive(tmp_path: Path) -> None:
     into = tmp_path / "into"
     into.mkdir()

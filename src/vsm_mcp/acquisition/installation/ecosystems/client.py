@@ -1,18 +1,17 @@
 """Runs package clients: confined, bounded in time and output, heard at work, their failures in words that help."""
 
 import re
-import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
 
 from vsm_mcp.acquisition.installation.ecosystems.clients.benches import Workplace, bench
 from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell, Outcome, not_confined
-from vsm_mcp.acquisition.installation.ecosystems.clients.given import Given
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import Given
+from vsm_mcp.acquisition.installation.ecosystems.clients.passing import passing
 from vsm_mcp.errors import (
     CallTimeoutError,
     ConfigurationError,
@@ -24,7 +23,6 @@ from vsm_mcp.errors import (
     UnsafeCommandError,
 )
 from vsm_mcp.events import EventSink, Progress, ignore
-from vsm_mcp.world.files import LocalFiles
 from vsm_mcp.world.processes import Command, Completed, Processes
 
 INHERITED = (
@@ -256,19 +254,16 @@ def without_addresses(text: str) -> str:
 
 @asynccontextmanager
 async def scratch() -> AsyncGenerator[Path]:
-    """Make an empty directory for the time of the context.
+    """Make an empty directory for the time of the context; the next one removes what a killed process left.
 
     Raises:
         ConfigurationError: There is no place for one.
     """
-    try:
-        directory = await anyio.to_thread.run_sync(tempfile.mkdtemp, "", "vsm-")
-    except OSError as error:
-        raise ConfigurationError(
-            f"No temporary directory can be made: {error}.", remedies=("Free disk space, or set TMPDIR.",)
-        ) from error
-    try:
-        yield Path(directory)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await LocalFiles().remove(Path(directory))
+    async with AsyncExitStack() as stack:
+        try:
+            directory = await stack.enter_async_context(passing())
+        except OSError as error:
+            raise ConfigurationError(
+                f"No temporary directory can be made: {error}.", remedies=("Free disk space, or set TMPDIR.",)
+            ) from error
+        yield directory

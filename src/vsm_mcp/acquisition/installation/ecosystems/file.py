@@ -62,7 +62,11 @@ class FileEcosystem:
         digest = hashlib.sha256(data).hexdigest()
         version = digest[:16]
         if package.version not in {None, version}:
-            raise IntegrityError(f"{path} is {version}, not {package.version}.", stage="plan")
+            raise IntegrityError(
+                f"{path} is {version}, not {package.version}.",
+                stage="plan",
+                remedies=(f"Read what changed in the file; then ask for @{version}, or leave the version out.",),
+            )
         pinned = f"sha256:{digest}"
         return Resolution(
             package=PackageRef(ecosystem=self.name, name=package.name, version=version),

@@ -146,7 +146,9 @@ class NpmEcosystem:
         """
         if rung.constraints:
             raise InstallationError(
-                f"npm packages cannot be constrained by {', '.join(rung.constraints)}.", stage="plan"
+                f"npm packages cannot be constrained by {', '.join(rung.constraints)}.",
+                stage="plan",
+                remedies=("Name another version of the package instead: NAME@VERSION.",),
             )
         words = ["install", "--package-lock-only", "--lockfile-version=3", "--save-exact"]
         if rung.before is not None:
@@ -188,7 +190,9 @@ class NpmEcosystem:
             await self._npm.run(words, place, files=files, subject=str(package), doing="fetching")
             archives = [name for name in await self._files.entries(place.home) if name.endswith(".tgz")]
             if len(archives) != 1:
-                raise InstallationError(f"npm fetched {len(archives)} archives for {package}.", stage="fetch")
+                raise InstallationError(
+                    f"npm fetched {len(archives)} archives for {package}, not one.", stage="fetch", remedies=(_REPAIR,)
+                )
             archive = place.home / archives[0]
             data = await self._files.read(archive, limit=LARGEST)
             _compare(data or b"", resolution.integrity, package)
@@ -213,7 +217,8 @@ class NpmEcosystem:
         async with self._npm.workplace(into) as there:
             await there.put(there.out / "package.json", manifest.encode())
             await there.put(there.out / "package-lock.json", resolution.lock.encode())
-            words = ["ci", "--omit=dev", "--no-bin-links", f"--prefix={there.shown_out}"]
+            # Every digest is in the lock: what is in the cache need not be asked for again.
+            words = ["ci", "--omit=dev", "--no-bin-links", "--prefer-offline", f"--prefix={there.shown_out}"]
             files = await self._asked(package)
             await self._npm.run(words, there, files=files, subject=str(package), doing="installing")
             # Both name the registry, which is nothing a server should know.
@@ -271,7 +276,11 @@ class NpmEcosystem:
 
     async def _check_program(self, root: Path, program: PurePosixPath, package: PackageRef) -> None:
         if program.is_absolute() or ".." in program.parts:
-            raise IntegrityError(f"The program of {package} is outside of it: {program}.", stage="fetch")
+            raise IntegrityError(
+                f"The program of {package} is outside of it: {str(program)[:200]}.",
+                stage="fetch",
+                remedies=("Do not install this package: its program would be a file of somebody else.",),
+            )
         if not await anyio.Path(root / program).is_file():
             raise no_server(package.name, f"its program {program} is missing")
         async with await anyio.open_file(root / program, "rb") as file:
@@ -286,6 +295,7 @@ class _Root(BaseModel):
 
 
 _LARGEST_MANIFEST = 2_000_000
+_REPAIR = "Try again with a current npm: Node.js 20 or later."
 
 
 def _parse_lock(data: bytes, package: PackageRef) -> _Lock:
@@ -295,6 +305,7 @@ def _parse_lock(data: bytes, package: PackageRef) -> _Lock:
         raise InstallationError(
             f"npm wrote a lock for {package} that cannot be read: {error.error_count()} part(s) of it are wrong.",
             stage="plan",
+            remedies=(_REPAIR,),
         ) from error
 
 
@@ -335,7 +346,11 @@ def _compare(data: bytes, integrity: str, package: PackageRef) -> None:
     pinned = {word.partition("-")[0]: word.partition("-")[2] for word in integrity.split()}
     algorithm = next((name for name in _ALGORITHMS if name in pinned), None)
     if algorithm is None:
-        raise IntegrityError(f"{package} is pinned by {integrity[:80]!r}, which is no digest.", stage="fetch")
+        raise IntegrityError(
+            f"{package} is pinned by {integrity[:80]!r}, which is no digest.",
+            stage="fetch",
+            remedies=("Ask the registry for another version, or use one that gives sha512 digests.",),
+        )
     found = base64.b64encode(hashlib.new(algorithm, data).digest()).decode()
     if found != pinned[algorithm]:
         raise IntegrityError(

@@ -206,7 +206,11 @@ def _parse(data: bytes, package: PackageRef) -> Sequence[_Package]:
     try:
         return _Lock.model_validate(tomllib.loads(data.decode())).packages
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise InstallationError(f"uv wrote a lock for {package} that cannot be read: {error}.", stage="plan") from error
+        raise InstallationError(
+            f"uv wrote a lock for {package} that cannot be read: {error}.",
+            stage="plan",
+            remedies=("Reinstall uv, then try again: pip install --force-reinstall uv.",),
+        ) from error
 
 
 def _resolution(package: PackageRef, rung: Rung, packages: Sequence[_Package]) -> Resolution:

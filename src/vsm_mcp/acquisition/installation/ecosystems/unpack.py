@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from vsm_mcp.acquisition.installation.tree import Names
+from vsm_mcp.acquisition.installation.tree import DEEPEST, Names
 from vsm_mcp.errors import InstallationError, IntegrityError
 
 MOST_FILES = 20_000
@@ -26,7 +26,7 @@ def unpack_tarball(archive: Path, into: Path) -> None:
 
     Raises:
         IntegrityError: It holds a path or a link that leads out, a special file, one name twice or in two spellings, or
-            is no such archive.
+            directories that are nested too deep, or is no such archive.
         InstallationError: It holds too much.
     """
     try:
@@ -110,6 +110,8 @@ def _inner(member: tarfile.TarInfo) -> PurePosixPath | None:
         return None
     if member.issparse() or not (member.isreg() or member.isdir()):
         raise _evil(f"{shown} is neither a file nor a directory.")
+    if len(path.parts) > DEEPEST:
+        raise _evil(f"The archive nests directories deeper than {DEEPEST} levels: {shown}.")
     return PurePosixPath(*path.parts[1:])
 
 

@@ -16,6 +16,7 @@ from vsm_mcp.model.server import PackageRef
 
 LARGEST_METADATA = 2_000_000
 
+_DAMAGED = "Choose another version, or tell its publisher that the wheel is damaged."
 _REFERENCE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*:\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*(?:\[.*\])?")
 _OWNERSHIP = re.compile(r"mcp-name:\s*([A-Za-z0-9.-]{1,100}/[A-Za-z0-9._-]{1,100})")
 _SCRIPT = """\
@@ -84,7 +85,7 @@ def _info_directory(site: Path, package: PackageRef) -> Path:
     for path in site.glob("*.dist-info"):
         if normalised(path.name.removesuffix(".dist-info").rpartition("-")[0]) == normalised(package.name):
             return path
-    raise InstallationError(f"The wheel of {package} holds no metadata.", stage="fetch")
+    raise InstallationError(f"The wheel of {package} holds no metadata.", stage="fetch", remedies=(_DAMAGED,))
 
 
 def _same(stated: str, version: str | None) -> bool:
@@ -134,5 +135,7 @@ def _console_scripts(info: Path) -> dict[str, str]:
     try:
         parser.read_string(_read(info / "entry_points.txt").decode())
     except (EntryPointsError, UnicodeDecodeError) as error:
-        raise InstallationError(f"The programs of {info.name} cannot be read: {error}.", stage="fetch") from error
+        raise InstallationError(
+            f"The programs of {info.name} cannot be read: {error}.", stage="fetch", remedies=(_DAMAGED,)
+        ) from error
     return dict(parser["console_scripts"]) if "console_scripts" in parser else {}

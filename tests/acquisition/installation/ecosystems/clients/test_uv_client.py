@@ -9,7 +9,7 @@ import pytest
 from vsm_mcp.acquisition.discovery.index.files import PyPIFile
 from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.clients.benches import Workplace
-from vsm_mcp.acquisition.installation.ecosystems.clients.given import Given
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import Given
 from vsm_mcp.acquisition.installation.ecosystems.clients.uv_client import MOST_KNOWN, UvClient
 from vsm_mcp.errors import DiscoveryError
 from vsm_mcp.model.server import PackageRef

@@ -1,1 +1,1 @@
-"""How package clients are confined: their directory, their cache, their configuration, their way out."""
+"""How package clients are confined: their directory, their cache, their runs."""

@@ -1,21 +1,19 @@
 """The directory of one run of a confined package client: handed out empty, taken back holding only plain files."""
 
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from vsm_mcp.acquisition.installation.ecosystems.clients.given import CLIENT_ROOT
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import CLIENT_ROOT
+from vsm_mcp.acquisition.installation.ecosystems.clients.passing import passing
 from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError
 from vsm_mcp.model.server import WORK_ROOT
-from vsm_mcp.world.files import LocalFiles
 
 MOST_ENTRIES = 250_000
 DEEPEST = 100
@@ -74,28 +72,24 @@ class Workplace:
 async def bench(into: Path | None) -> AsyncGenerator[Workplace]:
     """Make the directory of one run, on the file system of ``into`` so that moving is one step; gone at the end.
 
+    What it holds may be secret: when this process is killed, the next run in the same place removes it.
+
     Raises:
         ConfigurationError: It cannot be made.
     """
-    place = None if into is None else into.parent
-    try:
-        home = Path(await anyio.to_thread.run_sync(tempfile.mkdtemp, "", ".client-", place))
-    except OSError as error:
-        raise _no_room(error) from error
-    try:
-        (home / _OUT).mkdir(0o700)
+    async with _home(None if into is None else into.parent) as home:
         yield Workplace(home=home, out=home / _OUT, shown=WORK_ROOT, shown_out=f"{WORK_ROOT}/{_OUT}", into=into)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await _clear(home)
 
 
-async def _clear(home: Path) -> None:
-    """Remove a bench; what was made unreadable in it is made readable first."""
-    try:
-        await anyio.to_thread.run_sync(shutil.rmtree, home)
-    except OSError:
-        await LocalFiles().remove(home)
+@asynccontextmanager
+async def _home(place: Path | None) -> AsyncGenerator[Path]:
+    async with AsyncExitStack() as stack:
+        try:
+            home = await stack.enter_async_context(passing(place))
+            (home / _OUT).mkdir(0o700)
+        except OSError as error:
+            raise _no_room(error) from error
+        yield home
 
 
 def furnish(home: Path, files: Mapping[str, bytes]) -> None:
@@ -130,7 +124,10 @@ def take_back(home: Path) -> None:
         finally:
             os.close(top)
     except OSError as error:
-        raise InstallationError(f"What a package client wrote cannot be taken back: {error}.") from error
+        raise InstallationError(
+            f"What a package client wrote cannot be taken back: {error}.",
+            remedies=("Check the file system of the temporary and the state directory, then try again.",),
+        ) from error
 
 
 class _Walk:
@@ -141,13 +138,21 @@ class _Walk:
 
     def go(self, directory: int, *, depth: int) -> None:
         if depth > DEEPEST:
-            raise IntegrityError(f"A package client nested directories deeper than {DEEPEST} levels.", stage="fetch")
+            raise IntegrityError(
+                f"A package client nested directories deeper than {DEEPEST} levels.",
+                stage="fetch",
+                remedies=(_REMEDY,),
+            )
         with os.scandir(directory) as entries:
             names = [entry.name for entry in entries]
         for name in names:
             self._seen += 1
             if self._seen > MOST_ENTRIES:
-                raise InstallationError(f"A package client wrote more than {MOST_ENTRIES} files.", stage="fetch")
+                raise InstallationError(
+                    f"A package client wrote more than {MOST_ENTRIES} files.",
+                    stage="fetch",
+                    remedies=("Choose a package that brings fewer files along.",),
+                )
             self._entry(name, directory, depth)
 
     def _entry(self, name: str, directory: int, depth: int) -> None:
@@ -184,7 +189,11 @@ def _move(out: Path, into: Path) -> None:
         out.chmod(stat.S_IMODE(into.stat().st_mode) if into.exists() else 0o755)
         out.replace(into)
     except OSError as error:
-        raise InstallationError(f"What was installed cannot be moved to {into}: {error}.", stage="stage") from error
+        raise InstallationError(
+            f"What was installed cannot be moved to {into}: {error}.",
+            stage="stage",
+            remedies=("Let nothing else write there, and check its file system; then try again.",),
+        ) from error
 
 
 def _no_room(error: OSError) -> ConfigurationError:

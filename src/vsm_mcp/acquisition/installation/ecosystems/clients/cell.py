@@ -11,7 +11,7 @@ from anyio.abc import ByteReceiveStream
 
 from vsm_mcp.acquisition.installation.ecosystems.clients.benches import furnish, take_back
 from vsm_mcp.acquisition.installation.ecosystems.clients.cache import ClientCache, Held
-from vsm_mcp.acquisition.installation.ecosystems.clients.given import Given
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import Given
 from vsm_mcp.acquisition.installation.ecosystems.clients.reach import within_reach
 from vsm_mcp.errors import CallTimeoutError, InstallationError, PayloadError, SandboxError
 from vsm_mcp.events import EgressDecided, Event, EventSink
@@ -227,7 +227,10 @@ async def _listen(confined: Confined) -> Completed:
             async for chunk in stream:
                 data += chunk
                 if len(data) > DEFAULT_LIMIT:
-                    raise PayloadError(f"A package client wrote more than {DEFAULT_LIMIT} bytes to {name}.")
+                    raise PayloadError(
+                        f"A package client wrote more than {DEFAULT_LIMIT} bytes to {name}.",
+                        remedies=("Choose another package: no client has that much to say.",),
+                    )
         written[name] = bytes(data)
 
     with first_error():

@@ -7,7 +7,11 @@ from pathlib import Path
 import anyio
 
 from vsm_mcp.acquisition.installation.ecosystems.clients.benches import Workplace
-from vsm_mcp.acquisition.installation.ecosystems.clients.npm_settings import NpmConfiguration, ask_npm, give_npm
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.npm_settings import (
+    NpmConfiguration,
+    ask_npm,
+    give_npm,
+)
 from vsm_mcp.acquisition.installation.ecosystems.clients.runner import Runner
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.world.processes import Processes

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vsm_mcp.acquisition.installation.ecosystems.clients.benches import Workplace
-from vsm_mcp.acquisition.installation.ecosystems.clients.given import Given
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import Given
 from vsm_mcp.world.processes import Completed
 
 

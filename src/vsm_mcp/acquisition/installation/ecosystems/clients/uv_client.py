@@ -7,8 +7,8 @@ from pathlib import Path
 from vsm_mcp.acquisition.discovery.index.files import PyPIFile
 from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.clients.benches import Workplace
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.uv_settings import give_uv
 from vsm_mcp.acquisition.installation.ecosystems.clients.runner import Runner
-from vsm_mcp.acquisition.installation.ecosystems.clients.uv_settings import give_uv
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError, PayloadError
 from vsm_mcp.model.server import PackageRef
 from vsm_mcp.sandbox.linux.argv import find_program

@@ -7,8 +7,8 @@ import pytest
 
 from vsm_mcp.acquisition.discovery.index.options import UvOptions
 from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
-from vsm_mcp.acquisition.installation.ecosystems.clients.given import Given
-from vsm_mcp.acquisition.installation.ecosystems.clients.uv_settings import give_uv
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import Given
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.uv_settings import give_uv
 from vsm_mcp.errors import ConfigurationError, InstallationError
 from vsm_mcp.sandbox.linux.argv import Program
 

@@ -13,9 +13,13 @@ import anyio.to_thread
 
 from vsm_mcp.acquisition.discovery.index.files import files_of_page
 from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
-from vsm_mcp.acquisition.installation.ecosystems.clients.belongings import read_small, to_show, variables
-from vsm_mcp.acquisition.installation.ecosystems.clients.given import CLIENT_ROOT, Given
-from vsm_mcp.acquisition.installation.ecosystems.clients.way_out import Proxies, proxies_of_environment, way_out
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.belongings import read_small, to_show, variables
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import CLIENT_ROOT, Given
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.way_out import (
+    Proxies,
+    proxies_of_environment,
+    way_out,
+)
 from vsm_mcp.errors import ConfigurationError, InstallationError, PayloadError, SandboxError
 from vsm_mcp.model.server import PACKAGE_ROOT, WORK_ROOT
 from vsm_mcp.sandbox.linux.argv import Program

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from vsm_mcp.acquisition.installation.ecosystems.clients.belongings import variables
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.belongings import variables
 from vsm_mcp.errors import InstallationError, SandboxError
 from vsm_mcp.sandbox.egress.addresses import Resolve, host_resolver, why_refused
 from vsm_mcp.sandbox.egress.rules import Egress, normal_host

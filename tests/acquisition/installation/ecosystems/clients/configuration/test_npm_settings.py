@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.installation.ecosystems.clients.npm_settings import (
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.npm_settings import (
     NpmConfiguration,
     ask_npm,
     give_npm,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.installation.ecosystems.clients.way_out import (
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.way_out import (
     MOST_FILE_HOSTS,
     Proxies,
     proxies_of_environment,

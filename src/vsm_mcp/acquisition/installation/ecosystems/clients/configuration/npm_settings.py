@@ -11,9 +11,13 @@ import anyio.to_thread
 
 from vsm_mcp.acquisition.discovery.npm import NPM_INHERITS
 from vsm_mcp.acquisition.discovery.reading import mapping, parse
-from vsm_mcp.acquisition.installation.ecosystems.clients.belongings import read_small, to_show, variables
-from vsm_mcp.acquisition.installation.ecosystems.clients.given import CLIENT_ROOT, Given
-from vsm_mcp.acquisition.installation.ecosystems.clients.way_out import Proxies, proxies_of_environment, way_out
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.belongings import read_small, to_show, variables
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import CLIENT_ROOT, Given
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.way_out import (
+    Proxies,
+    proxies_of_environment,
+    way_out,
+)
 from vsm_mcp.errors import ConfigurationError, InstallationError
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.sandbox.policy import CACHE_ROOT
@@ -202,7 +206,11 @@ def _setting(key: str, value: JsonValue) -> str:
     if isinstance(value, list):
         return "".join(f"{key}[]={json.dumps(one)}\n" for one in value if isinstance(one, str))
     if "\n" in key or "\r" in key or "=" in key:
-        raise InstallationError(f"npm's setting {key[:60]!r} cannot be passed on.", stage="plan")
+        raise InstallationError(
+            f"npm's setting {key[:60]!r} cannot be passed on.",
+            stage="plan",
+            remedies=("Correct its name in your npmrc, or remove it: see 'npm config list'.",),
+        )
     return f"{key}={json.dumps(value)}\n"
 
 
