@@ -5,6 +5,7 @@ import fcntl
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -103,6 +104,18 @@ async def test_reading_is_bounded_and_missing_is_none(files: LocalFiles, tmp_pat
     assert await files.read(tmp_path / "a", limit=5) == b"12345"
     with pytest.raises(PayloadError, match="more than 4 bytes"):
         await files.read(tmp_path / "a", limit=4)
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+async def test_what_is_no_file_is_refused_and_nobody_waits_for_it(
+    files: LocalFiles, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "a")
+    with anyio.fail_after(10), pytest.raises(PayloadError, match="not a regular file") as caught:
+        await files.read(tmp_path / "a")
+    assert "Remove" in caught.value.remedies[0]
 
 
 @pytest.mark.anyio

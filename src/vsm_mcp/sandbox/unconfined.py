@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio.to_thread
@@ -12,6 +12,7 @@ from vsm_mcp.model.server import PACKAGE_ROOT, WORK_ROOT
 from vsm_mcp.sandbox.confiner import Confined, ConfinedProcess
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.world.processes import Command, Process, Processes
+from vsm_mcp.world.removal import remove_tree
 
 NO_CONFINEMENT = Enforcement(
     confiner="none",
@@ -49,16 +50,17 @@ class Unconfined:
     @asynccontextmanager
     async def open(self, command: Command, policy: SandboxPolicy, /) -> AsyncGenerator[Confined]:
         """Start a command in ``policy.work``, or in a directory that is removed afterwards."""
-        scratch = tempfile.TemporaryDirectory(prefix="vsm_mcp-work-", ignore_cleanup_errors=True)
+        scratch = Path(tempfile.mkdtemp(prefix="vsm_mcp-work-"))
         try:
-            work = policy.work or Path(scratch.name)
+            work = policy.work or scratch
             async with self._processes.open(_on_host(command, policy, work)) as process:
                 yield ConfinedProcess(
                     process=process, pid=process.pid, enforcement=NO_CONFINEMENT, fate=_Unwatched(process)
                 )
         finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(scratch.cleanup)
+            # What a server made unremovable stays in the system's temporary directory; that must not hide how it ended.
+            with anyio.CancelScope(shield=True), suppress(OSError):
+                await anyio.to_thread.run_sync(remove_tree, scratch)
 
 
 class _Unwatched:

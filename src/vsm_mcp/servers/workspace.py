@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -13,8 +12,11 @@ from vsm_mcp.errors import PayloadError
 from vsm_mcp.model.behaviour import MOST_NAMES
 from vsm_mcp.model.enforcement import Aspect, Level
 from vsm_mcp.model.server import WORK_ROOT, Running
+from vsm_mcp.world.files import read_regular
 
-LARGEST_FILE = 256 * 2**20
+LARGEST_FILE = 16 * 2**20
+"""What is read of a file unless its reader says that it may be more: all of it is in memory at once."""
+
 DEEPEST = 16
 MOST_ENTRIES = 10_000
 _DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_DIRECTORY
@@ -48,7 +50,7 @@ class Workspace:
         Args:
             server: The server's name.
             name: The file's path below the server's directory.
-            limit: The most bytes to read.
+            limit: The most bytes to read; all of them are in memory at once.
 
         Raises:
             PayloadError: There is no such regular file, a part of the path is a link, or it is larger than ``limit``.
@@ -71,10 +73,10 @@ async def written_by(running: Running) -> frozenset[str] | None:
 
 
 def _read(root: Path, name: Path, limit: int) -> bytes:
-    if name.is_absolute() or ".." in name.parts or not name.parts:
+    if name.is_absolute() or ".." in name.parts or not name.parts or "\0" in str(name):
         raise PayloadError(
             f"{str(name)!r} is not a path below the server's directory.",
-            remedies=("Give a relative path without '..'.",),
+            remedies=("Give a relative path without '..' and without a null character.",),
         )
     try:
         descriptor = _open(root, name)
@@ -84,21 +86,17 @@ def _read(root: Path, name: Path, limit: int) -> bytes:
             remedies=("Look at the name that the tool returned.",),
         ) from error
     try:
-        data = _contents(descriptor, limit + 1)
+        data = read_regular(descriptor, limit + 1)
     finally:
         os.close(descriptor)
     if data is None:
         raise PayloadError(f"{name} is not a regular file.", remedies=("Name a file, not a directory or a link.",))
     if len(data) > limit:
-        raise PayloadError(f"{name} is larger than {limit} bytes.", remedies=("Ask the tool for a smaller file.",))
+        raise PayloadError(
+            f"{name} is larger than {limit} bytes.",
+            remedies=("Ask the tool for a smaller file.", "Allow a larger one, if there is memory for it: limit=..."),
+        )
     return data
-
-
-def _contents(descriptor: int, most: int) -> bytes | None:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return None
-    with os.fdopen(descriptor, "rb", closefd=False) as file:
-        return file.read(most)
 
 
 def _open(root: Path, name: Path) -> int:

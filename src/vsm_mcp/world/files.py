@@ -5,7 +5,6 @@ import fcntl
 import math
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -16,6 +15,7 @@ import anyio
 import anyio.to_thread
 
 from vsm_mcp.errors import ConfigurationError, PayloadError
+from vsm_mcp.world.removal import remove_tree
 
 DEFAULT_LIMIT = 64_000_000
 _FIRST_WAIT = 0.01
@@ -37,7 +37,7 @@ class Files(Protocol):
         """Return what is in ``path``, or ``None`` when there is no such file.
 
         Raises:
-            PayloadError: It holds more than ``limit`` bytes.
+            PayloadError: It holds more than ``limit`` bytes, or is not a regular file.
         """
         ...
 
@@ -114,6 +114,14 @@ class LocalFiles:
                 os.close(descriptor)
 
 
+def read_regular(descriptor: int, most: int) -> bytes | None:
+    """Return at most that many bytes of an open file; ``None`` when it is not a regular one. Blocking."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return None
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return file.read(most)
+
+
 @contextmanager
 def _told(path: Path) -> Generator[None]:
     """Turn what the machine says into our error, with what to do about it."""
@@ -181,10 +189,16 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _read(path: Path, limit: int) -> bytes | None:
     with _told(path):
         try:
-            with path.open("rb") as file:
-                data = file.read(limit + 1)
+            # Without waiting: a pipe that nobody writes to would be waited for without end.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
+        try:
+            data = read_regular(descriptor, limit + 1)
+        finally:
+            os.close(descriptor)
+    if data is None:
+        raise PayloadError(f"{path} is not a regular file.", remedies=(f"Remove {path} if it is not yours.",))
     if len(data) > limit:
         raise PayloadError(f"{path} holds more than {limit} bytes.", remedies=(f"Remove {path} if it is not yours.",))
     return data
@@ -207,25 +221,12 @@ def _rename(old: Path, new: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    with _told(path):
+    with _told(path), suppress(FileNotFoundError):  # somebody else was faster
         if path.is_dir() and not path.is_symlink():
-            _make_removable(path)
-            with suppress(FileNotFoundError):  # somebody else was faster
-                shutil.rmtree(path)
+            remove_tree(path)
         else:
             path.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            _sync_directory(path.parent)
-
-
-def _make_removable(tree: Path) -> None:
-    """Take back the write protection of directories, top down, so that their entries can be removed."""
-    tree.chmod(stat.S_IRWXU)
-    for directory, names, _ in os.walk(tree):
-        for name in names:
-            below = Path(directory, name)
-            if not below.is_symlink():
-                below.chmod(stat.S_IRWXU)
+        _sync_directory(path.parent)
 
 
 def _make_directory(path: Path, mode: int) -> None:

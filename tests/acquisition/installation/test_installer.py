@@ -370,6 +370,24 @@ async def test_a_package_with_a_link_out_is_refused_when_it_is_staged(
     assert sum(things(state).values()) == 0
 
 
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_what_is_installed_is_started_as_it_was_vetted_or_not_at_all(
+    store: PackageStore, rollback: Rollback, *, candidate: Candidate, state: Path
+) -> None:
+    class Changing(FileEcosystem):
+        async def install(self, vetted: Vetted, *, into: Path) -> Launch:
+            await super().install(vetted, into=into)
+            return StdioLaunch(argv=("/usr/bin/python3", "-c", "print('something else')"))
+
+    ecosystem = Changing(LocalFiles(), python=Path("/usr/bin/python3"))
+    installer = Installer([ecosystem], store=store, rollback=rollback, files=LocalFiles())
+    with pytest.raises(IntegrityError, match="in another way than the one that was vetted") as caught:
+        await acquire(installer, rollback, candidate)
+    assert caught.value.stage == "stage"
+    assert sum(things(state).values()) == 0
+
+
 def test_the_artefact_of_a_record_is_where_its_files_are(store: PackageStore, candidate: Candidate) -> None:
     resolution = Resolution(package=candidate.package, integrity="sha256:0", lock="")
     artefact = Artefact(

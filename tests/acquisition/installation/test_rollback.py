@@ -1,6 +1,7 @@
 """Rollback: all or nothing, whatever ends the body, and never outside the state directory."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -9,10 +10,12 @@ import pytest
 
 from vsm_mcp.acquisition.installation.journal import Action, ActionKind, Entry, EntryKind, Journal
 from vsm_mcp.acquisition.installation.rollback import Rollback, Transaction
-from vsm_mcp.errors import ConfigurationError, InstallationError, RollbackError
+from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError, RollbackError
 from vsm_mcp.events import Event, TransactionRepaired
 from vsm_mcp.testing.faults import Crash, CrashingFiles, Moment
 from vsm_mcp.world.files import LocalFiles
+
+ONE, TWO, THREE = ("1" * 16, "2" * 16, "3" * 16)
 
 
 class Stubborn(LocalFiles):
@@ -51,7 +54,7 @@ async def attempt(
     async with rollback.transaction("acquire") as transaction:
         for name in names or ("staging/a",):
             await make(transaction, state, name)
-        (state / "store").mkdir()
+        (state / "store").mkdir(exist_ok=True)
         if finish is not None:
             await transaction.commit(*finish)
         if error is not None:
@@ -194,6 +197,138 @@ async def test_one_undo_that_fails_does_not_stop_the_others(journal: Journal, st
 
 
 @pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "failure", [RecursionError("too deep"), ValueError("embedded null byte"), OSError(5, "broken")]
+)
+async def test_whatever_an_undo_fails_with_is_a_failed_rollback(
+    journal: Journal, state: Path, failure: Exception
+) -> None:
+    class Failing(LocalFiles):
+        async def remove(self, path: Path) -> None:
+            raise failure
+
+    said = f"'acquire' could not be repaired: {type(failure).__name__}: "
+    for name, error in (("staging/a", None), ("staging/b", LookupError("why"))):
+        with pytest.raises(RollbackError, match=said) as caught:
+            await attempt(Rollback(journal, Failing()), state, name, error=error)
+        assert not caught.value.rolled_back
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        await attempt(Rollback(journal, Failing()), state, "staging/c", error=KeyboardInterrupt())
+    assert type(failure).__name__ in interrupted.value.__notes__[0]
+    assert len(await journal.open()) == 3
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("failure", [RecursionError("too deep"), ConfigurationError("The disk is broken.")])
+async def test_whatever_finishing_fails_with_is_a_failed_rollback_and_it_is_committed(
+    journal: Journal, state: Path, rollback: Rollback, *, failure: Exception
+) -> None:
+    class Failing(LocalFiles):
+        async def rename(self, old: Path, new: Path) -> None:
+            raise failure
+
+    failing = Rollback(journal, Failing())
+    with pytest.raises(RollbackError, match="could not be repaired"):
+        await attempt(failing, state, finish=[move("staging/a", "store/a")])
+    with pytest.raises(RollbackError, match="could not be repaired"):
+        await failing.finish()
+    await rollback.finish()
+    assert "store/a/file" in left(state)
+
+
+@pytest.mark.anyio
+async def test_a_commit_that_is_written_down_and_whose_end_is_not_says_that_it_is_not_finished(
+    state: Path, files: LocalFiles
+) -> None:
+    class Full(LocalFiles):
+        async def append(self, path: Path, data: bytes) -> None:
+            if b'"end"' in data:
+                raise ConfigurationError("The disk is full.", remedies=("Free disk space.",))
+            await super().append(path, data)
+
+    with pytest.raises(RollbackError, match="disk is full"):
+        await attempt(Rollback(Journal(state, Full()), files), state, finish=[move("staging/a", "store/a")])
+    assert await Rollback(Journal(state, files), files).recover() == ("acquire",)
+
+
+async def left_open(journal: Journal, identity: str, name: str, *, undo: Action) -> None:
+    """Write what a process that died in the middle of a transaction leaves in the journal."""
+    await journal.add(Entry(kind=EntryKind.BEGIN, tx=identity, name=name))
+    await journal.add(Entry(kind=EntryKind.STEP, tx=identity, name="stage", undo=undo))
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.promise("A30")
+async def test_hopeless_transactions_do_not_keep_the_others_from_being_repaired(
+    rollback: Rollback, journal: Journal, state: Path
+) -> None:
+    for place in ("staging/b", "transactions"):
+        (state / place).mkdir(parents=True)
+    await left_open(journal, ONE, "first", undo=remove("staging/\0"))
+    await left_open(journal, TWO, "second", undo=remove("staging/b"))
+    await left_open(journal, THREE, "third", undo=remove("/etc/passwd"))
+    (state / "transactions" / f"{'4' * 16}.lock").mkdir()
+    with pytest.raises(RollbackError) as caught:
+        await rollback.recover()
+    assert "'first' could not be repaired: ValueError" in caught.value.message
+    assert "not a place where a transaction may change anything" in caught.value.message
+    assert "'sweeping up'" in caught.value.message
+    assert caught.value.message.endswith("Repaired: 'second'.")
+    assert not caught.value.rolled_back
+    assert left(state) == ["staging"]
+    assert [one.name for one in await journal.open()] == ["first", "third"]
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_tree_that_is_deeper_than_anybody_can_walk_is_undone(
+    rollback: Rollback, journal: Journal, state: Path
+) -> None:
+    async with rollback.transaction("acquire") as transaction:
+        await make(transaction, state)
+        here = os.open(state / "staging" / "a", os.O_RDONLY)
+        for _ in range(1_500):
+            os.mkdir("d", dir_fd=here)
+            below = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+        os.close(here)
+    assert left(state) == ["staging"]
+    assert await journal.open() == ()
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("identity", ["../../escape", "1" * 15, "1" * 16 + "\n", "G" * 16, ""])
+async def test_a_journal_that_was_changed_names_no_files(
+    rollback: Rollback, journal: Journal, state: Path, *, identity: str
+) -> None:
+    (state / "transactions").mkdir(parents=True)
+    await journal.add(Entry(kind=EntryKind.BEGIN, tx=identity, name="evil"))
+    with pytest.raises(IntegrityError, match="did not write"):
+        await rollback.recover()
+    assert list(state.parent.rglob("*.lock")) == [state / "journal.lock"]
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_in_a_directory_that_others_can_change_nothing_is_begun_nor_repaired(
+    rollback: Rollback, journal: Journal, state: Path
+) -> None:
+    (state / "staging" / "a").mkdir(parents=True)
+    await left_open(journal, ONE, "planted", undo=remove("staging/a"))
+    state.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="can be written to by others"):
+        await rollback.recover()
+    with pytest.raises(ConfigurationError, match="can be written to by others"):
+        async with rollback.transaction("acquire"):
+            pytest.fail("begun")
+    assert "staging/a" in left(state)
+
+
+@pytest.mark.anyio
 async def test_a_failing_undo_does_not_hide_a_keyboard_interrupt(journal: Journal, state: Path) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         await attempt(Rollback(journal, Stubborn()), state, error=KeyboardInterrupt())
@@ -247,14 +382,14 @@ async def test_a_living_transaction_is_left_alone(rollback: Rollback, journal: J
 
 @pytest.mark.anyio
 async def test_a_transaction_that_ends_while_recovery_looks_is_not_repaired(journal: Journal, state: Path) -> None:
-    await journal.add(Entry(kind=EntryKind.BEGIN, tx="1", name="acquire"))
+    await journal.add(Entry(kind=EntryKind.BEGIN, tx=ONE, name="acquire"))
     (state / "transactions").mkdir()
 
     class Slow(LocalFiles):
         async def read(self, path: Path, *, limit: int = 0) -> bytes | None:
             found = await super().read(path)
             if path == journal.path and b"end" not in (found or b""):
-                await Journal(state, LocalFiles()).add(Entry(kind=EntryKind.END, tx="1"))
+                await Journal(state, LocalFiles()).add(Entry(kind=EntryKind.END, tx=ONE))
             return found
 
     late = Rollback(Journal(state, Slow()), LocalFiles())
@@ -282,9 +417,8 @@ async def test_a_link_does_not_lead_an_undo_outside(rollback: Rollback, journal:
     outside = tmp_path / "outside"
     (outside / "precious").mkdir(parents=True)
     journal.root.mkdir()
-    (journal.root / "staging").symlink_to(outside)
-    await journal.add(Entry(kind=EntryKind.BEGIN, tx="1", name="evil"))
-    await journal.add(Entry(kind=EntryKind.STEP, tx="1", undo=remove("staging/precious")))
+    (journal.root / "way").symlink_to(outside)
+    await left_open(journal, ONE, "evil", undo=remove("way/precious"))
     (journal.root / "transactions").mkdir()
     with pytest.raises(RollbackError, match="not a place"):
         await rollback.recover()
@@ -312,7 +446,7 @@ async def test_when_the_journal_cannot_be_written_there_is_no_step_and_nothing_i
 @pytest.mark.anyio
 async def test_lock_files_that_nobody_holds_are_swept(rollback: Rollback, state: Path) -> None:
     async with rollback.transaction("alive"):
-        (state / "transactions" / "dead.lock").touch()
+        (state / "transactions" / f"{ONE}.lock").touch()
         await rollback.recover()
         assert len(list((state / "transactions").iterdir())) == 1
 

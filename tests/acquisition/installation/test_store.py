@@ -1,7 +1,10 @@
 """The store: what is in it is what was put there, and its records survive the process."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
 from vsm_mcp.acquisition.installation.store import LARGEST_RECORD, PackageStore
@@ -11,6 +14,10 @@ from vsm_mcp.world.files import LocalFiles
 
 def modes(directory: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mode & 0o777 for path in (directory, *directory.iterdir())}
+
+
+def link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
 
 
 async def put(store: PackageStore) -> str:
@@ -104,6 +111,30 @@ async def test_a_record_that_cannot_be_read_is_told_and_raises_nothing(
     assert stored.path == state / "servers" / "x.json"
     assert stored.record is None
     assert "cannot be read" in stored.problem
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, link])
+async def test_what_is_no_file_in_the_place_of_a_record_is_told_and_nobody_waits_for_it(
+    store: PackageStore, state: Path, make: Callable[[Path], None]
+) -> None:
+    await store.prepare()
+    make(state / "servers" / "x.json")
+    with anyio.fail_after(10):
+        (stored,) = await store.stored()
+    assert stored.record is None
+    assert "is not a regular file" in stored.problem or "is a link" in stored.problem
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_what_others_could_have_put_into_the_store_is_not_looked_at(store: PackageStore, state: Path) -> None:
+    await store.prepare()
+    (state / "servers").chmod(0o777)
+    for attempt in (store.stored, store.prepare):
+        with pytest.raises(ConfigurationError, match="servers is not trusted"):
+            await attempt()
 
 
 @pytest.mark.anyio

@@ -157,6 +157,12 @@ class Installer:
         await self._files.make_directory(path.parent, 0o755)
         await self._files.make_directory(path, 0o755)
         launch = await self._alone(lambda: self._budget.watch(path, lambda: ecosystem.install(vetted, into=path)))
+        if launch != vetted.artefact.launch:
+            raise IntegrityError(
+                f"{vetted.candidate.name} would be started in another way than the one that was vetted.",
+                stage="stage",
+                remedies=("Try again.", "If it stays so, do not install this package."),
+            )
         return Installed(vetted=vetted, path=path, digest=await self._store.seal(path), launch=launch)
 
     async def commit(

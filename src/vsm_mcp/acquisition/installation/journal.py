@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from vsm_mcp.errors import IntegrityError
@@ -14,6 +14,8 @@ from vsm_mcp.world.files import Files
 
 LARGE = 256_000
 LARGEST = 64_000_000
+IDENTITY = r"^[0-9a-f]{16}$"
+"""What the number of a transaction looks like. It names files: a journal that somebody changed must not choose them."""
 
 
 class ActionKind(StrEnum):
@@ -82,7 +84,7 @@ class Entry:
     """
 
     kind: EntryKind
-    tx: str
+    tx: Annotated[str, Field(pattern=IDENTITY)]
     name: str = ""
     undo: Action | None = None
     finish: tuple[Action, ...] | None = None

@@ -1,8 +1,9 @@
 """Rollback: all of a transaction happens, or nothing of it, whatever kills the process at whatever moment."""
 
+import re
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +17,7 @@ from vsm_mcp.acquisition.installation.journal import (
     Journal,
     OpenTransaction,
 )
+from vsm_mcp.acquisition.installation.ownership import insist_on_own
 from vsm_mcp.acquisition.installation.retries import Retries
 from vsm_mcp.errors import RollbackError, VSMError
 from vsm_mcp.events import EventSink, TransactionRepaired, ignore
@@ -24,7 +26,10 @@ from vsm_mcp.world.files import Files
 DEADLINE = 120.0
 """Seconds that undoing or finishing one transaction may take before it is left to ``recover``."""
 
+LONGEST_REASON = 300
+
 _INTERRUPTIONS = 3
+_HOLD = re.compile(r"[0-9a-f]{16}\.lock")
 
 
 class Transaction:
@@ -101,7 +106,9 @@ class Rollback:
 
         Raises:
             RollbackError: An undo failed; the journal keeps it for ``recover``.
+            ConfigurationError: The state directory cannot be written to, or others could change it.
         """
+        await insist_on_own(self.journal.root)
         transaction = Transaction(secrets.token_hex(8), name, self)
         await self._files.make_directory(self._holds)
         async with self._files.lock(self._hold(transaction.identity)):
@@ -123,18 +130,19 @@ class Rollback:
 
         Raises:
             RollbackError: Some could not be repaired; all others are.
+            ConfigurationError: Others could have changed the state directory.
         """
+        await insist_on_own(self.journal.root)
         repaired: list[str] = []
         failures: list[RollbackError] = []
         for transaction in await self.journal.open():
-            try:
+            with _collected(transaction.name, failures):
                 repaired += await self._repair(transaction)
-            except RollbackError as error:
-                failures.append(error)
-        await self._sweep()
-        await self.journal.sweep()
+        with _collected("sweeping up", failures):
+            await self._sweep()
+            await self.journal.sweep()
         if failures:
-            raise failures[0]
+            raise _together(failures, repaired)
         return tuple(repaired)
 
     async def finish(self, *, patience: float = 10.0) -> None:
@@ -149,7 +157,8 @@ class Rollback:
         for transaction in await self.journal.open():
             if transaction.finish is None:
                 continue
-            await self._repair(transaction, patience=patience)
+            with _as_ours(transaction.name):
+                await self._repair(transaction, patience=patience)
             if await self.journal.find(transaction.identity) is not None:
                 raise RollbackError(
                     f"An earlier change, {transaction.name!r}, is committed and not finished yet.",
@@ -172,13 +181,14 @@ class Rollback:
         transaction = await self.journal.find(identity)
         if transaction is None:
             return None
-        if transaction.finish is None:
-            await self._undo(transaction)
-            outcome = "undone"
-        else:
-            await self._finish(transaction.name, transaction.finish)
-            outcome = "finished"
-        await self.journal.add(Entry(kind=EntryKind.END, tx=identity, name=outcome))
+        with _as_ours(transaction.name):
+            if transaction.finish is None:
+                await self._undo(transaction)
+                outcome = "undone"
+            else:
+                await self._finish(transaction.name, transaction.finish)
+                outcome = "finished"
+            await self.journal.add(Entry(kind=EntryKind.END, tx=identity, name=outcome))
         return outcome
 
     def check(self, action: Action) -> None:
@@ -193,15 +203,16 @@ class Rollback:
     async def _abandon(self, transaction: Transaction, error: BaseException) -> None:
         try:
             await _to_the_end(transaction.name, lambda: self._end(transaction))
-        except VSMError as failure:
+        except Exception as failure:  # noqa: BLE001 - told with, or as a note of, why it was abandoned
             if isinstance(error, Exception):
                 raise _failed(transaction.name, [failure]) from error
             # Cancellation and Ctrl-C must go on as what they are.
             error.add_note(f"The transaction {transaction.name!r} waits for recover(): {failure}")
 
     async def _end(self, transaction: Transaction) -> None:
-        await self.settle(transaction.identity)
-        await self._files.remove(self._hold(transaction.identity))
+        with _as_ours(transaction.name):
+            await self.settle(transaction.identity)
+            await self._files.remove(self._hold(transaction.identity))
 
     async def _repair(self, transaction: OpenTransaction, *, patience: float = 0) -> Sequence[str]:
         async with self._files.lock(self._hold(transaction.identity), patience=patience) as held:
@@ -215,11 +226,11 @@ class Rollback:
 
     async def _undo(self, transaction: OpenTransaction) -> None:
         """Undo every step, the last one first; one that fails does not stop the others."""
-        failures: list[VSMError] = []
+        failures: list[Exception] = []
         for action in reversed(transaction.undos):
             try:
                 await self._retries.run(partial(self._do, action))
-            except VSMError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other steps are still to be undone
                 failures.append(error)
         if failures:
             raise _failed(transaction.name, failures) from failures[0]
@@ -227,10 +238,8 @@ class Rollback:
     async def _finish(self, name: str, actions: Sequence[Action]) -> None:
         """Do what is left, in order; where one fails all stop, for what comes last removes what the others move."""
         for action in actions:
-            try:
+            with _as_ours(name):
                 await self._retries.run(partial(self._do, action))
-            except VSMError as error:
-                raise _failed(name, [error]) from error
 
     async def _do(self, action: Action) -> None:
         path = self._inside(action.path)
@@ -256,7 +265,7 @@ class Rollback:
 
     async def _sweep(self) -> None:
         """Remove the lock files of transactions that are over."""
-        for name in await self._files.entries(self._holds):
+        for name in filter(_HOLD.fullmatch, await self._files.entries(self._holds)):
             async with self._files.lock(self._holds / name, patience=0) as held:
                 if held and await self.journal.find(Path(name).stem) is None:
                     await self._files.remove(self._holds / name)
@@ -336,9 +345,44 @@ def _refused(relative: PurePosixPath) -> RollbackError:
     )
 
 
-def _failed(name: str, failures: Sequence[VSMError]) -> RollbackError:
+@contextmanager
+def _as_ours(name: str) -> Generator[None]:
+    """Turn whatever goes wrong with a transaction into an error that says so: no caller has to know what can."""
+    try:
+        yield
+    except RollbackError:
+        raise
+    except Exception as error:
+        raise _failed(name, [error]) from error
+
+
+@contextmanager
+def _collected(name: str, failures: list[RollbackError]) -> Generator[None]:
+    """Keep what goes wrong with a transaction for later, so that the others come to their turn."""
+    try:
+        with _as_ours(name):
+            yield
+    except RollbackError as error:
+        failures.append(error)
+
+
+def _together(failures: Sequence[RollbackError], repaired: Sequence[str]) -> RollbackError:
+    """Return what is left to be repaired, of all transactions that a crash had left."""
     said = " ".join(failure.message for failure in failures)
-    remedies = [remedy for failure in failures for remedy in failure.remedies]
+    others = f" Repaired: {', '.join(map(repr, repaired))}." if repaired else ""
+    error = RollbackError(
+        f"{said}{others}",
+        stage="rollback",
+        rolled_back=False,
+        remedies=tuple(dict.fromkeys(remedy for failure in failures for remedy in failure.remedies)),
+    )
+    error.__cause__ = failures[0]
+    return error
+
+
+def _failed(name: str, failures: Sequence[Exception]) -> RollbackError:
+    said = " ".join(_said(failure) for failure in failures)
+    remedies = [remedy for failure in failures if isinstance(failure, VSMError) for remedy in failure.remedies]
     return RollbackError(
         f"{name!r} could not be repaired: {said}",
         stage="rollback",
@@ -348,3 +392,9 @@ def _failed(name: str, failures: Sequence[VSMError]) -> RollbackError:
             "Then start again: the journal knows what is left to do.",
         ),
     )
+
+
+def _said(failure: Exception) -> str:
+    if isinstance(failure, VSMError):
+        return failure.message
+    return f"{type(failure).__name__}: {str(failure)[:LONGEST_REASON]}."

@@ -15,6 +15,7 @@ import anyio.to_thread
 from pydantic import TypeAdapter, ValidationError
 
 from vsm_mcp.acquisition.installation import tree
+from vsm_mcp.acquisition.installation.ownership import insist_on_own
 from vsm_mcp.errors import ConfigurationError, IntegrityError, PayloadError, VSMError
 from vsm_mcp.model.server import Proven
 from vsm_mcp.world.files import Files
@@ -56,9 +57,9 @@ class StoredRecord:
     Attributes:
         path: Where it is.
         digest: The sha256 of what is in it.
-        data: What is in it; empty when it is too large.
-        record: What it says, or ``None`` when it cannot be read.
-        problem: Why it cannot be read; empty when it can.
+        data: What is in it; empty when it is too large or no file.
+        record: What it says, or ``None`` when it cannot be used.
+        problem: Why it cannot be used; empty when it can.
     """
 
     path: Path
@@ -92,8 +93,9 @@ class PackageStore:
         """Make the directories that are missing.
 
         Raises:
-            ConfigurationError: They cannot be made.
+            ConfigurationError: They cannot be made, or others could change what is in them.
         """
+        await insist_on_own(self.root)
         for name, mode in {
             "store": _OPEN,
             "staging": _OPEN,
@@ -198,7 +200,12 @@ class PackageStore:
         await self._files.write(self.manifest(digest), await self.describe(path))
 
     async def stored(self) -> tuple[StoredRecord, ...]:
-        """Return every file that should hold the record of a server, readable or not."""
+        """Return every file that should hold the record of a server, readable or not.
+
+        Raises:
+            ConfigurationError: Others could have put them there.
+        """
+        await insist_on_own(self.root)
         names = await self._files.entries(self.root / "servers")
         paths = [self.root / "servers" / name for name in names if name.endswith(".json") and name[0] != "."]
         found = [await self._load(path) for path in paths]
@@ -259,18 +266,29 @@ class PackageStore:
 
     async def _load(self, path: Path) -> StoredRecord | None:
         try:
-            data = await self._files.read(path, limit=LARGEST_RECORD)
-        except PayloadError as error:
-            return StoredRecord(path=path, digest="", data=b"", problem=f"cannot be read: {error.message}")
+            data = await self._content(path)
+        except (PayloadError, ConfigurationError) as error:
+            return StoredRecord(path=path, digest="", data=b"", problem=f"cannot be read: {_said(error)}")
         if data is None:
             return None
         digest = hashlib.sha256(data).hexdigest()
         try:
-            record = _RECORD.validate_json(data)
-            settled = replace(record, proven=self.settled(record.proven))
+            record = self._parse(data)
         except (ValidationError, VSMError) as error:
             return StoredRecord(path=path, digest=digest, data=data, problem=f"cannot be read: {_said(error)}")
-        return StoredRecord(path=path, digest=digest, data=data, record=settled)
+        return StoredRecord(path=path, digest=digest, data=data, record=record)
+
+    async def _content(self, path: Path) -> bytes | None:
+        if await anyio.Path(path).is_symlink():
+            raise PayloadError(f"{path} is a link.")
+        return await self._files.read(path, limit=LARGEST_RECORD)
+
+    def _parse(self, data: bytes) -> Record:
+        record = _RECORD.validate_json(data)
+        installed = record.proven.installed
+        if installed.launch != installed.vetted.artefact.launch:
+            raise IntegrityError(f"{record.name} is to be started in another way than the one that was vetted.")
+        return replace(record, proven=self.settled(record.proven))
 
 
 def _readable(server: str) -> str:

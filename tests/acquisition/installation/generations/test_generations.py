@@ -1,9 +1,11 @@
 """Generations: every change has a number that only grows, and names exactly what is held."""
 
+import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 from vsm_mcp.acquisition.installation.budget import DiskBudget
@@ -92,16 +94,51 @@ async def test_nothing_is_forgotten_where_nothing_was_ever_held(installer: Insta
 
 
 @pytest.mark.anyio
-async def test_what_was_held_before_there_were_generations_is_the_beginning(
-    installer: Installer, hold: Hold, state: Path
+@pytest.mark.security
+async def test_without_any_generation_no_record_is_believed(
+    installer: Installer, hold: Hold, store: PackageStore, *, state: Path
 ) -> None:
     await hold("a")
-    for path in (*(state / "generations").iterdir(), *(state / "records").iterdir()):
+    for path in (state / "generations").iterdir():
         path.unlink()
-    assert [record.name for record in await installer.records()] == ["a"]
+    assert await installer.records() == ()
+    (broken,) = await installer.broken()
+    assert (broken.path, broken.server) == (store.place("a"), "a")
+    assert "is named by no generation" in broken.problem
+    assert broken.remedies[0] == "Acquire a again."
     await hold("b")
-    assert [[held.server for held in one.servers] for one in await installer.generations.list()] == [["a"], ["a", "b"]]
-    assert [record.name for record in await installer.records()] == ["a", "b"]
+    assert [[held.server for held in one.servers] for one in await installer.generations.list()] == [[], ["b"]]
+    assert [record.name for record in await installer.records()] == ["b"]
+    await hold("a")
+    assert [record.name for record in await installer.records()] == ["b", "a"]
+    assert await installer.broken() == ()
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("name", ["\u0669\u0669.json", "\u00b2.json", "9" * 240 + ".json", "9.json", "-000000009.json"])
+async def test_a_file_that_is_not_called_like_a_generation_is_none(
+    installer: Installer, hold: Hold, *, state: Path, name: str
+) -> None:
+    await hold("a")
+    (state / "generations" / name).write_bytes(installer.generations.path(1).read_bytes())
+    assert await installer.generations.numbers() == (0, 1)
+    assert [record.name for record in await installer.records()] == ["a"]
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+async def test_a_generation_that_is_no_file_makes_nothing_available_and_says_so(
+    installer: Installer, hold: Hold, *, state: Path, make: Callable[[Path], None]
+) -> None:
+    await hold("a")
+    make(state / "generations" / "0000000009.json")
+    with anyio.fail_after(10):
+        assert await installer.records() == ()
+        (broken,) = await installer.broken()
+    assert "The generation 9" in broken.problem
+    assert "is not a regular file" in broken.problem
 
 
 @pytest.mark.anyio

@@ -1,5 +1,6 @@
 """Holdings: a record counts only as it was written, and one that was changed makes no other server unavailable."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,13 @@ import anyio
 import pytest
 
 from vsm_mcp.acquisition.installation.generations.change import Change
-from vsm_mcp.acquisition.installation.generations.generations import ChangeKind
+from vsm_mcp.acquisition.installation.generations.generations import ChangeKind, dump
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.journal import Journal
 from vsm_mcp.acquisition.installation.rollback import Rollback
 from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError, RollbackError
-from vsm_mcp.model.server import Proven
+from vsm_mcp.model.server import Proven, StdioLaunch
 from vsm_mcp.testing.faults import Crash, CrashingFiles
 from vsm_mcp.world.files import LocalFiles
 
@@ -98,6 +99,26 @@ async def test_a_record_that_nobody_committed_is_not_believed(
     (broken,) = await installer.broken()
     assert (broken.server, "is not what generation 1 wrote" in broken.problem) == ("other", True)
     assert [record.name for record in await installer.records()] == ["a"]
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_record_that_is_started_in_another_way_than_what_was_vetted_is_not_believed(
+    installer: Installer, hold: Hold, store: PackageStore
+) -> None:
+    await hold("a")
+    (record,) = await installer.records()
+    launch = StdioLaunch(argv=("/usr/bin/python3", "-c", "print('planted')"))
+    installed = replace(record.proven.installed, launch=launch)
+    data = store.dump(replace(record, proven=replace(record.proven, installed=installed)))
+    store.place("a").write_bytes(data)
+    current = await installer.generations.current()
+    assert current is not None
+    held = current.servers[0].model_copy(update={"record": hashlib.sha256(data).hexdigest()})
+    installer.generations.path(1).write_bytes(dump(current.model_copy(update={"servers": (held,)})))
+    assert await installer.records() == ()
+    (broken,) = await installer.broken()
+    assert (broken.server, "in another way than the one that was vetted" in broken.problem) == ("a", True)
 
 
 @pytest.mark.anyio

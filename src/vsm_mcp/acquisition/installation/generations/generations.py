@@ -1,17 +1,19 @@
 """Generations: after every change, the exact set of held servers under a number that only grows."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from vsm_mcp.errors import IntegrityError
+from vsm_mcp.errors import IntegrityError, PayloadError
 from vsm_mcp.model.report import Report
 from vsm_mcp.world.files import Files
 
 KEPT = 10
 LARGEST_GENERATION = 16_000_000
 _SHA256 = r"^[0-9a-f]{64}$"
+_NAME = re.compile(r"[0-9]{10,18}\.json")
 
 
 class ChangeKind(StrEnum):
@@ -97,7 +99,7 @@ class Generations:
     async def numbers(self) -> tuple[int, ...]:
         """Return the numbers of all that are kept, readable or not, the oldest first."""
         names = await self._files.entries(self.root)
-        return tuple(sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdecimal()))
+        return tuple(sorted(int(name[:-5]) for name in names if _NAME.fullmatch(name)))
 
     async def list(self) -> tuple[Generation, ...]:
         """Return all that are kept, the oldest first.
@@ -135,7 +137,10 @@ class Generations:
 
     async def _load(self, number: int) -> Generation | None:
         path = self.path(number)
-        data = await self._files.read(path, limit=LARGEST_GENERATION)
+        try:
+            data = await self._files.read(path, limit=LARGEST_GENERATION)
+        except PayloadError as error:
+            raise _unreadable(number, path, error.message.rstrip(".")) from error
         if data is None:
             return None
         try:

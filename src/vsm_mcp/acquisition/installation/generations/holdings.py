@@ -70,8 +70,8 @@ class _Seen:
 class Holdings:
     """Knows and changes which servers are held.
 
-    A record counts only when it is, byte for byte, what the current generation wrote. One that is not makes its own
-    server unavailable and no other.
+    A record counts only when it is, byte for byte, what the current generation wrote; without any generation none does.
+    One that does not count makes its own server unavailable and no other.
 
     Args:
         store: Where trees and records are.
@@ -201,7 +201,9 @@ class Holdings:
         name = stored.record.name
         if self.store.place(name) != stored.path:
             return f"is about {name}, whose record belongs elsewhere"
-        if current and all((held.server, held.record) != (name, stored.digest) for held in current.servers):
+        if current is None:
+            return "is named by no generation"
+        if all((held.server, held.record) != (name, stored.digest) for held in current.servers):
             return f"is not what generation {current.number} wrote"
         return ""
 
@@ -287,24 +289,11 @@ class Holdings:
         return made, (*await self._trees(change.staged), *actions, *stale)
 
     async def _beginning(self, seen: _Seen, staging: Path) -> tuple[Generation | None, list[Action]]:
-        """Before the first change of all: what is held already is the generation 0, so that one can go back to it."""
-        actions: list[Action] = []
+        """Before the first change of all, nothing is held: that is the generation 0, so that one can go back to it."""
         if seen.newest is not None:
-            return None, actions
-        held: list[HeldServer] = []
-        for place, one in enumerate(seen.stored):
-            if one.record is not None:
-                held.append(_held(one.record, one.digest))
-                actions += await self._write(one.data, staging / f"found-{place}", self.store.kept(one.digest))
-        found = Generation(
-            number=0,
-            at=self._clock.now(),
-            change=ChangeKind.BEGINNING,
-            reason="as it was found",
-            servers=tuple(sorted(held, key=lambda one: one.server)),
-        )
-        actions += await self._write(dump(found), staging / "beginning", self.generations.path(0))
-        return found, actions
+            return None, []
+        found = Generation(number=0, at=self._clock.now(), change=ChangeKind.BEGINNING, reason="nothing is held yet")
+        return found, [*await self._write(dump(found), staging / "beginning", self.generations.path(0))]
 
     async def _write(self, data: bytes, path: Path, to: Path) -> Sequence[Action]:
         await self._files.write(path, data)

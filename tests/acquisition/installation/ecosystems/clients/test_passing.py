@@ -52,6 +52,20 @@ async def test_what_a_killed_process_left_is_gone_when_the_next_directory_is_mad
 
 
 @pytest.mark.anyio
+@pytest.mark.security
+async def test_it_is_gone_however_deep_a_stranger_nested_what_is_in_it(tmp_path: Path) -> None:
+    async with passing(tmp_path) as inner:
+        here = os.open(inner, os.O_RDONLY)
+        for _ in range(1_200):
+            os.mkdir("d", dir_fd=here)
+            below = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+        os.close(here)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.anyio
 async def test_the_directories_of_the_living_are_left_alone(tmp_path: Path) -> None:
     kept: list[bool] = []
 

@@ -6,7 +6,6 @@ Each lies in one of its own, beside a lock that ends with the process: what nobo
 import errno
 import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -68,10 +67,7 @@ async def sweep(place: Path) -> None:
 
 async def _remove(outer: Path) -> None:
     """Remove what is in a directory before its lock, so that it is never without while something is in there."""
-    try:
-        await anyio.to_thread.run_sync(shutil.rmtree, outer / _INNER)
-    except OSError:
-        await LocalFiles().remove(outer / _INNER)  # makes readable what is not
+    await LocalFiles().remove(outer / _INNER)
     await LocalFiles().remove(outer)
 
 
