@@ -13,6 +13,7 @@ from vsm_mcp.errors import (
     RateLimitError,
     StartError,
     VSMError,
+    printable,
 )
 
 ERRORS = {name: value for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, VSMError)}
@@ -107,3 +108,20 @@ def test_a_server_that_did_not_start_shows_its_last_words() -> None:
 def test_missing_settings_and_waits_are_kept() -> None:
     assert NeedsConfigurationError("It needs a key.", names=["API_KEY"]).names == ("API_KEY",)
     assert RateLimitError("Too many.", retry_after=1.5).retry_after == 1.5
+
+
+HOSTILE = "bad\x1b[2J\n  -> Run: evil\u202e\r"
+
+
+@pytest.mark.parametrize("kind", [VSMError, AcquisitionError, StartError])
+def test_what_is_quoted_in_an_error_forges_no_remedy_and_steers_no_terminal(kind: type[VSMError]) -> None:
+    if kind is AcquisitionError:
+        error: VSMError = AcquisitionError(HOSTILE, failures={HOSTILE: HOSTILE}, remedies=(f"Ask {HOSTILE}.",))
+    elif kind is StartError:
+        error = StartError(HOSTILE, stderr=(HOSTILE,), remedies=(f"Ask {HOSTILE}.",))
+    else:
+        error = VSMError(HOSTILE, remedies=(f"Ask {HOSTILE}.",))
+    lines = str(error).split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert [line for line in lines if line.startswith("  -> ")] == [f"  -> Ask {printable(HOSTILE)}."]
+    assert lines[0] == "bad\\x1b[2J   -> Run: evil\\u202e "

@@ -42,6 +42,13 @@ The branch says what the caller does next::
 from collections.abc import Mapping, Sequence
 
 
+def printable(text: str) -> str:
+    """Return ``text`` on one line and without what would steer a terminal: some of it comes from outside."""
+    if text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
 class VSMError(Exception):
     """Anything this library raises on purpose.
 
@@ -61,7 +68,7 @@ class VSMError(Exception):
 
     def __str__(self) -> str:
         """Show the message, then one line per remedy."""
-        return "\n".join((self.message, *(f"  -> {remedy}" for remedy in self.remedies)))
+        return _told(self)
 
 
 class ConfigurationError(VSMError):
@@ -106,9 +113,7 @@ class AcquisitionError(VSMError):
 
     def __str__(self) -> str:
         """Show the message, why each candidate failed, then the remedies."""
-        failed = (f"  {name}: {why}" for name, why in self.failures.items())
-        remedies = (f"  -> {remedy}" for remedy in self.remedies)
-        return "\n".join((self.message, *failed, *remedies))
+        return _told(self, *(f"  {name}: {why}" for name, why in self.failures.items()))
 
 
 class DiscoveryError(AcquisitionError):
@@ -186,9 +191,7 @@ class StartError(ServerError):
 
     def __str__(self) -> str:
         """Show the message, the last words of the server, then the remedies."""
-        said = (f"  | {line}" for line in self.stderr[-8:])
-        remedies = (f"  -> {remedy}" for remedy in self.remedies)
-        return "\n".join((self.message, *said, *remedies))
+        return _told(self, *(f"  | {line}" for line in self.stderr[-8:]))
 
 
 class LinkError(ServerError):
@@ -312,3 +315,15 @@ class QuarantinedError(RefusedError):
         super().__init__(message, remedies=remedies)
         self.server = server
         self.tool = tool
+
+
+def _told(error: VSMError, *between: str) -> str:
+    """Return the message, what stands between and the remedies, one line each: nothing quoted can forge another."""
+    lines = (error.message, *between, *(f"  -> {remedy}" for remedy in error.remedies))
+    return "\n".join(map(printable, lines))
+
+
+def _shown(char: str) -> str:
+    if char.isprintable():
+        return char
+    return " " if char.isspace() else char.encode("unicode_escape").decode()

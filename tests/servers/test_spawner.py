@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -16,14 +17,16 @@ from vsm_mcp.errors import (
     LinkError,
     NeedsConfigurationError,
     PayloadError,
+    QuarantinedError,
     StartError,
     ToolError,
     UnsafeCommandError,
     VSMError,
 )
 from vsm_mcp.events import Event, ServerStarted, ServerStopped
-from vsm_mcp.model.call import ToolCall, ToolResult
+from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
 from vsm_mcp.model.json import JsonValue
+from vsm_mcp.model.proof import Evidence, ProofLevel
 from vsm_mcp.model.server import Variable
 from vsm_mcp.servers.restart import Failures, RestartPolicy
 from vsm_mcp.servers.spawner import DynamicSpawner, ServerStatus
@@ -32,6 +35,11 @@ from vsm_mcp.testing.servers import as_proven, hostile_server, make_spawner, mem
 NAME = "example/hostile"
 PID = ToolCall(server=NAME, tool="pid")
 HELLO = ToolCall(server=NAME, tool="echo", arguments={"text": "hello"})
+
+
+def double(number: int) -> int:
+    """Return twice the number."""
+    return 2 * number
 
 
 def alive(pid: int) -> bool:
@@ -363,6 +371,50 @@ async def test_adopting_a_name_again_replaces_the_server(tmp_path: Path) -> None
         new = int((await spawner.call(PID)).text)
         assert new != old
         assert not alive(old)
+        assert spawner.states()[NAME].generation == 2
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_adopting_what_is_held_already_changes_nothing_of_what_was_noticed(tmp_path: Path) -> None:
+    said = {"double": "Return twice the number."}
+
+    def make() -> object:
+        server = memory_server({})
+        for name, text in said.items():
+            server.add_tool(double, name=name, description=text)
+        return server
+
+    installed = memory_installed(make, name=NAME)
+    call = ToolCall(server=NAME, tool="double", arguments={"number": 4})
+    async with make_spawner(tmp_path) as spawner:
+        async with spawner.trial(installed) as running:
+            proven = as_proven(installed, running.tools)
+        said["double"] = "Return twice the number, and keep it."
+        spawner.adopt(proven)
+        with pytest.raises(QuarantinedError):
+            await spawner.call(call)
+        said["double"] = "Return twice the number."
+        again = replace(proven, evidence=Evidence(level=ProofLevel.SATISFIED))
+        spawner.adopt(again)
+        assert spawner.states()[NAME].generation == 1
+        assert spawner.proven(NAME) is again
+        elsewhere = replace(again, installed=replace(installed, path=tmp_path))
+        spawner.adopt(elsewhere)
+        with pytest.raises(QuarantinedError, match="changed since it was approved"):
+            await spawner.call(call)
+        assert spawner.states()[NAME].generation == 2
+
+
+@pytest.mark.anyio
+async def test_a_server_whose_approved_words_cannot_be_read_is_never_taken_for_the_same(tmp_path: Path) -> None:
+    odd = ToolSpec(name="double", input_schema={"default": float("nan")})
+    proven = as_proven(memory_installed(lambda: memory_server({"double": double}), name=NAME), (odd,))
+    async with make_spawner(tmp_path) as spawner:
+        for _ in range(2):
+            spawner.adopt(proven)
+            with pytest.raises(QuarantinedError, match="cannot be read"):
+                await spawner.call(ToolCall(server=NAME, tool="double", arguments={"number": 4}))
         assert spawner.states()[NAME].generation == 2
 
 

@@ -238,6 +238,8 @@ class PlannedServer(BaseModel, frozen=True, extra="forbid"):
         if self.previous:
             lines.append(f"  replaces:    {self.previous.package}")
             lines += [f"    {line}" for line in (self.diff or "nothing else changes").splitlines()]
+        elif self.diff:
+            lines += ["  resolved anew:", *(f"    {line}" for line in self.diff.splitlines())]
         return "\n".join(map(printable, lines))
 
     def _limits(self, limits: Limits) -> str:
@@ -260,7 +262,7 @@ class AcquisitionPlan(BaseModel, frozen=True, extra="forbid"):
     def __str__(self) -> str:
         """Show every server, or that there is none."""
         shown = [str(server) for server in self.servers] or ["No source knows a server for it."]
-        failed = [f"Source {name} did not answer: {why}" for name, why in self.source_errors.items()]
+        failed = [printable(f"Source {name} did not answer: {why}") for name, why in self.source_errors.items()]
         return "\n".join((f"For {self.wanted!r}:", *shown, *failed))
 
 
@@ -331,7 +333,7 @@ class AcquisitionReport(BaseModel, frozen=True, extra="forbid"):
         if self.gap_before and self.gap_after:
             lines.append(f"gap: {_share(self.gap_before)} before, {_share(self.gap_after)} after")
         lines += [f"  {s.stage:8} {s.elapsed:7.2f} s  {s.rung} {s.failure or ''}".rstrip() for s in self.steps]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def finding_records(verdict: Verdict, *, least: Severity = Severity.LOW) -> tuple[FindingRecord, ...]:

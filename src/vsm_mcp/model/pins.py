@@ -9,7 +9,7 @@ same bytes exactly when they are equal as JSON.
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -23,6 +23,8 @@ LARGEST_WHOLE = 10**400
 
 SHOWN_AT_MOST = 8
 
+_text: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode
+_NAMED: Mapping[bool | None, str] = {None: "null", True: "true", False: "false"}
 _PICTURES = frozenset({"_meta", "icons"})
 """What may differ from one listing to the next and what no model reads: private notes and pictures."""
 
@@ -33,7 +35,9 @@ def canonical(value: JsonValue) -> bytes:
     Raises:
         PayloadError: It is no JSON value, nested too deep, or holds a number that JSON does not know.
     """
-    return "".join(_pieces(value, DEEPEST)).encode("utf-8", "surrogatepass")
+    pieces: list[str] = []
+    _write(value, DEEPEST, pieces)
+    return "".join(pieces).encode("utf-8", "surrogatepass")
 
 
 def digest(value: JsonValue) -> str:
@@ -145,37 +149,37 @@ def _stated(said: JsonObject) -> JsonObject:
     return {name: value for name, value in said.items() if value is not None and name not in _PICTURES}
 
 
-def _pieces(value: JsonValue, room: int) -> Iterator[str]:
+def _write(value: JsonValue, room: int, pieces: list[str]) -> None:
     if room < 0:
         raise PayloadError(f"A value is nested deeper than {DEEPEST} levels.", remedies=("Use a flatter one.",))
-    if isinstance(value, Mapping):
-        yield from _object(value, room)
-    elif isinstance(value, str):
-        yield json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        pieces.append(_text(value))
+    elif isinstance(value, Mapping):
+        _write_object(value, room, pieces)
     elif isinstance(value, Sequence):
-        yield from _array(value, room)
+        _write_array(value, room, pieces)
     elif value is None or isinstance(value, bool):
-        yield json.dumps(value)
+        pieces.append(_NAMED[value])
     else:
-        yield _number(value)
+        pieces.append(_number(value))
 
 
-def _object(value: JsonObject, room: int) -> Iterator[str]:
+def _write_object(value: JsonObject, room: int, pieces: list[str]) -> None:
     separator = "{"
     for name in sorted(value):
-        yield f"{separator}{json.dumps(name, ensure_ascii=False)}:"
-        yield from _pieces(value[name], room - 1)
+        pieces.append(f"{separator}{_text(name)}:")
+        _write(value[name], room - 1, pieces)
         separator = ","
-    yield "}" if value else "{}"
+    pieces.append("}" if value else "{}")
 
 
-def _array(value: Sequence[JsonValue], room: int) -> Iterator[str]:
+def _write_array(value: Sequence[JsonValue], room: int, pieces: list[str]) -> None:
     separator = "["
     for entry in value:
-        yield separator
-        yield from _pieces(entry, room - 1)
+        pieces.append(separator)
+        _write(entry, room - 1, pieces)
         separator = ","
-    yield "]" if value else "[]"
+    pieces.append("]" if value else "[]")
 
 
 def _number(value: object) -> str:

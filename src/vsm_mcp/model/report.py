@@ -5,6 +5,8 @@ from html import escape
 
 from pydantic import BaseModel
 
+from vsm_mcp.errors import printable
+
 SHOWN_AT_MOST = 12
 """Entries of a collection that are shown to a person; JSON has them all."""
 
@@ -25,13 +27,6 @@ class Report(BaseModel, frozen=True, extra="forbid"):
     def _repr_html_(self) -> str:
         """Show the report as a table, for notebooks."""
         return f"<b>{escape(_title(self))}</b>{_table(_known(self))}"
-
-
-def printable(text: str) -> str:
-    """Return ``text`` on one line and without what would steer a terminal: some of it comes from outside."""
-    if text.isprintable():
-        return text
-    return "".join(map(_shown, text))
 
 
 def _title(report: BaseModel) -> str:
@@ -94,9 +89,3 @@ def _plain(value: object) -> str:
     else:
         text = str(value)
     return printable(text) if len(text) <= _LONGEST_TEXT else f"{printable(text[:_LONGEST_TEXT])}..."
-
-
-def _shown(char: str) -> str:
-    if char.isprintable():
-        return char
-    return " " if char.isspace() else char.encode("unicode_escape").decode()

@@ -78,11 +78,11 @@ def needs_configuration(server: str, said: Sequence[str]) -> NeedsConfigurationE
         return None
     names = tuple(dict.fromkeys(name for line in lines for name in _names(line)))[:MOST_NAMES]
     example = names[0] if names else "NAME"
-    given = f"secrets={{{server!r}: {{{example!r}: 'env:{example}'}}}}"
+    given = f"secrets={{'npm:NAME': {{{example!r}: 'env:{example}'}}}}"
     return NeedsConfigurationError(
         f"{server} does not work without settings that only you have; it says: {lines[0][:300]!r}.",
         names=names,
-        remedies=(f"Give {', '.join(names) or 'what it asks for'} to this server by reference: {given}.",),
+        remedies=(f"Give {', '.join(names) or 'what it asks for'} to its package by reference: {given}.",),
     )
 
 

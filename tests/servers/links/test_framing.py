@@ -1,14 +1,15 @@
 """Lines are cut in linear time and bounded memory, and noise is forgiven up to a bound."""
 
+import json
 from collections.abc import Sequence
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vsm_mcp.errors import PayloadError
-from vsm_mcp.servers.links.framing import Framer, FrameReader, Noise
+from vsm_mcp.servers.links.framing import NOTICES_PER_SECOND, Framer, FrameReader, Noise, Pace, crowded, number_of
 from vsm_mcp.servers.links.stderr import StderrRing
 
 
@@ -88,6 +89,74 @@ def test_too_much_noise_is_refused_by_lines_and_by_bytes() -> None:
     assert caught.value.remedies
     with pytest.raises(PayloadError, match="11 bytes"):
         heavy.count(b"x" * 11)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.sampled_from(',[{"\\\\x'), max_size=8),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=4), inner, max_size=5),
+    max_leaves=40,
+)
+
+
+def values(value: object) -> int:
+    """Count the values in ``value``, itself included."""
+    if isinstance(value, dict):
+        return 1 + sum(map(values, value.values()))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return 1 + sum(map(values, value)) if isinstance(value, list) else 1  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+@settings(max_examples=50)
+@given(JSON, st.integers(1, 30))
+def test_values_are_counted_without_reading_them_and_never_too_many_pass(value: object, most: int) -> None:
+    frame = json.dumps({"result": value}).encode()
+    if values(value) > 2 * most + 2:
+        assert crowded(frame, most=most)
+    if 2 * values(value) + 2 <= most:
+        assert not crowded(frame, most=most)
+
+
+def test_texts_are_values_but_not_what_is_in_them() -> None:
+    assert not crowded(json.dumps([",[{" * 1000]).encode(), most=10)
+    assert crowded(json.dumps([""] * 12).encode(), most=10)
+    assert crowded(b'"' * 1000 + b"," * 11, most=10)
+
+
+@pytest.mark.parametrize(
+    ("frame", "number"),
+    [
+        (b'{"jsonrpc":"2.0","id":7,"result":{}}', 7),
+        (b'{ "id" : "7" , "jsonrpc":"2.0"}', 7),
+        (b'{"jsonrpc":"2.0","result":{"id":1},"id":7}', 7),
+        (b'{"result":{},"id":7,"jsonrpc":"2.0"}', 7),
+        (b'{"result":{"x":1,"id":7}}', None),
+        (b'{"result":{},"id":7,"more":1}', None),
+    ],
+)
+def test_the_number_of_what_is_not_read_is_at_its_beginning_or_its_end(frame: bytes, number: int | None) -> None:
+    assert number_of(frame) == number
+
+
+def test_notices_may_come_in_bursts_but_not_for_ever() -> None:
+    pace = Pace(now=0.0, burst=5, rate=2)
+    for now in range(100):
+        pace.count(b"x", now=now)
+        pace.count(b"x", now=now)
+    for _ in range(3):
+        pace.count(b"x", now=99)
+    pace.forgive()
+    for _ in range(5):
+        pace.count(b"x", now=99)
+    with pytest.raises(PayloadError, match="more than 2 in a second") as caught:
+        pace.count(b"x", now=99)
+    assert caught.value.remedies
+
+
+def test_few_notices_may_not_be_heavy_either() -> None:
+    pace = Pace(now=0.0)
+    for _ in range(8):
+        pace.count(b"x" * 2**20, now=0.0)
+    with pytest.raises(PayloadError, match=f"more than {NOTICES_PER_SECOND}"):
+        pace.count(b"x" * 2**20, now=0.1)
 
 
 @pytest.mark.anyio

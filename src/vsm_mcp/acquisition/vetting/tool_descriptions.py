@@ -33,6 +33,10 @@ STEERS = "steers-the-model"
 LONGEST_TEXT = 20_000
 MOST_CHARACTERS = 200_000
 MOST_TEXTS = 2_000
+MOST_TEXTS_IN_ALL = 20_000
+MOST_CHARACTERS_IN_ALL = 2_000_000
+"""About a second of work. What one tool may have is bounded as well, but there may be a thousand of them."""
+
 DEEPEST = 32
 
 _WIRE_FIELDS = ("name", "description", "inputSchema", "outputSchema")
@@ -74,16 +78,22 @@ def scan(
         prompts: The prompts of the server, with their arguments.
 
     Returns:
-        What was found, in the order of instructions, tools and prompts, without repetition.
+        What was found, in the order of instructions, tools and prompts, without repetition. Where there is too much to
+        search, the search ends, and the last finding says so; no waiver can name it.
     """
     neighbours = Neighbours(own=[tool.name for tool in tools], others=[other.name for other in others])
     findings = list(scan_text(instructions, where="instructions"))
-    for tool in tools:
-        findings.extend(_described(tool.name, tool.description, _schema(tool)))
-        findings.extend(_interference(tool, neighbours))
-    for prompt in prompts:
-        texts = _strings({key: value for key, value in prompt.raw.items() if key not in _WIRE_FIELDS}, "raw")
-        findings.extend(_described(prompt.name, prompt.description, texts))
+    budget = _Budget()
+    try:
+        for tool in tools:
+            findings.extend(_described(tool.name, tool.description, _schema(tool), budget=budget))
+            findings.extend(_interference(tool, neighbours))
+        for prompt in prompts:
+            texts = _strings({key: value for key, value in prompt.raw.items() if key not in _WIRE_FIELDS}, "raw")
+            findings.extend(_described(prompt.name, prompt.description, texts, budget=budget))
+    except _SpentError:
+        message = f"Its tools have more than {MOST_TEXTS_IN_ALL} texts or {MOST_CHARACTERS_IN_ALL} characters in all."
+        findings.append(_finding("too-many-texts", Severity.MEDIUM, message, where="", unknown=True))
     return tuple(dict.fromkeys(findings))
 
 
@@ -146,7 +156,27 @@ def _encoded(encoding: str, inner: str, *, where: str, known: Container[str]) ->
         yield _finding("encoded-text", Severity.MEDIUM, message, where=where)
 
 
-def _described(name: str, description: str, texts: Iterable[tuple[str, str | None]]) -> Iterator[Finding]:
+class _SpentError(Exception):
+    """There is more to search than what is searched of one server."""
+
+
+class _Budget:
+    """How much of one server is searched, all its tools and prompts together."""
+
+    def __init__(self) -> None:
+        self._texts = MOST_TEXTS_IN_ALL
+        self._characters = MOST_CHARACTERS_IN_ALL
+
+    def spend(self, found: Sequence[tuple[str, str | None]]) -> None:
+        self._texts -= len(found)
+        self._characters -= sum(len(text or "") for _, text in found)
+        if self._texts < 0 or self._characters < 0:
+            raise _SpentError
+
+
+def _described(
+    name: str, description: str, texts: Iterable[tuple[str, str | None]], *, budget: _Budget
+) -> Iterator[Finding]:
     """Search the texts of a tool or a prompt; what it is called and what its description begins with is its topic."""
     name = name[:64]
     found = list(islice((("name", name), ("description", description), *texts), MOST_TEXTS + 1))
@@ -154,6 +184,7 @@ def _described(name: str, description: str, texts: Iterable[tuple[str, str | Non
         message = f"{name} has more than {MOST_TEXTS} texts or {MOST_CHARACTERS} characters."
         yield _finding("too-many-texts", Severity.MEDIUM, message, where=name, unknown=True)
         found = list(_within(found))
+    budget.spend(found)
     if any(text is None for _, text in found):
         message = f"The schema of {name} is deeper than {DEEPEST} levels."
         yield _finding("too-deep", Severity.MEDIUM, message, where=name, unknown=True)

@@ -16,6 +16,7 @@ from vsm_mcp.servers.links.announcements import announcements
 from vsm_mcp.servers.links.link import Ending, Link, Start
 from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.memory import in_process
+from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
 from vsm_mcp.servers.links.session import LONGEST_SAID, SdkLink
 from vsm_mcp.servers.links.stderr import StderrRing
 from vsm_mcp.servers.links.stdio import stdio
@@ -110,7 +111,7 @@ class _Greeting:
     @asynccontextmanager
     async def open(self, era: Era, seconds: float) -> AsyncGenerator[Link]:
         """Start a process and greet it; the deadline ends with the greeting."""
-        stderr, listing = StderrRing(hide=self.hide), Listing()
+        stderr, listing = StderrRing(hide=self.hide), Listing(Blotter(self.hide, shortest=SHORTEST_LISTED))
         refusal: BaseException | None = None
         ending = Ending(reason="")
         link: SdkLink | None = None
@@ -120,7 +121,12 @@ class _Greeting:
                     async with Client(transport, mode=era, client_info=_US, cache=None) as client:
                         limit.deadline = math.inf
                         link = SdkLink(
-                            client.session, name=self.name, listing=listing, seconds=self.call, transport=transport
+                            client.session,
+                            name=self.name,
+                            listing=listing,
+                            seconds=self.call,
+                            transport=transport,
+                            hide=self.hide,
                         )
                         async with announcements(client, listing):
                             with closing(link):
@@ -131,7 +137,8 @@ class _Greeting:
                         raise
                     refusal, ending = first_leaf(error), await transport.ending()
         if refusal is not None:
-            raise _not_started(self.name, ending, refusal) from refusal
+            said = Blotter(self.hide).quoted(str(refusal) or type(refusal).__name__, most=LONGEST_SAID)
+            raise _not_started(self.name, ending, refusal, said=said.rstrip(".")) from refusal
         if limit.cancelled_caught:
             self.silent = True
             raise _silent(self.name, seconds, stderr.lines)
@@ -151,8 +158,7 @@ async def _grace(process: Process) -> None:
         await process.wait()
 
 
-def _not_started(name: str, ending: Ending, cause: BaseException) -> VSMError:
-    said = (str(cause) or type(cause).__name__)[:LONGEST_SAID].rstrip(".")
+def _not_started(name: str, ending: Ending, cause: BaseException, *, said: str) -> VSMError:
     missing = needs_configuration(name, (*ending.stderr, said))
     if missing is not None:
         return missing

@@ -1,5 +1,6 @@
-"""Bytes to lines, in linear time and bounded memory; what is not a message is counted and skipped."""
+"""Bytes to lines, in linear time and bounded memory; what nobody asked for is counted, and refused as a flood."""
 
+import re
 from collections import deque
 
 import anyio
@@ -10,6 +11,19 @@ from vsm_mcp.errors import PayloadError
 LARGEST_FRAME = 16 * 2**20
 MOST_NOISE_LINES = 1000
 MOST_NOISE_BYTES = 4 * 2**20
+MOST_VALUES = 200_000
+"""A message of so many values takes a few tenths of a second to read; ten megabytes can hold millions."""
+
+MOST_NOTICES = 10_000
+NOTICES_PER_SECOND = 1_000
+MOST_NOTICE_BYTES = 8 * 2**20
+NOTICE_BYTES_PER_SECOND = 2 * 2**20
+
+_SEARCHED = 500
+_NUMBER = rb'"id"\s*:\s*"?(\d{1,15})"?\s*'
+_VERSION = rb'"jsonrpc"\s*:\s*"2\.0"\s*'
+_NUMBER_FIRST = re.compile(rb"\{\s*(?:" + _VERSION + rb",\s*)?" + _NUMBER + rb",")
+_NUMBER_LAST = re.compile(rb",\s*" + _NUMBER + rb"(?:,\s*" + _VERSION + rb")?\}$")
 
 
 class Framer:
@@ -60,6 +74,25 @@ class Framer:
         self._parts.append(piece)
 
 
+def crowded(frame: bytes, *, most: int = MOST_VALUES) -> bool:
+    """Tell whether a message has more than ``most`` values, without reading it: what is inside of texts is not counted.
+
+    A few passes over its bytes, and none over those of a message that is too short for so many.
+    """
+    if len(frame) <= most or _marks(frame) <= most:
+        return False
+    bare = frame.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if bare.count(b'"') > 4 * most:  # each value may have a name
+        return True
+    return _marks(b"".join(bare.split(b'"')[::2])) > most
+
+
+def number_of(frame: bytes) -> int | None:
+    """Return which request a message that is not read answers; ``None`` when that is not at its beginning or end."""
+    found = _NUMBER_FIRST.match(frame[:_SEARCHED]) or _NUMBER_LAST.search(frame[-_SEARCHED:])
+    return None if found is None else int(found[1])
+
+
 class Noise:
     """Counts what a server writes between answers: a little is forgiven, a flood is not.
 
@@ -100,6 +133,44 @@ class Noise:
             )
 
 
+class Pace:
+    """Bounds how fast a server may tell what it was not asked: a burst with each answer, and so much in each second.
+
+    Args:
+        now: The time when this begins, in seconds.
+        burst: Messages at once.
+        rate: Messages per second in the long run.
+    """
+
+    def __init__(self, *, now: float, burst: int = MOST_NOTICES, rate: int = NOTICES_PER_SECOND) -> None:
+        """Start with the whole burst left."""
+        self._seen = now
+        self._burst = self._left = float(burst)
+        self._rate = rate
+        self._bytes_left = float(MOST_NOTICE_BYTES)
+
+    def forgive(self) -> None:
+        """Allow the whole burst again: an answer came."""
+        self._left, self._bytes_left = self._burst, float(MOST_NOTICE_BYTES)
+
+    def count(self, frame: bytes, *, now: float) -> None:
+        """Count one message.
+
+        Raises:
+            PayloadError: They come too fast.
+        """
+        passed, self._seen = now - self._seen, now
+        self._left = min(self._burst, self._left + passed * self._rate) - 1
+        earned = self._bytes_left + passed * NOTICE_BYTES_PER_SECOND
+        self._bytes_left = min(float(MOST_NOTICE_BYTES), earned) - len(frame)
+        if self._left < 0 or self._bytes_left < 0:
+            raise PayloadError(
+                f"The server floods its connection with notifications: more than {self._rate} in a second, "
+                f"or {NOTICE_BYTES_PER_SECOND} bytes of them.",
+                remedies=("Use another server.", "Report it to the author of the server."),
+            )
+
+
 class FrameReader:
     """Reads lines from a stream.
 
@@ -128,3 +199,8 @@ class FrameReader:
                 raise anyio.EndOfStream from error
             self._ready.extend(self._framer.feed(chunk))
         return self._ready.popleft()
+
+
+def _marks(text: bytes) -> int:
+    """Count what comes before each value but the first: a comma, or what opens a list or an object."""
+    return text.count(b",") + text.count(b"[") + text.count(b"{")

@@ -22,6 +22,15 @@ class Explained(Protocol):
         ...
 
 
+@runtime_checkable
+class Quoting(Protocol):
+    """Knows how what a server said may be quoted."""
+
+    def quoted(self, text: str) -> str:
+        """Return ``text`` as it may be shown and kept: short, on one line, and without the secrets of the server."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
     """Who a server says it is; untrusted."""
@@ -45,7 +54,7 @@ class Ending:
     stderr: tuple[str, ...] = ()
 
 
-class Link(Caller, Protocol):
+class Link(Caller, Quoting, Protocol):
     """A live connection to one server. Ends with the context that made it, or by itself when the server dies."""
 
     @property
@@ -124,7 +133,7 @@ class Connector(Protocol):
             start: Starts a process; called again when the server does not understand the newest protocol.
             name: The server's name, for messages.
             digest: Identifies the installed package, so that what was learned about it is used again.
-            hide: Secrets that the server was given; blotted out where its error output is quoted.
+            hide: Secrets that the server was given; blotted out where it is quoted, and in what it lists.
 
         Raises:
             StartError: It did not come up or does not speak the protocol.

@@ -7,13 +7,16 @@ from typing import cast
 from mcp_types import JSONRPCMessage, JSONRPCResponse, Prompt, RequestId, Tool, methods
 from pydantic import ValidationError
 
-from vsm_mcp.errors import PayloadError
+from vsm_mcp.errors import PayloadError, printable
 from vsm_mcp.model.call import PromptSpec, ToolSpec
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.model.pins import canonical
+from vsm_mcp.servers.links.quoting import Blotter
 
 LONGEST_NAME = 128
 LARGEST_TOOL = 256 * 1024
+LARGEST_LIST = 8 * 2**20
+_LONGEST_PLACE = 200
 _HANDSHAKE_VERSION = "2025-11-25"
 _TOOLS = "tools/list"
 _PROMPTS = "prompts/list"
@@ -23,19 +26,26 @@ CHANGES = ("notifications/tools/list_changed", "notifications/prompts/list_chang
 class Listing:
     """Keeps the raw form of listed tools and drops invalid ones before the SDK rejects the whole list for them.
 
+    Args:
+        blotter: Blots out the server's secrets: what it lists is kept and shown.
+
     Attributes:
         raw: The tools of the last answers as they came over the wire, by name.
         prompts: The prompts of the last answers, likewise.
         dropped: The tools that were left out, each with the reason.
         changes: How often the server said that its lists changed.
+        overfull: Whether the pages together are larger than allowed; what went beyond is not in it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, blotter: Blotter | None = None) -> None:
         """Start with nothing listed."""
         self.raw: dict[str, JsonObject] = {}
         self.prompts: dict[str, JsonObject] = {}
         self.dropped: dict[str, str] = {}
         self.changes: int = 0
+        self.overfull: bool = False
+        self._blotter = Blotter() if blotter is None else blotter
+        self._size = 0
         self._version: Callable[[], str | None] = _unknown
         self._asked: dict[RequestId, str] = {}
 
@@ -47,6 +57,12 @@ class Listing:
         """Forget the last list of tools: another is about to be asked for."""
         self.raw.clear()
         self.dropped.clear()
+        self.overfull, self._size = False, 0
+
+    def begin_prompts(self) -> None:
+        """Forget the last list of prompts, likewise."""
+        self.prompts.clear()
+        self.overfull, self._size = False, 0
 
     def heard(self, method: str) -> None:
         """Take note of what the server announces; a flood of it costs nothing but the counting."""
@@ -58,42 +74,55 @@ class Listing:
         if method in {_TOOLS, _PROMPTS}:
             self._asked[number] = method
 
-    def received(self, message: JSONRPCMessage) -> JSONRPCMessage:
-        """Return ``message``; a list of tools or prompts comes back with only the usable ones in it."""
+    def received(self, message: JSONRPCMessage, *, size: int) -> JSONRPCMessage:
+        """Return ``message``; a list of tools or prompts comes back with only the usable ones in it.
+
+        Args:
+            message: What the server answered.
+            size: How many bytes it took.
+        """
         if not isinstance(message, JSONRPCResponse) or message.id not in self._asked:
             return message
         tools = self._asked.pop(message.id) == _TOOLS
-        key, keep = ("tools", self._keep) if tools else ("prompts", self._keep_prompt)
+        key, keep = ("tools", self._kept) if tools else ("prompts", self._kept_prompt)
         entries = message.result.get(key)
         if not isinstance(entries, list):
             return message
-        kept = [entry for index, entry in enumerate(cast("list[JsonValue]", entries)) if keep(entry, index)]
+        self._size += size
+        self.overfull = self._size > LARGEST_LIST
+        listed = [] if self.overfull else cast("list[JsonValue]", entries)
+        kept = [entry for index, one in enumerate(listed) if (entry := keep(self._blotted(one), index)) is not None]
         return message.model_copy(update={"result": {**message.result, key: kept}})
 
-    def _keep(self, tool: JsonValue, index: int) -> bool:
+    def _blotted(self, entry: JsonValue) -> JsonValue:
+        if self._blotter and self._blotter.finds(json.dumps(entry)):
+            return self._blotter.blotted(entry)
+        return entry
+
+    def _kept(self, tool: JsonValue, index: int) -> JsonObject | None:
         if not isinstance(tool, Mapping):
             self.dropped[f"#{index + 1}"] = "it is not an object"
-            return False
+            return None
         name = _name(tool, index)
         reason = self._flaw(tool)
         if reason is None and name in self.raw:
             self.dropped.setdefault(name, "it is listed more than once; the first one counts")
-            return False
+            return None
         if reason is not None:
             self.dropped[name] = reason
-            return False
+            return None
         self.raw[name] = tool
-        return True
+        return tool
 
-    def _keep_prompt(self, prompt: JsonValue, index: int) -> bool:
+    def _kept_prompt(self, prompt: JsonValue, index: int) -> JsonObject | None:
         if not isinstance(prompt, Mapping) or _name(prompt, index) in self.prompts or _misshapen(prompt) is not None:
-            return False
+            return None
         try:
             Prompt.model_validate(prompt, by_name=False)
         except ValidationError:
-            return False
+            return None
         self.prompts[_name(prompt, index)] = prompt
-        return True
+        return prompt
 
     def _flaw(self, tool: JsonObject) -> str | None:
         """Return why ``tool`` cannot be used, or ``None``."""
@@ -110,7 +139,7 @@ class Listing:
             Tool.model_validate(tool, by_name=False)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"] if part not in ("tools", 0))
+            where = printable(".".join(str(part) for part in first["loc"] if part not in ("tools", 0)))[:_LONGEST_PLACE]
             return f"it is against the protocol: {where}: {first['msg']}"
         return None
 

@@ -22,12 +22,13 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
-from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, ToolError, VSMError
+from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, ToolError, VSMError, printable
 from vsm_mcp.model.call import PromptSpec, ToolCall, ToolResult, ToolSpec
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.servers.diagnosis import needs_configuration
 from vsm_mcp.servers.links.link import Ending, ServerInfo
-from vsm_mcp.servers.links.listing import Listing, prompt_of, spec_of, wire_form
+from vsm_mcp.servers.links.listing import LARGEST_LIST, Listing, prompt_of, spec_of, wire_form
+from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
 from vsm_mcp.servers.links.stdio import LARGEST_RESULT, TOO_LARGE, StdioTransport
 
 LARGEST_REQUEST = 2**20
@@ -48,10 +49,18 @@ class SdkLink:
         listing: What hears of its lists of tools.
         seconds: How long a call may take that names no timeout, and everything else.
         transport: What carries the messages; ``None`` for a server of this process.
+        hide: Secrets that the server was given.
     """
 
     def __init__(
-        self, session: ClientSession, *, name: str, listing: Listing, seconds: float, transport: StdioTransport | None
+        self,
+        session: ClientSession,
+        *,
+        name: str,
+        listing: Listing,
+        seconds: float,
+        transport: StdioTransport | None,
+        hide: Sequence[str] = (),
     ) -> None:
         """Join session and transport."""
         self._session = session
@@ -59,6 +68,8 @@ class SdkLink:
         self._listing = listing
         self._seconds = seconds
         self._transport = transport
+        self._quotes = Blotter(hide)
+        self._lists = Blotter(hide, shortest=SHORTEST_LISTED)
         self._closed = False
         self._asking: set[anyio.CancelScope] = set()
         self._one_listing = anyio.Lock()
@@ -79,7 +90,8 @@ class SdkLink:
     @property
     def instructions(self) -> str | None:
         """What the server tells its users; untrusted."""
-        return self._session.instructions
+        said = self._session.instructions
+        return None if said is None else self._lists.blot(said)
 
     @property
     def dropped(self) -> Mapping[str, str]:
@@ -95,6 +107,10 @@ class SdkLink:
     def alive(self) -> bool:
         """False as soon as the connection is known to be broken or closed."""
         return not self._closed and (self._transport is None or self._transport.broken is None)
+
+    def quoted(self, text: str) -> str:
+        """Return what the server said as it may be shown and kept: short, on one line, and without its secrets."""
+        return self._quotes.quoted(text, most=LONGEST_SAID)
 
     def close(self) -> None:
         """Declare the connection closed on purpose, and break off what still waits for an answer."""
@@ -132,7 +148,7 @@ class SdkLink:
             self._listing.begin()
             tools = await self._asked_for_tools()
             raw = self._listing.raw if self._transport else wire_form(tools)
-            specs = tuple(spec_of(tool, raw[tool.name]) for tool in tools)
+            specs = tuple(spec_of(tool, self._as_listed(tool.name, raw)) for tool in tools)
             for name in raw.keys() - {tool.name for tool in tools}:
                 self._listing.dropped[name] = "its schema asks for headers that are not allowed"
             return specs
@@ -143,13 +159,13 @@ class SdkLink:
         if offered is None or offered.prompts is None:
             return ()
         async with self._one_listing:
-            self._listing.prompts.clear()
+            self._listing.begin_prompts()
             try:
                 prompts = await self._ask(self._prompt_pages, what="the request for its prompts", seconds=self._seconds)
             except ToolError:
                 return ()
             raw = self._listing.prompts if self._transport else wire_form(prompts)
-            return tuple(prompt_of(prompt, raw[prompt.name]) for prompt in prompts)
+            return tuple(prompt_of(prompt, self._as_listed(prompt.name, raw)) for prompt in prompts)
 
     async def ping(self) -> None:
         """Find out whether the server still answers; an error is an answer, too."""
@@ -197,12 +213,20 @@ class SdkLink:
             entries.extend(more)
             if len(entries) + len(self._listing.dropped) > MOST_ENTRIES:
                 raise self._unlisted(f"{self._name} lists more than {MOST_ENTRIES} {what}.")
+            if self._listing.overfull:
+                raise self._unlisted(f"The list of {what} of {self._name} has more than {LARGEST_LIST} bytes.")
             if following is None:
                 return entries
             if following == cursor:
                 break
             cursor = following
         raise self._unlisted(f"The list of {what} of {self._name} does not end.")
+
+    def _as_listed(self, name: str, raw: Mapping[str, JsonObject]) -> JsonObject:
+        """Return an entry as it came over the wire: one that nobody saw come cannot be pinned."""
+        if name not in raw:
+            raise self._unlisted(f"{self._name} lists {name!r} in an answer that nobody asked for.")
+        return raw[name]
 
     def _unlisted(self, why: str) -> LinkError:
         return LinkError(why, remedies=("Use another server.", "Report it to the author of the server."))
@@ -223,6 +247,13 @@ class SdkLink:
             ) from error
         except (anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
             raise await self._break(what) from error
+        except VSMError:
+            raise
+        except Exception as error:  # the SDK at work on what a hostile server says may raise anything
+            raise LinkError(
+                f"{self._name} answered {what} in a way that cannot be read: {type(error).__name__}.",
+                remedies=("Use another server.", "Report it to the author of the server."),
+            ) from error
         finally:
             self._asking.discard(scope)
         if self._closed:
@@ -235,7 +266,7 @@ class SdkLink:
     async def _refusal(self, error: MCPError, what: str) -> VSMError:
         if error.code == CONNECTION_CLOSED and (self._closed or self._transport is None or self._transport.broken):
             return await self._break(what)
-        said = error.message[:LONGEST_SAID]
+        said = self.quoted(error.message)
         if error.data is TOO_LARGE:
             return _too_large(f"{self._name} answered {what}", said)
         missing = None if error.code == INVALID_PARAMS else needs_configuration(self._name, (said,))
@@ -249,7 +280,7 @@ class SdkLink:
         if self._transport is not None and not self._closed:
             ending = await self._transport.ending()
         code = "" if ending.exit_code is None else f"; exit code {ending.exit_code}"
-        said = "; ".join(ending.stderr[-3:])[-LONGEST_SAID:]
+        said = printable("; ".join(ending.stderr[-3:])[-LONGEST_SAID:])
         return LinkError(
             f"The connection to {self._name} broke during {what}, which may have been executed: "
             f"{ending.reason}{code}{'; it said: ' + said if said else ''}.",

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import anyio
 from anyio.abc import ByteReceiveStream
 
+from vsm_mcp.servers.links.quoting import Blotter
+
 MOST_LINES = 50
 LONGEST_LINE = 2048
-SHORTEST_SECRET = 4
-BLOT = "[hidden]"
 
 
 class StderrRing:
@@ -23,7 +23,7 @@ class StderrRing:
 
     def __init__(self, *, lines: int = MOST_LINES, longest: int = LONGEST_LINE, hide: Sequence[str] = ()) -> None:
         """Start with nothing."""
-        self._hide = sorted((secret for secret in hide if len(secret) >= SHORTEST_SECRET), key=len, reverse=True)
+        self._blotter = Blotter(hide)
         self._lines: deque[bytes] = deque(maxlen=lines)
         self._longest = longest
         self._open = b""
@@ -32,7 +32,7 @@ class StderrRing:
     @property
     def lines(self) -> tuple[str, ...]:
         """The last lines, oldest first, the unfinished one included."""
-        return tuple(self._shown(line) for line in (*self._lines, self._open) if line)
+        return tuple(self._blotter.blot(_text(line)) for line in (*self._lines, self._open) if line)
 
     async def drain(self, stream: ByteReceiveStream) -> None:
         """Read ``stream`` to its end."""
@@ -57,12 +57,6 @@ class StderrRing:
                 self._lines.append(self._open)
             self._open = b""
         self._grow(rest)
-
-    def _shown(self, line: bytes) -> str:
-        text = _text(line)
-        for secret in self._hide:
-            text = text.replace(secret, BLOT)
-        return text
 
     def _grow(self, piece: bytes) -> None:
         room = self._longest - len(self._open)

@@ -15,11 +15,12 @@ from mcp_types import (
     JSONRPCNotification,
     JSONRPCRequest,
     JSONRPCResponse,
+    RequestId,
     jsonrpc_message_adapter,
 )
 
 from vsm_mcp.errors import PayloadError
-from vsm_mcp.servers.links.framing import Framer, FrameReader, Noise
+from vsm_mcp.servers.links.framing import MOST_VALUES, Framer, FrameReader, Noise, Pace, crowded, number_of
 from vsm_mcp.servers.links.link import Ending, Explained
 from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.stderr import StderrRing
@@ -28,6 +29,7 @@ from vsm_mcp.world.processes import Process
 LARGEST_RESULT = 10 * 2**20
 LAST_WORDS_SECONDS = 1.0
 DRAIN_SECONDS = 0.25
+MOST_WAITING = 10_000
 TOO_LARGE = object()
 """Marks, as the ``data`` of an error, an answer that was larger than allowed. Cannot come over the wire."""
 
@@ -52,6 +54,8 @@ class StdioTransport:
         self.noise: Noise = Noise()
         self._listing = listing
         self._frames = FrameReader(process.stdout, Framer())
+        self._pace = Pace(now=anyio.current_time())
+        self._waiting: dict[str, RequestId] = {}
         self._broken: str | None = None
         self._down = anyio.Event()
 
@@ -103,8 +107,12 @@ class StdioTransport:
 
     def sent(self, message: JSONRPCMessage) -> None:
         """Take note of a message that is about to be written."""
-        if isinstance(message, JSONRPCRequest):
-            self._listing.sent(message.id, message.method)
+        if not isinstance(message, JSONRPCRequest):
+            return
+        if len(self._waiting) >= MOST_WAITING:  # the oldest was given up long ago
+            del self._waiting[next(iter(self._waiting))]
+        self._waiting[str(message.id)] = message.id
+        self._listing.sent(message.id, message.method)
 
     async def receive(self) -> SessionMessage:
         """Return the next message of the server.
@@ -126,7 +134,13 @@ class StdioTransport:
             raise anyio.EndOfStream from error
 
     def _read(self, frame: bytes) -> JSONRPCMessage | None:
-        """Return the message in ``frame``, or ``None`` when it is none, or one that nobody waits for."""
+        """Return the message in ``frame``, or ``None`` when it is none, or one that nobody waits for.
+
+        Raises:
+            PayloadError: It is one of too many that nobody waits for, or has so many values that it is not read.
+        """
+        if crowded(frame):
+            return self._unread(frame)
         try:
             message = jsonrpc_message_adapter.validate_json(frame, by_name=False)
         except ValueError:
@@ -134,18 +148,36 @@ class StdioTransport:
             return None
         match message:
             case JSONRPCNotification(method=method):
+                self._pace.count(frame, now=anyio.current_time())
                 self._listing.heard(method)
                 return None
             case JSONRPCRequest():
                 self.noise.count(frame)
                 return message
-            case JSONRPCResponse() if len(frame) > LARGEST_RESULT:
-                self.noise.forgive()
-                said = f"{len(frame)} bytes are more than the {LARGEST_RESULT} allowed"
-                return JSONRPCError(jsonrpc="2.0", id=message.id, error=ErrorData(code=0, message=said, data=TOO_LARGE))
             case _:
-                self.noise.forgive()
-                return self._listing.received(message)
+                return self._answer(message, frame)
+
+    def _answer(self, message: JSONRPCResponse | JSONRPCError, frame: bytes) -> JSONRPCMessage | None:
+        """Return the answer under the very number that its request was sent with; one to no request is noise."""
+        number = self._waiting.pop(str(message.id), None)
+        if number is None:
+            self.noise.count(frame)
+            return message if message.id is None else None
+        self.noise.forgive()
+        self._pace.forgive()
+        if isinstance(message, JSONRPCResponse) and len(frame) > LARGEST_RESULT:
+            return _too_large(number, f"{len(frame)} bytes are more than the {LARGEST_RESULT} allowed")
+        return self._listing.received(message.model_copy(update={"id": number}), size=len(frame))
+
+    def _unread(self, frame: bytes) -> JSONRPCMessage:
+        said = f"its {len(frame)} bytes hold more than the {MOST_VALUES} values allowed"
+        number = self._waiting.pop(str(number_of(frame)), None)
+        if number is None:
+            raise PayloadError(
+                f"The server wrote a message that is not read: {said}.",
+                remedies=("Ask for less at once.", "Report it to the author of the server."),
+            )
+        return _too_large(number, said)
 
 
 @asynccontextmanager
@@ -159,6 +191,10 @@ async def stdio(process: Process, *, listing: Listing, stderr: StderrRing) -> As
             yield transport
         finally:
             tasks.cancel_scope.cancel()
+
+
+def _too_large(number: RequestId, said: str) -> JSONRPCError:
+    return JSONRPCError(jsonrpc="2.0", id=number, error=ErrorData(code=0, message=said, data=TOO_LARGE))
 
 
 class _Read:

@@ -1,0 +1,78 @@
+"""Secrets are blotted out of what is quoted, however they are written, and wherever the quote is cut."""
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vsm_mcp.servers.links.quoting import BLOT, SHORTEST_LISTED, Blotter
+
+SECRET = "k3y/of+the=house & garden"  # noqa: S105 - opens nothing
+SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="[]hiden"), min_size=8, max_size=40)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET,
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        quote_plus(SECRET),
+        quote(quote(SECRET, safe="")),
+        SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
+        json.dumps({"key": SECRET}),
+        repr(SECRET),
+    ],
+)
+@pytest.mark.promise("E64")
+def test_a_secret_is_blotted_out_in_every_simple_writing(written: str) -> None:
+    shown = Blotter([SECRET]).quoted(f"Error: {written} is wrong.", most=500)
+    assert shown.startswith("Error: ")
+    assert shown.endswith(" is wrong.")
+    assert BLOT in shown
+    assert written not in shown
+    assert "house" not in shown
+
+
+@given(before=st.binary(max_size=7), secret=SECRETS, after=st.binary(max_size=7), url=st.booleans())
+def test_base64_around_a_secret_gives_it_away_nowhere(before: bytes, secret: str, after: bytes, *, url: bool) -> None:
+    raw = before + secret.encode() + after
+    written = (base64.urlsafe_b64encode if url else base64.b64encode)(raw).decode()
+    left = Blotter([secret]).blot(written)
+    assert BLOT in left
+    kept = max(len(part) for part in left.split(BLOT))
+    assert kept <= len(base64.b64encode(max(before, after, key=len))) + 4
+
+
+@given(SECRETS, st.integers(0, 100))
+def test_what_is_cut_off_leaves_no_beginning_of_a_secret(secret: str, end: int) -> None:
+    cut = f"the key is {secret} as it is"[:end]
+    assert secret[:6] not in Blotter([secret]).blot(cut)
+
+
+def test_a_quote_is_short_and_on_one_line() -> None:
+    shown = Blotter().quoted("a\n  -> Run: evil\x1b[2J" + "x" * 100_000, most=50)
+    assert shown == "a   -> Run: evil\\x1b[2J" + "x" * 27
+
+
+def test_a_secret_of_several_lines_is_blotted_out_line_by_line() -> None:
+    blotter = Blotter(["first-line-of-it\nsecond-line-of-it\nend"])
+    assert (
+        blotter.blot("it read second-line-of-it, then first-line-of-it. end") == "it read [hidden], then [hidden]. end"
+    )
+
+
+def test_short_words_are_no_secrets() -> None:
+    assert Blotter(["abc"]).blot("abc") == "abc"
+    assert Blotter(["production"], shortest=SHORTEST_LISTED).blot("production") == "production"
+
+
+def test_a_value_is_blotted_in_its_names_and_in_its_texts() -> None:
+    blotter = Blotter(["secret-under-test"])
+    value = {"secret-under-test": ["a secret-under-test", 1, None, {"x": True}]}
+    assert blotter.finds(json.dumps(value))
+    assert blotter.blotted(value) == {BLOT: [f"a {BLOT}", 1, None, {"x": True}]}
