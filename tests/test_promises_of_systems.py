@@ -20,6 +20,7 @@ from vsm_mcp import (
     Operation,
     OperationalUnit,
     Outcome,
+    Probe,
     Regulation,
     Settings,
     Shelf,
@@ -237,7 +238,9 @@ async def test_another_verified_provider_takes_over_only_when_the_first_one_mere
         )
     async with place.vsm as vsm:
         for name in ("first", "second"):
-            await vsm.acquire_capability("count words", server=name)
+            await vsm.acquire_capability(
+                "count words", server=name, probe=Probe(tool="count_words", arguments={"text": "one two"})
+            )
         outcome = await vsm.execute(COUNT)
         broken.append(outcome.server)
         attempts: list[tuple[str, int] | None] = []

@@ -31,11 +31,12 @@ from vsm_mcp.errors import (
     IntegrityError,
     NeedsConfigurationError,
     PolicyError,
+    RollbackError,
     UnconfiguredError,
     VerificationError,
 )
 from vsm_mcp.model.proof import Probe
-from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Proven, Resolution, Rung, Variable
+from vsm_mcp.model.server import Artefact, Candidate, Dependency, PackageRef, Proven, Resolution, Rung, Variable
 from vsm_mcp.sandbox.egress.rules import Egress
 from vsm_mcp.testing.servers import HOSTILE, make_spawner, memory_server
 from vsm_mcp.testing.world import FakeClock
@@ -322,7 +323,7 @@ DATED = Lying(resolved=lambda one: replace(one, released=datetime(2025, 4, 25, t
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("keep", [True, False])
-async def test_a_server_that_dies_at_its_start_is_resolved_anew_and_consent_is_asked_once(
+async def test_a_server_that_dies_at_its_start_is_resolved_anew_and_consent_is_asked_once_per_plan(
     tmp_path: Path, *, keep: bool
 ) -> None:
     asked: list[str] = []
@@ -428,3 +429,122 @@ async def test_all_probes_of_a_list_must_hold_on_the_whole_way(tmp_path: Path) -
         assert len(acquired.report.trials) == 2
         with pytest.raises(VerificationError, match="not what was wanted"):
             await here.acquisition.acquire("say words again", consent=agree, server="a", probe=bad)
+
+
+def later(**differs: object) -> Lying:
+    """Answer to a repair with something else than at first."""
+
+    def resolved(one: Resolution) -> Resolution:
+        dated = replace(one, released=datetime(2025, 4, 25, tzinfo=UTC), package=replace(one.package, version="1.0.0"))
+        return dated if one.rung.name == "as published" else replace(dated, **differs)  # type: ignore[arg-type]
+
+    return Lying(resolved=resolved)
+
+
+FIRST, SECOND = Dependency(name="fastmcp", version="1"), Dependency(name="fastmcp", version="2")
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("differs", [{"lock": "other"}, {"integrity": "sha256:00"}, {"dependencies": (FIRST, SECOND)}])
+async def test_a_repair_that_would_install_something_else_is_asked_about_anew(
+    tmp_path: Path, differs: dict[str, object]
+) -> None:
+    asked: list[PlannedServer] = []
+
+    async def ask(plan: PlannedServer) -> None:
+        asked.append(plan)
+        if len(asked) == 2:
+            raise PolicyError(f"{plan.name} was not approved.")
+
+    offers = Shelf()
+    offers.offer("frail", Frail(1).make, summary="Says words again.")
+    async with place(tmp_path, offers, later(**differs)) as here:
+        with pytest.raises(PolicyError):
+            await here.acquisition.acquire("say words again", consent=ask, server="frail")
+        assert not here.traces()
+        assert not await here.installer.committed()
+    assert [plan.package for plan in asked] == ["memory:frail@1.0.0"] * 2
+    if "dependencies" in differs:
+        assert asked[1].diff.splitlines() == ["+ fastmcp@1", "+ fastmcp@2"]
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_repair_is_of_the_version_that_was_consented_to_and_of_no_other(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def ask(plan: PlannedServer) -> None:
+        asked.append(plan.package)
+
+    offers = Shelf()
+    offers.offer("frail", Frail(1).make, summary="Says words again.")
+    newer = PackageRef(ecosystem="memory", name="frail", version="6.6.6")
+    async with place(tmp_path, offers, later(package=newer)) as here:
+        with pytest.raises(IntegrityError, match=r"frail@1.0.0, and the registry answered with memory:frail@6.6.6"):
+            await here.acquisition.acquire("say words again", consent=ask, server="frail")
+        assert not here.traces()
+    assert asked == ["memory:frail@1.0.0"]
+
+
+@pytest.mark.anyio
+async def test_what_nobody_expected_of_one_candidate_does_not_keep_the_others_from_being_tried(tmp_path: Path) -> None:
+    def odd(one: Resolution) -> Resolution:
+        if one.package.name in {"a", "b"}:
+            raise KeyError(one.package.name)
+        return one
+
+    async with place(tmp_path, shelf(a=echo, b=echo, c=echo), Lying(resolved=odd)) as here:
+        plan = await here.acquisition.plan("say words again")
+        assert {server.accepted for server in plan.servers} == {True, False}
+        taken = (await here.acquisition.acquire("say words again", consent=agree)).report
+        told = next(record for record in taken.candidates if record.name == "a")
+        assert (told.fate, told.reason) == (Fate.FAILED, "An unexpected KeyError came up: 'a'.")
+        with pytest.raises(KeyError):
+            await here.acquisition.acquire("say words again", consent=agree, server="a")
+    async with place(tmp_path / "other", shelf(a=echo, b=echo), Lying(resolved=odd)) as here:
+        with pytest.raises(AcquisitionError, match="None of 2") as refusal:
+            await here.acquisition.acquire("say words again", consent=agree)
+        assert not here.traces()
+    assert set(refusal.value.failures) == {"a", "b"}
+    assert isinstance(refusal.value.__cause__, KeyError)
+    assert refusal.value.__cause__.__notes__ == ["Another candidate failed with KeyError: 'b'"]
+
+
+@pytest.mark.anyio
+async def test_what_could_not_be_undone_is_told_at_once(tmp_path: Path) -> None:
+    def stuck(one: Resolution) -> Resolution:
+        raise RollbackError(f"{one.package} could not be undone.")
+
+    async with place(tmp_path, shelf(a=echo, b=echo), Lying(resolved=stuck)) as here:
+        with pytest.raises(RollbackError, match="memory:a could not be undone"):
+            await here.acquisition.acquire("say words again", consent=agree)
+        with pytest.raises(RollbackError):
+            await here.acquisition.plan("say words again")
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_another_version_of_what_is_held_comes_by_an_upgrade_and_not_by_an_acquisition(tmp_path: Path) -> None:
+    class Versions(Shelf):
+        """A shelf whose server is offered in a version of its own each time."""
+
+        version = "1"
+
+        async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+            found = await super().search(wanted, limit=limit)
+            return [replace(one, package=replace(one.package, version=self.version)) for one in found]
+
+    offers = Versions()
+    offers.offer("a", lambda: memory_server({"echo": echo}), summary="Says words again.")
+    async with place(tmp_path, offers) as here:
+        await here.acquisition.acquire("say words again", consent=agree)
+        offers.version = "2"
+        with pytest.raises(AcquisitionError, match="None of 1") as refusal:
+            await here.acquisition.acquire("say words once more", consent=agree)
+        (held,) = await here.installer.committed()
+        assert str(held.installed.vetted.artefact.resolution.package) == "memory:a@1"
+        offers.version = "1"
+        await here.acquisition.acquire("say words once more", consent=agree)
+    assert "a is held already as memory:a@1, and this is memory:a@2." in refusal.value.failures["a"]
+    assert any("upgrade(['a'])" in remedy for remedy in refusal.value.remedies)

@@ -1,5 +1,6 @@
 """A server that installs and then dies is resolved anew, a few known ways, before it is given up."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from vsm_mcp.acquisition.ladder import first_rung, repairs
@@ -50,3 +51,17 @@ def test_an_unknown_release_and_an_unknown_reason_leave_nothing_to_repair() -> N
 
 def test_a_server_of_npm_is_not_given_a_python_constraint() -> None:
     assert len(list(repairs(resolution(ecosystem="npm"), OLD_SDK))) == 1
+
+
+def test_no_repair_reaches_later_than_the_first_try_did() -> None:
+    for hours in (0, 23, 24):
+        young = resolution(released=NOW - timedelta(hours=hours))
+        assert [rung.name for rung in repairs(young, OLD_SDK)] == ["with mcp<2"]
+    (rung,) = repairs(resolution(released=NOW - timedelta(hours=25)), ())
+    assert rung.before is not None
+    assert rung.before < NOW
+
+
+def test_without_a_cool_down_the_time_of_its_release_is_tried_whenever_that_was() -> None:
+    (rung,) = repairs(replace(resolution(released=NOW), rung=Rung()), ())
+    assert rung.before == NOW + timedelta(days=1)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from vsm_mcp.acquisition.report import PlannedServer
 from vsm_mcp.acquisition.terms import Terms, granted, held_by, way_out
+from vsm_mcp.acquisition.vetting.patterns import Subject
 from vsm_mcp.acquisition.vetting.policy import Grant, Policy
 from vsm_mcp.errors import SandboxError
 from vsm_mcp.model.enforcement import Aspect, Enforcement, Held, Level
@@ -69,10 +70,10 @@ def test_what_a_human_grants_by_name_counts_as_declared_and_allowed_and_the_firs
     policy = Policy(
         egress=("api.example.com",),
         grants=(
-            Grant(servers="npm:*", egress=("www.example.net",)),
+            Grant(servers="npm:@example/*", egress=("www.example.net",)),
             Grant(servers="pypi:mcp-server-fetch@1.*", egress=("one.example.net",)),
             Grant(servers="pypi:MCP_server.fetch", egress=("db.example.net:5432",), private=("db.example.net",)),
-            Grant(servers="*", egress=("last.example.net",)),
+            Grant(servers="pypi:mcp-*", egress=("last.example.net",)),
         ),
     )
     way = way_out(CANDIDATE, RESOLUTION, policy)
@@ -109,11 +110,52 @@ def test_granted_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     "pattern",
-    ["publisher:Example", "source:catalogue", "tool:read_*", "version:1.*", "pipy:x", "npm:", "transport:stdio"],
-)
-def test_a_grant_names_servers_and_not_what_somebody_claims(pattern: str) -> None:
-    with pytest.raises(ValidationError, match=r"in '|would match every server|has an empty term"):
+    [
+        "publisher:Example", "source:catalogue", "tool:read_*", "version:1.*", "pipy:x", "npm:", "transport:stdio",
+        "io.github.owner/server", "io.github.owner/*", "**", "?*", "* & version:1.*", "npm:x & io.github.owner/x",
+    ],
+)  # fmt: skip
+@pytest.mark.security
+@pytest.mark.promise("D15", "D18")
+def test_a_grant_names_packages_and_not_what_somebody_claims(pattern: str) -> None:
+    with pytest.raises(ValidationError, match=r"is a claim; name its package, such as npm:NAME|in '|would match|empty"):
         Grant(servers=pattern)
+
+
+WIDE = (
+    "*",
+    "npm:*",
+    "npm:@*",
+    "npm:@*/*",
+    "npm:?*",
+    "npm:[!#]*",
+    "npm:[]a]*",
+    "npm:*-*",
+    "npm:*@1.*",
+    "npm:* & version:1",
+)
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("pattern", WIDE)
+def test_hosts_and_files_are_granted_to_somebody_in_particular(pattern: str) -> None:
+    for gift in ({"egress": ("www.example.net",)}, {"read_only": (Path("/srv/data"),)}):
+        with pytest.raises(ValidationError, match=r"are given to packages.*such as npm:NAME"):
+            Grant.model_validate({"servers": pattern, **gift})
+    assert Grant(servers=pattern, limits=Limits(memory_mb=64), kept=False).servers == pattern
+
+
+@pytest.mark.security
+def test_who_takes_the_name_of_another_server_gets_nothing_that_was_granted_to_that_one() -> None:
+    policy = Policy(
+        grants=(Grant(servers="npm:@owner/server", egress=("db.example.net",), private=("db.example.net",)),)
+    )
+    evil = PackageRef.parse("npm:evil@1.0.0")
+    claimed = Candidate(
+        name="io.github.owner/server", source="elsewhere", package=PackageRef(ecosystem="npm", name="evil")
+    )
+    got = policy.grant_for(Subject.of(claimed, Resolution(package=evil, integrity="sha256:00", lock="")))
+    assert (got.egress, got.private) == ((), ())
 
 
 @pytest.mark.promise("D18", "D19")

@@ -49,6 +49,17 @@ async def test_a_human_who_says_no_is_heard() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("said", ["no", "yes", 1, [False], None])
+async def test_nothing_but_true_approves(said: object) -> None:
+    async def approve(_: PlannedServer) -> bool:
+        return said  # pyright: ignore[reportReturnType] - what a careless approver does
+
+    with pytest.raises(PolicyError, match="was not approved"):
+        await System5(approve=approve).consent()(PLAN)
+
+
+@pytest.mark.anyio
 async def test_the_approver_of_the_call_goes_before_that_of_the_system() -> None:
     await System5(approve=no).consent(yes)(PLAN)
 

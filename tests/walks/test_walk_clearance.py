@@ -171,7 +171,7 @@ async def test_a_secret_that_is_gone_needs_a_human_who_is_told_how_to_give_it(
         Variable(name="A_COLOUR"),
     )
     published = Published(tmp_path, {"a.example/text": "count_words"}, environment=environment)
-    secrets = {"file:*": {"A_KEY": "env:KEY_FOR_TEST"}}
+    secrets = {f"file:{tmp_path}/*": {"A_KEY": "env:KEY_FOR_TEST"}}
     async with of_files(tmp_path, published, secrets=secrets) as vsm:
         await vsm.acquire_capability("count", "a.example/text")
         assert (await vsm.preflight(["text.count_words"])).go is Go.GO

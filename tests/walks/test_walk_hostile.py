@@ -217,7 +217,7 @@ async def test_a_wrong_key_is_told_without_the_key(
         state=state,
         autonomy=Autonomy.AUTO,
         allow=("file:*",),
-        secrets={"keyed": {"DEMO_API_KEY": "env:KEY_OF_THE_HOST"}},
+        secrets={"file:*/keyed.py": {"DEMO_API_KEY": "env:KEY_OF_THE_HOST"}},
     )
     async with ViableSystem(settings, shelf=shelf, sources=(shelf,)) as vsm:
         with pytest.raises(VSMError, match=r"The key \[hidden\] is wrong") as refusal:

@@ -198,12 +198,38 @@ async def test_what_is_held_and_not_locked_is_not_used_until_the_lock_is_written
         assert (await vsm.parts.guarded.call(call)).complaint is None
 
 
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_while_a_lock_is_in_force_nothing_is_approved_that_it_does_not_pin(tmp_path: Path) -> None:
+    nature = "\n\nif starts() > 1:\n    NATURE['tools'].update(erase_words='Erase the words of a text.')\n"
+    write(tmp_path / "counter.py", more=nature)
+    await locked(tmp_path)
+    call = ToolCall(server="counter", tool="count_words", arguments={"text": "one two"})
+    async with system(tmp_path, offline=True) as vsm:
+        await vsm.parts.guarded.call(call)
+    async with system(tmp_path, lock=True, offline=True) as vsm:
+        await vsm.parts.guarded.call(call)
+        found = vsm.quarantined("counter")
+        assert found is not None
+        with pytest.raises(IntegrityError, match="cannot be approved while a lock is in force") as refusal:
+            await vsm.approve_tools("counter", found)
+        assert "write the lock anew" in refusal.value.remedies[0]
+        assert vsm.quarantined("counter") == found
+    async with system(tmp_path, offline=True) as vsm:
+        await vsm.parts.guarded.call(call)
+        found = vsm.quarantined("counter")
+        assert found is not None
+        await vsm.approve_tools("counter", found)
+        assert vsm.quarantined("counter") is None
+
+
 def unpack(tree: Path) -> None:
     """Put a package there as the client of its registry would."""
     own, described = tree / "site" / "word_server", tree / "site" / "word_server-2.0.dist-info"
     own.mkdir(parents=True)
     described.mkdir()
     write(own / "serve.py")
+    write(tree / "start.py")
     (own / "__init__.py").write_text('"""Words."""\n')
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: word-server\nVersion: 2.0\n")
     names = ("word_server/__init__.py", "word_server/serve.py", "word_server-2.0.dist-info/METADATA")
@@ -220,7 +246,7 @@ def vetted_words(python: str, root: Path) -> Vetted:
         dependencies=(Dependency(name="word-server", version="2.0", hashes=hashes),),
     )
     candidate = Candidate(name="io.example/words", source="registry", package=package, summary="Counts words.")
-    launch = StdioLaunch(argv=(python, "-I", "/pkg/site/word_server/serve.py"))
+    launch = StdioLaunch(argv=(python, "-I", "/pkg/start.py"))
     artefact = Artefact(candidate=candidate, resolution=resolution, root=root, launch=launch)
     return Vetted(artefact=artefact, verdict=Verdict(accepted=True))
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
+from vsm_mcp.acquisition.report import PlannedServer
 from vsm_mcp.acquisition.vetting.policy import Policy, Waiver
 from vsm_mcp.clearance import Go
-from vsm_mcp.errors import PayloadError, PermissionDeniedError, QuarantinedError, VettingError
+from vsm_mcp.errors import PayloadError, PermissionDeniedError, QuarantinedError, VettingError, VSMError
 from vsm_mcp.events import Event, ToolsQuarantined
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.settings import Confinement
+from vsm_mcp.systems.system5 import Approver
 
 PROGRAM = Path(__file__).parent / "tool_server.py"
 COUNT = Operation(needs="count words", arguments={"text": "what a system does"})
@@ -40,15 +42,17 @@ def system(
     later: Mapping[str, str] = LATER,
     block: Sequence[str] = (),
     waivers: Sequence[Waiver] = (),
+    autonomy: Autonomy = Autonomy.AUTO,
+    approve: Approver | None = None,
 ) -> ViableSystem:
     offered = Shelf()
     file = root / "counter.py"
     if not file.exists():
         write(file, when=when, later=later)
     offered.offer_file(file, summary="Counts the words of a text.")
-    settings = Settings(state=root / "state", autonomy=Autonomy.AUTO, sandbox=Confinement.NONE)
+    settings = Settings(state=root / "state", autonomy=autonomy, sandbox=Confinement.NONE)
     policy = Policy(allow=("file:*",), block=tuple(block), waivers=tuple(waivers))
-    return ViableSystem(settings, shelf=offered, sources=(offered,), policy=policy)
+    return ViableSystem(settings, shelf=offered, sources=(offered,), policy=policy, approve=approve)
 
 
 def call(tool: str) -> ToolCall:
@@ -109,6 +113,72 @@ async def test_what_was_looked_at_and_approved_is_callable_now_and_in_the_next_l
         assert (await vsm.parts.guarded.call(call("erase_words"))).complaint is None
         assert vsm.quarantined("counter") is None
         assert (await vsm.preflight(["counter.erase_words", "counter.count_words"])).go is Go.GO
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.promise("C145")
+@pytest.mark.parametrize("everywhere", [True, False])
+async def test_a_new_need_does_not_approve_what_nobody_approved(tmp_path: Path, *, everywhere: bool) -> None:
+    if everywhere:  # a throw-away instance changes as well, not only the one that serves
+        file = write(tmp_path / "counter.py", when="restart", later=LATER)
+        file.write_text(file.read_text().replace('Path("starts")', f"Path({str(tmp_path / 'starts')!r})"))
+    asked: list[PlannedServer] = []
+
+    async def approve(plan: PlannedServer) -> bool:
+        asked.append(plan)
+        return True
+
+    async with system(tmp_path) as vsm:
+        await vsm.acquire_capability("count words", "counter")
+        await vsm.parts.guarded.call(call("count_lines"))
+    erase = Operation(needs="erase words", arguments={"text": "one two"})
+    async with system(tmp_path, autonomy=Autonomy.APPROVE, approve=approve) as vsm:
+        await vsm.parts.guarded.call(call("count_lines"))
+        with pytest.raises(VettingError, match="says something else than was approved") as refusal:
+            await vsm.acquire_capability("erase words", "counter")
+        assert [remedy.partition("(")[0][-20:].split()[-1] for remedy in refusal.value.remedies] == [
+            "quarantined",
+            "approve_tools",
+            "release_capability",
+        ]
+        with pytest.raises(VSMError):
+            await vsm.execute(erase)
+        for tool in ("count_words", "erase_words"):
+            with pytest.raises(QuarantinedError):
+                await vsm.parts.guarded.call(call(tool))
+        (held,) = await vsm.parts.installer.committed()
+        assert {tool.name for tool in held.tools} == set(TOOLS)
+        assert vsm.quarantined("counter") is not None
+    assert not asked
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_new_need_is_refused_while_something_is_held_back_where_the_server_serves(tmp_path: Path) -> None:
+    async with system(tmp_path, when="call") as vsm:
+        await vsm.acquire_capability("count words", "counter")
+        await vsm.acquire_capability("count lines", "counter")
+        grow = ToolCall(server="counter", tool="count_lines", arguments={"text": "grow"})
+        assert (await vsm.parts.guarded.call(grow)).complaint is None
+        for _ in range(2):
+            with pytest.raises(QuarantinedError):
+                await vsm.parts.guarded.call(call("count_words"))
+            with pytest.raises(VettingError, match=r"where it serves, erase_words, count_words is held back"):
+                await vsm.acquire_capability("see words", "counter")
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_new_need_leaves_a_server_running_that_says_what_was_approved(tmp_path: Path) -> None:
+    async with system(tmp_path) as vsm:
+        await vsm.acquire_capability("count words", "counter")
+        await vsm.execute(COUNT)
+        await vsm.acquire_capability("count lines", "counter")
+        await vsm.execute(COUNT)
+        assert vsm.parts.spawner.states()["counter"].generation == 1
+        (record,) = await vsm.parts.installer.records()
+        assert record.needs == ("count words", "count lines")
 
 
 @pytest.mark.anyio

@@ -27,6 +27,7 @@ from vsm_mcp.errors import (
     IntegrityError,
     NeedsConfigurationError,
     RefusedError,
+    RollbackError,
     ServerError,
     UnconfiguredError,
     VettingError,
@@ -35,6 +36,7 @@ from vsm_mcp.errors import (
 from vsm_mcp.events import EventSink, ignore
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Candidate, Proven
+from vsm_mcp.world.groups import first_leaf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,21 +98,24 @@ class Acquisition:
         Raises:
             AcquisitionError: No candidate made it; ``failures`` says why for each. Nothing is left behind.
                 ``UnconfiguredError`` when the best one lacks nothing but settings.
+            RollbackError: What a candidate did could not be undone now; no other was tried.
         """
         began = anyio.current_time()
         steps = Steps(emit=self._emit)
         ranked, _ = await self._find(wanted, server)
         records: list[CandidateRecord] = []
+        unexpected: list[Exception] = []
         for place, entry in enumerate(ranked, start=1):
             attempt = Attempt(
                 way=self._way, steps=steps, entry=entry, wanted=wanted, probe=probe, consent=consent, adopt=adopt
             )
             try:
                 proven = await attempt.climb()
-            except (AcquisitionError, ServerError, RefusedError) as error:
-                if server is not None:
+            except Exception as error:  # whatever one candidate brings about, the others are tried
+                if server is not None or _is_left_undone(error):
                     raise
                 records.append(_failed(entry, error))
+                unexpected += [] if isinstance(error, VSMError) else [error]
                 continue
             records.append(_record(entry, Fate.TAKEN, f"It proved itself: {proven.evidence.level}."))
             records += [self._passed_over(other) for other in ranked[place:]]
@@ -119,7 +124,7 @@ class Acquisition:
                 proven, wanted=wanted, steps=steps.records, candidates=records, elapsed=elapsed
             )
             return Acquired(proven=proven, report=report)
-        raise _nobody(wanted, records)
+        raise _nobody(wanted, records) from _cause(unexpected)
 
     async def try_out(
         self, server: str | Candidate, *, probe: Probe | Sequence[Probe] | None = None, consent: Consent | None = None
@@ -177,8 +182,10 @@ class Acquisition:
                 granted = self._way.granted(artefact)
                 plan = PlannedServer.of(artefact, verdict, score=entry.score, granted=granted)
                 return plan.model_copy(update={"reasons": self._way.vetting.reasons(verdict)})
-        except AcquisitionError as error:
-            return _refused(entry, (error.message,))
+        except Exception as error:  # a plan tells what each candidate brings about, whatever it is
+            if _is_left_undone(error):
+                raise
+            return _refused(entry, (_said(error),))
 
 
 async def _agree(_plan: PlannedServer) -> None:
@@ -193,6 +200,7 @@ def _refused(entry: RankedServer, reasons: tuple[str, ...]) -> PlannedServer:
 
 
 _MOST_REMEDIES = 4
+_LONGEST_REASON = 500
 
 
 def _record(entry: RankedServer, fate: Fate, reason: str) -> CandidateRecord:
@@ -202,13 +210,32 @@ def _record(entry: RankedServer, fate: Fate, reason: str) -> CandidateRecord:
     )
 
 
-def _failed(entry: RankedServer, error: VSMError) -> CandidateRecord:
+def _failed(entry: RankedServer, error: Exception) -> CandidateRecord:
     missing = error.names if isinstance(error, NeedsConfigurationError) else ()
-    record = _record(entry, _fate(error), error.message)
-    return record.model_copy(update={"missing": missing, "remedies": error.remedies})
+    record = _record(entry, _fate(error), _said(error))
+    remedies = error.remedies if isinstance(error, VSMError) else ()
+    return record.model_copy(update={"missing": missing, "remedies": remedies})
 
 
-def _fate(error: VSMError) -> Fate:
+def _said(error: Exception) -> str:
+    if isinstance(error, VSMError):
+        return error.message
+    return f"An unexpected {type(error).__name__} came up: {str(error)[:_LONGEST_REASON].removesuffix('.')}."
+
+
+def _is_left_undone(error: Exception) -> bool:
+    """Return whether an undo failed, bare or first of a group: that is what has to be known, not the next candidate."""
+    return isinstance(first_leaf(error), RollbackError)
+
+
+def _cause(unexpected: Sequence[Exception]) -> Exception | None:
+    """Return the first of what nobody expected, with the others noted on it."""
+    for other in unexpected[1:]:
+        unexpected[0].add_note(f"Another candidate failed with {type(other).__name__}: {str(other)[:_LONGEST_REASON]}")
+    return unexpected[0] if unexpected else None
+
+
+def _fate(error: Exception) -> Fate:
     if isinstance(error, NeedsConfigurationError):
         return Fate.NEEDS_CONFIGURATION
     return Fate.REFUSED if isinstance(error, VettingError | RefusedError | IntegrityError) else Fate.FAILED

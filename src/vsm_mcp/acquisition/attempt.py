@@ -1,4 +1,8 @@
-"""One candidate on its way in: as published first, then up the repair ladder; kept, or only tried and thrown away."""
+"""One candidate on its way in: as published first, then up the repair ladder; kept, or only tried and thrown away.
+
+Nobody gets in on the word given for somebody else: what differs from what was consented to is asked about anew, and
+what is held already stays what was approved, or it is refused.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,10 +14,20 @@ from vsm_mcp.acquisition.ladder import repairs
 from vsm_mcp.acquisition.report import Consent, PlannedServer
 from vsm_mcp.acquisition.stages import AcquisitionStage as Stage
 from vsm_mcp.acquisition.steps import Steps
-from vsm_mcp.acquisition.trial import DiedAtStartError, Gate, Sighting, WayIn
-from vsm_mcp.errors import InstallationError, IntegrityError, RollbackError, StartError, VerificationError, VettingError
+from vsm_mcp.acquisition.trial import Agreement, DiedAtStartError, Gate, Sighting, WayIn
+from vsm_mcp.errors import (
+    InstallationError,
+    IntegrityError,
+    PayloadError,
+    RollbackError,
+    StartError,
+    VerificationError,
+    VettingError,
+)
+from vsm_mcp.model.pins import Pins, difference
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Candidate, Installed, Proven, Rung, Running, Vetted
+from vsm_mcp.servers.pinned import Quarantine
 
 CLEANUP_SECONDS = 30.0
 
@@ -67,6 +81,7 @@ class Attempt:
             known = await self.way.installer.find(self.candidate)
             if known is not None:
                 return await self._prove_again(known)
+            await self._insist_on_newcomer()
             return await self._first_that_starts(keep=True)
 
     async def try_out(self) -> Proven:
@@ -88,28 +103,29 @@ class Attempt:
 
     async def _first_that_starts(self, *, keep: bool) -> Proven:
         try:
-            return await self._bring(self.way.rung, consented=False, keep=keep)
+            return await self._bring(self.way.rung, keep=keep)
         except DiedAtStartError as died:
             return await self._repair(died, keep=keep)
 
     async def _repair(self, died: DiedAtStartError, *, keep: bool) -> Proven:
-        """Climb the ladder; a rung that cannot be resolved or installed is passed over."""
-        for rung in repairs(died.installed.vetted.artefact.resolution, died.error.stderr):
+        """Climb the ladder with the version that died; a rung that cannot be resolved or installed is passed over."""
+        resolution = died.installed.vetted.artefact.resolution
+        for rung in repairs(resolution, died.error.stderr):
             try:
-                return await self._bring(rung, consented=True, keep=keep)
+                return await self._bring(rung, keep=keep, version=resolution.package.version)
             except (IntegrityError, RollbackError):  # wrong bytes and failed undos are never passed over
                 raise
             except (DiedAtStartError, InstallationError):
                 continue
         raise _dead(died.error) from died.error
 
-    async def _bring(self, rung: Rung, *, consented: bool, keep: bool) -> Proven:
+    async def _bring(self, rung: Rung, *, keep: bool, version: str | None = None) -> Proven:
         self.steps.begin(self.candidate.name, rung.name)
-        resolution = await self._gate.resolve(rung)
+        resolution = await self._gate.resolve(rung, version=version)
         async with self.way.rollback.transaction(f"acquire {self.candidate.name}") as transaction:
             vetted = await self._gate.vet(resolution, transaction)
             with self.steps.stage(Stage.CONSENT):
-                await self._consent(vetted, consented=consented)
+                await self._consent(vetted)
             with self.steps.stage(Stage.STAGE):
                 installed = await self.way.installer.stage(vetted, transaction)
             proven = await self._prove(installed)
@@ -121,12 +137,15 @@ class Attempt:
                 await self._hand_over(committed)
                 return committed
 
-    async def _consent(self, vetted: Vetted, *, consented: bool) -> None:
-        granted = self.way.granted(vetted.artefact)
-        plan = PlannedServer.of(vetted.artefact, vetted.verdict, score=self.entry.score, granted=granted)
+    async def _consent(self, vetted: Vetted) -> None:
+        """Ask once per different plan: who agreed to one agreed to nothing else."""
+        artefact = vetted.artefact
+        plan = PlannedServer.of(artefact, vetted.verdict, score=self.entry.score, granted=self.way.granted(artefact))
+        wanted, before = Agreement.on(plan, artefact.resolution), self.seen.agreed
         self.seen.plan = plan
-        if not consented:
-            await self.consent(plan)
+        if wanted not in before:
+            await self.consent(wanted.shown(before[-1]) if before else plan)
+            self.seen.agreed = (*before, wanted)
 
     async def _hand_over(self, committed: Proven) -> None:
         """Make it reachable; a server that nobody can reach is not kept."""
@@ -139,15 +158,41 @@ class Attempt:
                 await self.way.installer.remove(committed.candidate.name)
             raise
 
+    async def _insist_on_newcomer(self) -> None:
+        """Refuse another version of what is held: only an upgrade compares the two before it replaces one."""
+        name = self.candidate.name
+        for held in await self.way.installer.committed():
+            if held.candidate.name == name:
+                package = held.installed.vetted.artefact.resolution.package
+                raise VettingError(
+                    f"{name} is held already as {package}, and this is {self.candidate.package}.",
+                    stage=Stage.VET,
+                    remedies=(
+                        f"Upgrade it, which compares both: upgrade([{name!r}]).",
+                        f"Or release it first: release_capability({name!r}).",
+                    ),
+                )
+
     async def _prove_again(self, known: Proven) -> Proven:
-        """A package that is in the store already, perhaps by another process, still has to work for this need."""
+        """A server that is held, perhaps by another process, still has to work for this need, and to be what it was.
+
+        Only its proof is renewed: what it may be called for is what was approved before.
+        """
         self.steps.begin(self.candidate.name, known.installed.vetted.artefact.resolution.rung.name)
+        quarantine = self.way.spawner.quarantined(known.candidate.name)
+
+        async def prove(running: Running) -> Proven:
+            _insist_on_approved(known, running, quarantine)
+            return await self._verify(running)
+
         try:
-            proven = await self._prove(known.installed)
+            proven = await self._gate.prove(known.installed, prove)
         except DiedAtStartError as died:
             raise _dead(died.error) from died.error
-        if known.behaviour is not None and proven.behaviour is not None:
-            proven = replace(proven, behaviour=known.behaviour.join(proven.behaviour))  # the same bytes did both
+        behaviour = proven.behaviour
+        if known.behaviour is not None and behaviour is not None:
+            behaviour = known.behaviour.join(behaviour)  # the same bytes did both
+        proven = replace(known, evidence=proven.evidence, enforcement=proven.enforcement, behaviour=behaviour)
         with self.steps.stage(Stage.COMMIT):
             await self._gate.confirm(proven)
             served = await self.way.installer.serve(proven, needs=(self.wanted,))
@@ -156,10 +201,33 @@ class Attempt:
             return served
 
     async def _prove(self, installed: Installed) -> Proven:
-        async def prove(running: Running) -> Proven:
-            return await self.way.verifier.prove(running, self.probe)
+        return await self._gate.prove(installed, self._verify)
 
-        return await self._gate.prove(installed, prove)
+    async def _verify(self, running: Running) -> Proven:
+        terms = self.way.granted(running.installed.vetted.artefact)
+        return await self.way.verifier.prove(running, self.probe, terms=terms)
+
+
+def _insist_on_approved(known: Proven, running: Running, quarantine: Quarantine | None) -> None:
+    """Refuse a held server that says, here or where it serves, something else than what was approved."""
+    name = known.candidate.name
+    try:
+        drift = difference(known.pins, Pins.of(running.tools, running.prompts, running.instructions))
+        differs = str(drift) if drift else ""
+    except PayloadError as error:
+        differs = f"it cannot be compared: {error.message.removesuffix('.')}"
+    if not differs and quarantine is not None:
+        differs = f"where it serves, {', '.join((*quarantine.added, *quarantine.changed)) or 'it'} is held back"
+    if differs:
+        raise VettingError(
+            f"{name} says something else than was approved ({differs}); a new need does not approve it.",
+            stage=Stage.VERIFY,
+            remedies=(
+                f"Look at what differs: quarantined({name!r}), once one of its tools was called.",
+                f"Approve what that returns: approve_tools({name!r}, quarantine).",
+                f"If you do not know why it changed, let it go: release_capability({name!r}).",
+            ),
+        )
 
 
 def _dead(error: StartError) -> VerificationError:

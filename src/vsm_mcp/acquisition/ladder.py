@@ -1,4 +1,8 @@
-"""The repair ladder: a server that installs and then dies is resolved anew, a few known ways, before it is given up."""
+"""The repair ladder: a server that installs and then dies is resolved anew, a few known ways, before it is given up.
+
+No rung asks for another version of the server itself, and none reaches later than the one before it: what a cool-down
+keeps out stays out.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,10 +29,8 @@ def repairs(resolution: Resolution, last_words: Sequence[str]) -> Iterator[Rung]
         resolution: How it was resolved when it died.
         last_words: What it wrote to its error output.
     """
-    if resolution.released is not None:
-        yield Rung(
-            name=f"as of its release on {resolution.released:%Y-%m-%d}",
-            before=resolution.released + _RELEASE_DAY,
-        )
+    released, limit = resolution.released, resolution.rung.before
+    if released is not None and (limit is None or released + _RELEASE_DAY < limit):
+        yield Rung(name=f"as of its release on {released:%Y-%m-%d}", before=released + _RELEASE_DAY)
     if resolution.package.ecosystem == "pypi" and _MCP_V1.search("\n".join(last_words)):
         yield Rung(name="with mcp<2", before=resolution.rung.before, constraints=("mcp<2",))

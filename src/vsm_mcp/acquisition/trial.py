@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import anyio.to_thread
+
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.rollback import Rollback, Transaction
 from vsm_mcp.acquisition.ladder import first_rung
@@ -82,22 +84,59 @@ class WayIn:
         """How dependencies are resolved at first."""
         return first_rung(self.clock.now(), cool_down=self.cool_down)
 
-    async def find_out(self, candidate: Candidate, rung: Rung) -> Resolution:
+    async def find_out(self, candidate: Candidate, rung: Rung, *, version: str | None = None) -> Resolution:
         """Resolve a candidate: to what was asked for and to nothing else.
+
+        Args:
+            candidate: The server.
+            rung: How its dependencies are resolved.
+            version: Nothing but this version of it will do.
 
         Raises:
             InstallationError: It cannot be resolved.
             IntegrityError: The registry answered with something else.
         """
+        if version is not None:
+            candidate = replace(candidate, package=replace(candidate.package, version=version))
         resolution = await self.installer.resolve(candidate, rung)
         _insist_on(candidate, resolution)
         return resolution
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Exactly what somebody consented to; anything else is asked about anew.
+
+    Attributes:
+        plan: What was shown.
+        integrity: Digest of the package's own artefact.
+        lock: What is installed with it.
+        packages: The same in words.
+    """
+
+    plan: PlannedServer
+    integrity: str
+    lock: str
+    packages: frozenset[str]
+
+    @classmethod
+    def on(cls, plan: PlannedServer, resolution: Resolution) -> "Agreement":
+        """Return what consenting to ``plan`` agrees on."""
+        packages = frozenset(f"{one.name}@{one.version}" for one in resolution.dependencies)
+        return cls(plan=plan, integrity=resolution.integrity, lock=resolution.lock, packages=packages)
+
+    def shown(self, before: "Agreement") -> PlannedServer:
+        """Return the plan with what differs from one that was consented to before."""
+        gone, come = sorted(before.packages - self.packages), sorted(self.packages - before.packages)
+        lines = [*(f"- {package}" for package in gone), *(f"+ {package}" for package in come)]
+        return self.plan.model_copy(update={"diff": "\n".join(lines)})
+
+
 @dataclass(slots=True, kw_only=True)
 class Sighting:
-    """What was seen of a candidate on its way, however far it came."""
+    """What was seen of a candidate on its way, however far it came, and what was agreed on."""
 
+    agreed: tuple[Agreement, ...] = ()
     plan: PlannedServer | None = None
     running: Running | None = None
     findings: tuple[Finding, ...] = ()
@@ -130,15 +169,15 @@ class Gate:
     candidate: Candidate
     seen: Sighting = field(default_factory=Sighting)
 
-    async def resolve(self, rung: Rung) -> Resolution:
-        """Resolve it, as the stage that plans.
+    async def resolve(self, rung: Rung, *, version: str | None = None) -> Resolution:
+        """Resolve it, to nothing but ``version`` if one is given, as the stage that plans.
 
         Raises:
             InstallationError: It cannot be resolved.
             IntegrityError: The registry answered with something else.
         """
         with self.steps.stage(Stage.PLAN):
-            return await self.way.find_out(self.candidate, rung)
+            return await self.way.find_out(self.candidate, rung, version=version)
 
     async def vet(self, resolution: Resolution, transaction: Transaction) -> Vetted:
         """Fetch exactly what was resolved, and judge it before any of it runs.
@@ -216,7 +255,9 @@ class Gate:
             self.seen.findings = findings
 
         others = await self._tools_of_others()
-        return self.way.vetting.judge_words(Words.of(running), others, stage=Stage.VERIFY, hear=hear)
+        words, vetting = Words.of(running), self.way.vetting
+        verdict = await anyio.to_thread.run_sync(vetting.examine_words, words, others)
+        return vetting.accept_words(words, verdict, stage=Stage.VERIFY, hear=hear)
 
     async def _tools_of_others(self) -> Sequence[ToolSpec]:
         held = await self.way.installer.committed()

@@ -10,7 +10,9 @@ import anyio.to_thread
 from vsm_mcp.acquisition.proving.checks import further, independent, repeated, seed_of, structured, unknown_tool
 from vsm_mcp.acquisition.proving.samples import sample_arguments
 from vsm_mcp.acquisition.proving.shapes import alike
+from vsm_mcp.acquisition.proving.uninvited import Uninvited
 from vsm_mcp.acquisition.proving.witness import Accepts, Answer, Witness
+from vsm_mcp.acquisition.terms import Terms
 from vsm_mcp.errors import (
     NeedsConfigurationError,
     PayloadError,
@@ -78,13 +80,17 @@ class Verifier:
         self._timeout = timeout
         self._again = again
 
-    async def prove(self, running: Running, probe: Probe | Sequence[Probe] | None = None) -> Proven:
+    async def prove(
+        self, running: Running, probe: Probe | Sequence[Probe] | None = None, *, terms: Terms | None = None
+    ) -> Proven:
         """Call the server and return it as proven.
 
         Args:
             running: A throw-away instance: trials may leave traces in it.
             probe: The call that counts, or several that all must hold. Without any the verifier chooses tools whose
                 arguments it can make up, those that only read first, and one good answer suffices.
+            terms: What the instance got. Whatever no probe names is only called if it can do no lasting harm; when the
+                terms are not known, it is taken that it could.
 
         Raises:
             VerificationError: It lists no tools, a probe's tool is not among them, a call failed, a result was not
@@ -92,7 +98,7 @@ class Verifier:
             NeedsConfigurationError: What it lacks is nothing but settings.
             PermissionDeniedError: The policy forbids a tool that would have to be called; it was not.
         """
-        session = self._session(running)
+        session = self._session(running, terms)
         probes = (probe,) if isinstance(probe, Probe) else tuple(probe or ())
         if len(probes) > MOST_PROBES:
             raise session.refusal(f"cannot be given {len(probes)} probes, {MOST_PROBES} are the most")
@@ -102,7 +108,12 @@ class Verifier:
         return await session.conclude(proofs[0], level=_level(probes))
 
     async def replay(
-        self, running: Running, trials: Sequence[Trial], probe: Probe | Sequence[Probe] | None = None
+        self,
+        running: Running,
+        trials: Sequence[Trial],
+        probe: Probe | Sequence[Probe] | None = None,
+        *,
+        terms: Terms | None = None,
     ) -> Proven:
         """Make recorded calls again, on another version perhaps: all must be answered well, and in the same way.
 
@@ -111,13 +122,14 @@ class Verifier:
             trials: What was recorded (`Evidence.recorded`); those that passed count. The same way means the same
                 kind of answer, not the same bytes.
             probe: Further calls that must hold.
+            terms: As for ``prove``. What was recorded is called whatever they are.
 
         Raises:
             VerificationError: As for ``prove``, or an answer is of another kind, or nothing was recorded.
             NeedsConfigurationError: What it lacks is nothing but settings.
             PermissionDeniedError: The policy forbids a tool that would have to be called; it was not.
         """
-        session = self._session(running)
+        session = self._session(running, terms)
         recorded = [trial for trial in trials if trial.passed][:MOST_REPLAYED]
         if not recorded:
             raise session.refusal("has no recorded call that could be made again")
@@ -127,14 +139,21 @@ class Verifier:
             await session.hold(wanted)
         return await session.conclude(proofs[0], level=_level(probes) if probes else ProofLevel.CALLABLE)
 
-    def _session(self, running: Running) -> "_Session":
+    def _session(self, running: Running, terms: Terms | None) -> "_Session":
         witness = Witness(running, timeout=self._timeout)
         forbidden = {
             tool.name: reason
             for tool in running.tools
             if (reason := self._objection(running.installed, tool.name)) is not None
         }
-        session = _Session(running, witness, timeout=self._timeout, again=self._again, forbidden=forbidden)
+        session = _Session(
+            running,
+            witness,
+            timeout=self._timeout,
+            again=self._again,
+            forbidden=forbidden,
+            uninvited=Uninvited.of(running, terms),
+        )
         if not running.tools:
             raise session.refusal("lists no tools")
         return session
@@ -153,11 +172,19 @@ class _Session:
     """One verification of one running server, from the first call to the verdict."""
 
     def __init__(
-        self, running: Running, witness: Witness, *, timeout: float, again: Again, forbidden: Mapping[str, str]
+        self,
+        running: Running,
+        witness: Witness,
+        *,
+        timeout: float,
+        again: Again,
+        forbidden: Mapping[str, str],
+        uninvited: Uninvited,
     ) -> None:
         self._running = running
         self._forbidden = forbidden
-        self._callable = tuple(tool for tool in running.tools if tool.name not in forbidden)
+        self._uninvited = uninvited
+        self._free = tuple(tool for tool in running.tools if tool.name not in forbidden and uninvited.may_call(tool))
         self._witness = witness
         self._timeout = timeout
         self._again = again
@@ -176,7 +203,7 @@ class _Session:
             spec = self._specs[tool]
             if trial.passed:
                 structured(self._witness, spec, answer)
-                why = await independent(self._witness, spec, trial, answer=answer)
+                why = await self._independent(spec, trial, answer)
                 trial = trial if why is None else replace(trial, passed=False, detail=why)
             self._trials.append(trial)
             if trial.passed:
@@ -202,12 +229,13 @@ class _Session:
         """Look at what else an honest server does, and give the verdict."""
         await self._lists_the_same()
         extra: tuple[Trial, ...] = ()
-        if proof.spec.read_only:
+        reads = proof.spec.read_only and self._uninvited.may_call(proof.spec)
+        if reads:
             await repeated(self._witness, proof.spec, proof.trial, answer=proof.answer)
         why = await unknown_tool(self._witness, proof.answer, seed=seed_of(proof.spec))
         if why is not None:
             raise self.refusal(f"cannot be believed: {why}")
-        if proof.spec.read_only:
+        if reads:
             extra = await further(self._witness, proof.spec, proof.trial, answer=proof.answer)
         return Proven(
             installed=self._running.installed,
@@ -225,11 +253,16 @@ class _Session:
 
         The schemas are foreign and may be laborious: they are read in a thread.
         """
-        tools = sorted(self._callable, key=lambda tool: (not tool.read_only, _required(tool), tool.name))
+        tools = sorted(self._free, key=lambda tool: (not tool.read_only, _required(tool), tool.name))
         possible = await anyio.to_thread.run_sync(_possible, tools[:MOST_CONSIDERED])
-        if not possible:
-            raise self.refusal("has no tool that could be tried without knowing its arguments")
-        return possible
+        if possible:
+            return possible
+        others = len(self._running.tools) - len(self._forbidden) - len(tools)
+        if others and self._uninvited.reach is not None:
+            raise self.refusal(
+                f"has no tool that may be tried unasked: {others} may write, and {self._uninvited.reach}"
+            )
+        raise self.refusal("has no tool that could be tried without knowing its arguments")
 
     def refusal(self, why: str, trials: Sequence[Trial] = ()) -> VerificationError:
         """Return the error that says why the server is not accepted."""
@@ -240,13 +273,21 @@ class _Session:
             remedies=("Pass a Probe with a tool and arguments that must work.", "Try another server."),
         )
 
+    async def _independent(self, spec: ToolSpec, trial: Trial, answer: Answer) -> str | None:
+        """Ask a tool more than a probe did, if it may be asked at all."""
+        if self._uninvited.may_call(spec):
+            return await independent(self._witness, spec, trial, answer=answer)
+        message = f"Whether {spec.name} does real work was not tried further: it may write, {self._uninvited.reach}."
+        self._witness.note("not-tried-further", Severity.INFO, message, where=spec.name, unknown=True)
+        return None
+
     def _unproven(self, trials: Sequence[Trial]) -> VerificationError | NeedsConfigurationError:
         return self._witness.missing or self.refusal("answered no trial well", trials)
 
     async def _chosen(self, probe: Probe) -> Sequence[tuple[str, JsonObject]]:
         if probe.tool is None:
             given = probe.arguments
-            fitting = [one.name for one in self._callable if misfit(one.input_schema, given, known_only=True) is None]
+            fitting = [one.name for one in self._free if misfit(one.input_schema, given, known_only=True) is None]
             return [(name, given) for name in fitting[:MOST_TRIALS]] or await self.by_itself()
         if probe.tool not in self._specs:
             raise self.refusal(f"has no tool {probe.tool!r}")

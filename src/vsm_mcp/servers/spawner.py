@@ -15,6 +15,7 @@ from vsm_mcp.errors import (
     CircuitOpenError,
     ConfigurationError,
     NeedsConfigurationError,
+    PayloadError,
     StartError,
 )
 from vsm_mcp.events import EventSink, ServerStarted, ServerStopped, ignore
@@ -127,11 +128,17 @@ class DynamicSpawner:
         await tasks.__aexit__(None, None, None)
 
     def adopt(self, proven: Proven) -> None:
-        """Hold a proven server: it is started when it is first called. An older one of its name is let go."""
+        """Hold a proven server: it is started when it is first called. An older one of its name is let go.
+
+        The one that is held already goes on: what was noticed about its tools stays noticed when it is proven anew.
+        """
         name = proven.candidate.name
         previous = self._held.get(name)
+        custody = self._custody(previous, proven)
+        if previous is not None and custody is previous.custody and previous.opening.installed == proven.installed:
+            return
         held = _Held(
-            Custody(proven, emit=self._emit, first_use=self._trust_first_use),
+            custody,
             self._launcher.prepare(proven.installed, self._workspace.directory(name)),
             self._restarts,
         )
@@ -241,6 +248,13 @@ class DynamicSpawner:
             with anyio.CancelScope(shield=True):
                 await _end([connection])
 
+    def _custody(self, previous: "_Held | None", proven: Proven) -> Custody:
+        """Return who watches the tools: for the same files, approved with the same words, whoever did before."""
+        if previous is None or not _same(previous.custody.proven, proven):
+            return Custody(proven, emit=self._emit, first_use=self._trust_first_use)
+        previous.custody.proven = proven
+        return previous.custody
+
     def _known(self, server: str) -> "_Held":
         held = self._held.get(server)
         if held is None:
@@ -349,6 +363,14 @@ class _Life:
         self.held.last_error = reason
         if not isinstance(connection.failure, NeedsConfigurationError):
             self.held.failures.note(anyio.current_time())
+
+
+def _same(held: Proven, proven: Proven) -> bool:
+    """Return whether both are the same files, approved with the same words; words that cannot be read are not."""
+    try:
+        return held.installed.digest == proven.installed.digest and held.pins == proven.pins
+    except PayloadError:
+        return False
 
 
 async def _end(connections: Sequence[Connection | None]) -> None:

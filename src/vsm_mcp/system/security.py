@@ -14,6 +14,7 @@ from vsm_mcp.preflight import Preflight, PreflightReport
 from vsm_mcp.sandbox.selftest.report import IsolationReport, SelfTestReport
 from vsm_mcp.security_report import SecurityReport, security_report
 from vsm_mcp.servers.pinned import Quarantine
+from vsm_mcp.servers.workspace import LARGEST_FILE
 from vsm_mcp.status import ConnectionTest
 from vsm_mcp.system.entered import Entered
 from vsm_mcp.systems.system5 import Approver
@@ -154,10 +155,15 @@ class Security(Entered):
         """
         return self.parts.spawner.quarantined(server)
 
-    async def read_file(self, server: str, name: str) -> bytes:
+    async def read_file(self, server: str, name: str, *, limit: int = LARGEST_FILE) -> bytes:
         """Read a file that a server wrote into its directory; a link on the way is refused.
+
+        Args:
+            server: Its name.
+            name: The path below its directory.
+            limit: Bytes that the file may have.
 
         Raises:
             PayloadError: There is no such regular file, or it is too large.
         """
-        return await self.parts.workspace.read(server, name)
+        return await self.parts.workspace.read(server, name, limit=limit)

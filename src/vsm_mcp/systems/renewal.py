@@ -8,6 +8,7 @@ from vsm_mcp.acquisition.lock.approval import approve_tools
 from vsm_mcp.acquisition.upgrading.upgrade import Upgrade, UpgradeStep
 from vsm_mcp.acquisition.vetting.text.words import Words
 from vsm_mcp.acquisition.vetting.vetting import Vetting
+from vsm_mcp.errors import IntegrityError
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Proven
 from vsm_mcp.model.verdict import Finding
@@ -99,8 +100,19 @@ class Renewal:
             CapabilityMissingError: No server of this name is held.
             PayloadError: The server says something else by now.
             VettingError: What it says now is not accepted.
+            IntegrityError: A lock is in force, and it pins other words.
             InstallationError: It could not be written down.
         """
+        other = await self._system4.unpinned(self._spawner.reviewed(server, pins))
+        if other is not None:
+            raise IntegrityError(
+                f"What {server} says now cannot be approved while a lock is in force: {other}",
+                stage="approve",
+                remedies=(
+                    "Approve it without the lock, and write the lock anew: save_lock(path).",
+                    f"If you do not know why it changed, let it go: release_capability({server!r}).",
+                ),
+            )
         held = await self._installer.committed()
         others = [tool for other in held if other.candidate.name != server for tool in other.tools]
 

@@ -262,6 +262,10 @@ class System4:
         for record in come:
             await self._take_if_fit(record)
 
+    async def unpinned(self, proven: Proven) -> str | None:
+        """Say why a server, as it would be held, is not what the lock in force pins; ``None`` when it is or none is."""
+        return None if self._pinned is None else await self._pinned(proven)
+
     def offer(self, proven: Proven, needs: Sequence[str] = ()) -> None:
         """Make the tools of a held server reachable, those that the policy allows."""
         name = proven.candidate.name
@@ -291,8 +295,7 @@ class System4:
     async def adopt_held(self) -> None:
         """Make everything that the store holds reachable again; servers start when they are first called.
 
-        One whose files are no longer what they were, that the policy does not allow any more, or that is not what the
-        lock in force pins, is left out.
+        One that was changed, or that the policy or the lock in force does not allow, is left out.
         """
         for record in await self._installer.records():
             await self._take_if_fit(record)
@@ -302,7 +305,7 @@ class System4:
     async def _take_if_fit(self, record: Record) -> None:
         """Take what is in the store, unless it should not be used; then an older one of its name is let go too."""
         proven = record.proven
-        reason = self._objection(proven, "") or await self._distrust(proven)
+        reason = self._objection(proven, "") or await self._broken(proven) or await self.unpinned(proven)
         if reason is None:
             self._take(record)
             return
@@ -314,12 +317,11 @@ class System4:
         self._emit(Progress(subject=server, detail=f"not adopted: {reason}"))
         self._emit(ServerReviewed(server=server, door="entry", reasons=(reason,)))
 
-    async def _distrust(self, proven: Proven) -> str | None:
+    async def _broken(self, proven: Proven) -> str | None:
         try:
-            await self._installer.verify(proven)
+            return await self._installer.verify(proven)
         except IntegrityError as error:
             return error.message
-        return None if self._pinned is None else await self._pinned(proven)
 
     def _can(self, operation: Operation) -> bool:
         try:

@@ -139,7 +139,8 @@ class System5:
             self.policy.permit_name(f"acquire({plan.name})")
             if self.autonomy is Autonomy.AUTO:
                 return
-            if ask is None or not await ask(plan):
+            # Only the word True approves: an answer such as "no" is true as well.
+            if ask is None or (await ask(plan)) is not True:
                 raise PolicyError(
                     f"Rule {APPROVAL_RULE!r}: {plan.name} was not approved.",
                     remedies=("Approve it, or name another server.",),

@@ -35,6 +35,7 @@ from vsm_mcp.testing.servers import as_proven, make_spawner, memory_installed, m
 from vsm_mcp.world.files import LocalFiles
 
 NODE = Path("/usr/bin/node")
+PROGRAMS = {"node": NODE, "python3": Path("/usr/bin/python3")}
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ NPM = PackageRef(ecosystem="npm", name="@a/notes", version="1.2.3")
 PYPI = PackageRef(ecosystem="pypi", name="My.Notes", version="2.0")
 NPM_FILES = {
     "package.json": "{}",
-    "node_modules/@a/notes/package.json": "{}",
+    "node_modules/@a/notes/package.json": '{"bin": "lib/index.js"}',
     "node_modules/@a/notes/lib/index.js": "serve()",
     "node_modules/@a/notes/node_modules/inner/index.js": "inner()",
     "node_modules/other/index.js": "other()",
@@ -91,7 +92,15 @@ PYPI_FILES = {
 }
 
 
-async def kept(store: PackageStore, package: PackageRef, files: dict[str, str]) -> Proven:
+STARTED = {
+    "npm": StdioLaunch(argv=("/opt/elsewhere/node", "/pkg/node_modules/@a/notes/lib/index.js", "--quiet")),
+    "pypi": StdioLaunch(argv=("/opt/elsewhere/python3", "-I", "/pkg/start.py", "--quiet")),
+}
+
+
+async def kept(
+    store: PackageStore, package: PackageRef, files: dict[str, str], *, launch: StdioLaunch | None = None
+) -> Proven:
     """Put a package into the store as if it had been acquired."""
     await store.prepare()
     staged = store.root / "staged"
@@ -100,9 +109,9 @@ async def kept(store: PackageStore, package: PackageRef, files: dict[str, str]) 
         (staged / name).write_text(text)
     digest = await store.seal(staged)
     place = staged.rename(store.tree(digest))
-    candidate = Candidate(name="io.example/notes", source="registry", package=package)
+    candidate = Candidate(name="io.example/notes", source="registry", package=package, arguments=("--quiet",))
     resolution = Resolution(package=package, integrity="sha512-AAAA", lock="", rung=Rung(constraints=("mcp<2",)))
-    launch = StdioLaunch(argv=("/opt/elsewhere/node", "/pkg/index.js"), env={"A": "1"})
+    launch = launch or STARTED[package.ecosystem]
     artefact = Artefact(candidate=candidate, resolution=resolution, root=place, launch=launch)
     vetted = Vetted(artefact=artefact, verdict=Verdict(accepted=True))
     installed = Installed(vetted=vetted, path=place, digest=digest, launch=launch)
@@ -110,7 +119,7 @@ async def kept(store: PackageStore, package: PackageRef, files: dict[str, str]) 
 
 
 def locked(inner: Ecosystem, lock: Lockfile, store: PackageStore, *, offline: bool = True) -> LockedEcosystem:
-    return LockedEcosystem(inner, lock=lock, trees=trees_of(store), programs={"node": NODE}, offline=offline)
+    return LockedEcosystem(inner, lock=lock, trees=trees_of(store), programs=PROGRAMS, offline=offline)
 
 
 def names(root: Path) -> set[str]:
@@ -142,13 +151,67 @@ async def test_offline_a_locked_server_is_installed_again_from_the_store_and_nob
     assert not (tmp_path / "start.py").exists()
     vetted = Vetted(artefact=artefact, verdict=Verdict(accepted=True))
     launch = await ecosystem.install(vetted, into=tmp_path / "whole")
-    assert launch == artefact.launch == StdioLaunch(argv=(str(NODE), "/pkg/index.js"), env={"A": "1"})
+    program, *words = STARTED[package.ecosystem].argv
+    assert launch == artefact.launch == StdioLaunch(argv=(str(PROGRAMS[Path(program).name]), *words))
     assert names(tmp_path / "whole") == set(files)
     assert network.asked == []
     digest = await store.seal(tmp_path / "whole")
     again = Installed(vetted=vetted, path=tmp_path / "whole", digest=digest, launch=launch)
     assert digest == proven.installed.digest
     await confirm(lock, replace(proven, installed=again))
+
+
+NPM_WORDS = ("/pkg/node_modules/@a/notes/lib/index.js", "--quiet")
+PYPI_WORDS = ("-I", "/pkg/start.py", "--quiet")
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("package", "launch"),
+    [
+        (NPM, StdioLaunch(argv=("/n/node", "-e", "steal()", *NPM_WORDS))),
+        (NPM, StdioLaunch(argv=("/n/node", "/pkg/node_modules/other/index.js", "--quiet"))),
+        (NPM, StdioLaunch(argv=("/n/node", *NPM_WORDS[:1]))),
+        (NPM, StdioLaunch(argv=("/n/node", *NPM_WORDS), env={"NODE_OPTIONS": "--require=/pkg/evil"})),
+        (NPM, StdioLaunch(argv=("/n/python3", *NPM_WORDS))),
+        (PYPI, StdioLaunch(argv=("/n/python3", "-c", "steal()"))),
+        (PYPI, StdioLaunch(argv=("/n/python3", "-m", "http.server", "--quiet"))),
+        (PYPI, StdioLaunch(argv=("/n/python3", *PYPI_WORDS, "--more"))),
+        (PYPI, StdioLaunch(argv=("/n/node", *PYPI_WORDS))),
+    ],
+)
+async def test_a_lock_does_not_decide_how_a_package_is_started(
+    tmp_path: Path, store: PackageStore, *, package: PackageRef, launch: StdioLaunch
+) -> None:
+    proven = await kept(store, package, NPM_FILES if package is NPM else PYPI_FILES, launch=launch)
+    ecosystem = locked(Network(package.ecosystem), await Lockfile.of([proven]), store)
+    resolution = await ecosystem.resolve(package, rung=Rung())
+    with pytest.raises(IntegrityError, match="would be started by the lock in another way"):
+        await ecosystem.fetch(proven.candidate, resolution, into=tmp_path / "own")
+    with pytest.raises(IntegrityError, match="would be started by the lock in another way"):
+        await ecosystem.install(proven.installed.vetted, into=tmp_path / "whole")
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("manifest", "why"),
+    [
+        ("{", "does not say how it is started"),
+        ("{}", "does not say how it is started"),
+        ('{"bin": {"one": "a.js", "two": "b.js"}}', "does not say how it is started"),
+        ('{"bin": {"notes": "../../evil.js"}}', "is outside of it"),
+        ('{"bin": "/evil.js"}', "is outside of it"),
+    ],
+)
+async def test_an_installed_package_that_does_not_name_a_program_of_its_own_is_not_started_from_a_lock(
+    tmp_path: Path, store: PackageStore, *, manifest: str, why: str
+) -> None:
+    proven = await kept(store, NPM, {**NPM_FILES, "node_modules/@a/notes/package.json": manifest})
+    ecosystem = locked(Network(), await Lockfile.of([proven]), store)
+    with pytest.raises(IntegrityError, match=why):
+        await ecosystem.fetch(proven.candidate, await ecosystem.resolve(NPM, rung=Rung()), into=tmp_path / "own")
 
 
 @pytest.mark.anyio

@@ -9,6 +9,7 @@ import anyio.to_thread
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.acquisition.lock.entries import LockedServer
+from vsm_mcp.acquisition.lock.launches import insist_on_entry
 from vsm_mcp.acquisition.lock.lockfile import Lockfile
 from vsm_mcp.acquisition.lock.own import own_files
 from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError
@@ -114,7 +115,7 @@ class LockedEcosystem:
         """Put the package's own files in ``into``; offline, those of the installed tree.
 
         Raises:
-            IntegrityError: They are not what is locked.
+            IntegrityError: They are not what is locked, or the lock would start something else than the package.
             InstallationError: There is no tree of it on this machine.
         """
         if not self._from_trees:
@@ -122,7 +123,8 @@ class LockedEcosystem:
         locked = self._lock.server(candidate)
         tree = await self._tree(locked)
         await anyio.to_thread.run_sync(own_files, tree, resolution.package, into)
-        return Artefact(candidate=candidate, resolution=resolution, root=into, launch=self._launch(locked))
+        launch = await self._launch(locked, tree)
+        return Artefact(candidate=candidate, resolution=resolution, root=into, launch=launch)
 
     async def install(self, vetted: Vetted, *, into: Path) -> Launch:
         """Put the package and all it needs in ``into``; offline, a copy of the installed tree.
@@ -136,7 +138,7 @@ class LockedEcosystem:
         locked = self._lock.server(vetted.candidate)
         tree = await self._tree(locked)
         await anyio.to_thread.run_sync(_copy, tree, into)
-        return self._launch(locked)
+        return await self._launch(locked, tree)
 
     async def _unchanged(self, resolution: Resolution) -> None:
         package = resolution.package
@@ -158,16 +160,15 @@ class LockedEcosystem:
             )
         return tree
 
-    def _launch(self, locked: LockedServer) -> StdioLaunch:
-        launch = locked.launch
-        program = None if launch is None else self._programs.get(launch.program)
-        if launch is None or program is None:
+    async def _launch(self, locked: LockedServer, tree: Path) -> StdioLaunch:
+        launch = await anyio.to_thread.run_sync(insist_on_entry, locked, tree)
+        program = self._programs.get(launch.program)
+        if program is None:
             raise ConfigurationError(
-                f"{locked.candidate.name} is started with {launch.program if launch else 'nothing'}, "
-                "which this machine does not have.",
+                f"{locked.candidate.name} is started with {launch.program}, which this machine does not have.",
                 remedies=(f"Install it; known are {', '.join(sorted(self._programs)) or 'none'}.",),
             )
-        return StdioLaunch(argv=(str(program), *launch.arguments), env=dict(launch.env))
+        return StdioLaunch(argv=(str(program), *launch.arguments))
 
 
 def trees_of(store: PackageStore) -> TreeOf:

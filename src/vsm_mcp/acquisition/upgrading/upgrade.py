@@ -227,7 +227,7 @@ class _Attempt:
             raise VettingError(
                 f"It cannot be told whether {resolution.package} is newer than {self.old.package}.",
                 stage=Stage.PLAN,
-                remedies=("Name the version you want and acquire it.",),
+                remedies=("Release it, then acquire the version you want.",),
             )
         if not newer:
             self.say(UpgradeVerdict.CURRENT, f"Nothing newer than {self.old.package} is allowed.")
@@ -264,10 +264,11 @@ class _Attempt:
 
     async def _replay(self, running: Running) -> Proven:
         """Make the recorded calls to the new version; every one must be answered well."""
+        terms = self.way.granted(running.installed.vetted.artefact)
         if self.recorded:
-            proven = await self.way.verifier.replay(running, self.recorded)
+            proven = await self.way.verifier.replay(running, self.recorded, terms=terms)
         else:
-            proven = await self.way.verifier.prove(running)
+            proven = await self.way.verifier.prove(running, terms=terms)
         self.trials = proven.evidence.trials
         return proven
 

@@ -11,7 +11,10 @@ ECOSYSTEMS = ("npm", "pypi", "file", "memory")
 KINDS = (*ECOSYSTEMS, "source", "publisher", "version", "transport", "tool")
 TRANSPORTS = ("stdio", "in-process")
 
-_OF_SERVERS = ("", *ECOSYSTEMS, "version", "transport")
+_EVERY = "*"
+_OF_PACKAGES = (*ECOSYSTEMS, "version", "transport")
+_FORM = "name its package, such as npm:NAME or pypi:NAME"
+_ANYTHING = re.compile(r"\[!?\]?[^\]]*\]|[\W_]")
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
@@ -85,21 +88,111 @@ def problem(pattern: str) -> str | None:
 def identity_problem(pattern: str) -> str | None:
     """Say why something must not be given to whom a pattern matches, or return ``None``.
 
-    What is given to a server is given to packages or to names. Who publishes it is somebody's claim.
+    What is given to a server is given to its package, which is what is installed. A server's name and who publishes it
+    are somebody's claims: any registry may say them of any package.
 
     >>> identity_problem("npm:@scope/* & version:1.*")
     >>> identity_problem("publisher:Example")
-    "'publisher' in 'publisher:Example' names no server; name its package, such as npm:NAME or pypi:NAME"
+    "'publisher' in 'publisher:Example' is a claim; name its package, such as npm:NAME or pypi:NAME"
     """
     if wrong := problem(pattern):
         return wrong
-    kinds = [term.partition(":")[0] if ":" in term else "" for term in _terms(pattern)]
+    kinds = [_kind(term) for term in _terms(pattern)]
     for kind in kinds:
-        if kind not in _OF_SERVERS:
-            return f"{kind!r} in {pattern!r} names no server; name its package, such as npm:NAME or pypi:NAME"
-    if not set(kinds) & {"", *ECOSYSTEMS}:
-        return f"{pattern!r} would match every server; name a package, such as npm:NAME or pypi:NAME"
+        if not kind:
+            return f"{pattern!r} has the name of a server, which is a claim; {_FORM}"
+        if kind not in _OF_PACKAGES:
+            return f"{kind!r} in {pattern!r} is a claim; {_FORM}"
+    if not set(kinds) & {*ECOSYSTEMS}:
+        return f"{pattern!r} would match every server; {_FORM}"
     return None
+
+
+def gift_problem(pattern: str) -> str | None:
+    """Say why hosts, files or secrets must not be given to whom a pattern matches, or return ``None``.
+
+    >>> gift_problem("npm:@scope/*")
+    >>> gift_problem("npm:@*/*")
+    "'npm:@*/*' would match nearly every package; name one, such as npm:NAME or pypi:NAME"
+    """
+    if not names_all(pattern) and (wrong := identity_problem(pattern)):
+        return wrong
+    packages = [term for term in _terms(pattern) if _kind(term) in ECOSYSTEMS]
+    if not any(_literal(_name_in(term)) for term in packages):
+        return f"{pattern!r} would match nearly every package; name one, such as npm:NAME or pypi:NAME"
+    return None
+
+
+def names_all(pattern: str) -> bool:
+    """Tell whether a pattern is about all servers alike."""
+    return pattern.strip() == _EVERY
+
+
+def lets_anybody_in(pattern: str) -> bool:
+    """Tell whether a pattern names nobody: no server, package, source or publisher, by a single letter.
+
+    Files and servers in memory are nobody's but the host's, which offers them.
+
+    >>> lets_anybody_in("npm:?* & version:1.*")
+    True
+    >>> lets_anybody_in("publisher:Example*")
+    False
+    """
+    return not any(_names_somebody(term) for term in _terms(pattern))
+
+
+def anybody_may_join(pattern: str) -> bool:
+    """Tell whether a stranger may publish a package that a pattern of packages matches.
+
+    A package belongs to somebody, and so does a scope of npm. What only begins with some letters belongs to nobody.
+
+    >>> anybody_may_join("npm:@scope/*"), anybody_may_join("pypi:mcp-server-*")
+    (False, True)
+    """
+    return not any(_owned(term) for term in _terms(pattern))
+
+
+def _names_somebody(term: str) -> bool:
+    match _kind(term):
+        case "file" | "memory":
+            return True
+        case "version" | "transport" | "tool":
+            return False
+        case _:
+            return bool(_literal(_name_in(term)))
+
+
+def _owned(term: str) -> bool:
+    name = _name_in(term)
+    match _kind(term):
+        case "npm":
+            owner, slash, _ = name.partition("/")
+            return not _globs(owner if slash and owner.startswith("@") else name)
+        case "pypi":
+            return not _globs(name)
+        case "file" | "memory":
+            return bool(_literal(name))  # no stranger publishes these: the host offers them
+        case _:
+            return False
+
+
+def _kind(term: str) -> str:
+    return term.partition(":")[0] if ":" in term else ""
+
+
+def _name_in(term: str) -> str:
+    """Return the name that a term is about, without a version."""
+    rest = term.partition(":")[2] if ":" in term else term
+    head, _, _ = rest.rpartition("@")
+    return head or rest
+
+
+def _literal(name: str) -> str:
+    return _ANYTHING.sub("", name)
+
+
+def _globs(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
 
 
 def allows(patterns: Iterable[str], subject: Subject) -> str | None:

@@ -7,7 +7,14 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_validator
 
-from vsm_mcp.acquisition.vetting.patterns import Subject, allows, identity_problem, problem
+from vsm_mcp.acquisition.vetting.patterns import (
+    Subject,
+    allows,
+    gift_problem,
+    identity_problem,
+    names_all,
+    problem,
+)
 from vsm_mcp.model.enforcement import Aspect, Level
 from vsm_mcp.model.verdict import Finding, Permission, Severity
 from vsm_mcp.sandbox.egress.rules import Egress
@@ -19,6 +26,11 @@ PRODUCTION: Mapping[str, object] = {
     "min_score": 80,
 }
 """What is asked for in production, beyond what is asked for anyway."""
+
+LONGEST_AGE = timedelta(days=36_500)
+MOST_SERVERS = 10_000
+MOST_ACQUISITIONS = 100_000
+"""More than anybody needs: a number beyond is a mistake."""
 
 
 class Waiver(BaseModel, frozen=True, extra="forbid"):
@@ -41,8 +53,9 @@ class Grant(BaseModel, frozen=True, extra="forbid"):
     """A human's word on what some servers get, beyond or instead of what all get.
 
     Attributes:
-        servers: Whom it is for: a pattern of packages or server names, such as ``pypi:mcp-server-git`` or
-            ``npm:@scope/* & version:1.*``; publishers and sources only claim, so they do not count here.
+        servers: Whom it is for: a pattern of packages, such as ``pypi:mcp-server-git`` or
+            ``npm:@scope/* & version:1.*``. The names of servers, publishers and sources are claims, so they do not
+            count here. ``*`` means all servers, and all of them can be given neither hosts nor files.
         limits: How much each may use up; ``None`` leaves it at what all may.
         read_only: Directories and files that they may read, at their own paths.
         egress: Hosts that they may talk to, whether or not they declare them.
@@ -67,7 +80,8 @@ class Grant(BaseModel, frozen=True, extra="forbid"):
     @field_validator("servers")
     @classmethod
     def _names_servers(cls, pattern: str) -> str:
-        if wrong := identity_problem(pattern):
+        wrong = None if names_all(pattern) else identity_problem(pattern)
+        if wrong:
             raise ValueError(wrong)
         return pattern
 
@@ -81,6 +95,17 @@ class Grant(BaseModel, frozen=True, extra="forbid"):
     def _hosts_are_names(self) -> Self:
         self.way_out()
         return self
+
+    @model_validator(mode="after")
+    def _gives_to_somebody_in_particular(self) -> Self:
+        if self.gives and (wrong := gift_problem(self.servers)):
+            raise ValueError(f"hosts and files are given to packages: {wrong}")
+        return self
+
+    @property
+    def gives(self) -> bool:
+        """Whether it opens anything, such as hosts or files; otherwise it only says how much and how certain."""
+        return bool(self.egress or self.private or self.read_only)
 
     def way_out(self, *, also: Iterable[str] = ()) -> Egress:
         """Return where such a server may connect to: what is granted here, and ``also`` what it may reach anyway."""
@@ -127,10 +152,10 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
     block: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
     grants: tuple[Grant, ...] = ()
-    most_servers: int = Field(default=16, ge=1)
-    acquisitions_per_day: int = Field(default=20, ge=1)
+    most_servers: int = Field(default=16, ge=1, le=MOST_SERVERS)
+    acquisitions_per_day: int = Field(default=20, ge=1, le=MOST_ACQUISITIONS)
     allow_dependencies: tuple[str, ...] = ("npm:*", "pypi:*", "file:*", "memory:*")
-    min_release_age: timedelta = timedelta(days=7)
+    min_release_age: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=LONGEST_AGE)
     permitted: frozenset[Permission] = frozenset(
         {Permission.FILES_READ, Permission.FILES_WRITE, Permission.ENVIRONMENT}
     )

@@ -118,7 +118,12 @@ class Vetting:
         Raises:
             VettingError: It is refused; the message lists why, and what a waiver would have to name.
         """
-        verdict = self.examine_words(words, others)
+        return self.accept_words(words, self.examine_words(words, others), stage=stage, hear=hear)
+
+    def accept_words(
+        self, words: Words, verdict: Verdict, *, stage: str, hear: Hear = hear_nothing
+    ) -> tuple[Finding, ...]:
+        """Do what :meth:`judge_words` does, for a verdict that was reached elsewhere, as in a thread."""
         reasons = self.reasons(verdict)
         hear(verdict.findings)
         self._emit(CandidateJudged(candidate=words.server, accepted=verdict.accepted, reasons=reasons, stage=stage))
