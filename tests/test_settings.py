@@ -4,9 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from vsm_mcp.acquisition.vetting.policy import Policy
+from vsm_mcp.acquisition.vetting.policy import Grant, Policy
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Resolution, StdioLaunch
 from vsm_mcp.settings import Confinement, Settings, alone
@@ -167,7 +169,6 @@ def test_a_secret_is_given_to_the_servers_that_its_pattern_names_and_to_no_other
         secrets={
             "npm:@example/server@1.*": {"TOKEN": "env:FIRST"},
             "npm:@example/*": {"TOKEN": "env:SECOND", "OTHER": "file:/run/other"},
-            "io.github.owner/*": {"NAMED": "env:THIRD"},
         }
     )
     assert settings.references(artefact("npm:@example/server@1.2.0")) == {
@@ -177,7 +178,15 @@ def test_a_secret_is_given_to_the_servers_that_its_pattern_names_and_to_no_other
     newer = settings.references(artefact("npm:@example/server@2.0.0"))
     assert newer == {"TOKEN": "env:SECOND", "OTHER": "file:/run/other"}
     assert settings.references(artefact("npm:@evil/server@1.0.0")) == {}
-    assert settings.references(artefact("pypi:x@1", server="io.github.owner/x")) == {"NAMED": "env:THIRD"}
+
+
+@pytest.mark.security
+@pytest.mark.promise("B19", "E4")
+def test_who_takes_the_name_of_a_server_or_of_another_ecosystems_package_does_not_get_its_secrets() -> None:
+    settings = Settings(secrets={"npm:@owner/server": {"TOKEN": "env:MINE"}})
+    assert settings.references(artefact("npm:@owner/server@1.0.0", server="any/name")) == {"TOKEN": "env:MINE"}
+    for package in ("npm:evil@1.0.0", "pypi:owner-server@1"):
+        assert settings.references(artefact(package, server="@owner/server")) == {}
 
 
 @pytest.mark.security
@@ -194,13 +203,114 @@ def test_a_secret_that_is_bound_to_no_server_is_refused(monkeypatch: pytest.Monk
 
 @pytest.mark.security
 @pytest.mark.parametrize(
-    "pattern", ["publisher:Example", "source:catalogue", "version:1.*", "pipy:x", "npm:x & tool:y"]
-)
-def test_a_secret_is_not_bound_to_what_somebody_claims(pattern: str) -> None:
-    with pytest.raises(ConfigurationError, match="by their package"):
+    "pattern",
+    [
+        "publisher:Example", "source:catalogue", "version:1.*", "pipy:x", "npm:x & tool:y", "*", "?*", "npm:*",
+        "pypi:*", "npm:@*/*", "io.github.owner/server", "io.github.owner/*", "[a-z]*", "npm:[a-z]*", "* & version:1.*",
+    ],
+)  # fmt: skip
+def test_a_secret_is_not_bound_to_what_somebody_claims_nor_to_nearly_everybody(pattern: str) -> None:
+    with pytest.raises(ConfigurationError, match="by their package") as caught:
         Settings(secrets={pattern: {"TOKEN": "env:TOKEN"}})
+    assert "secrets={'npm:NAME': {'VARIABLE': 'env:VARIABLE'}}" in caught.value.remedies[0]
 
 
 def test_secrets_that_are_no_mapping_are_an_error() -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate({"secrets": ["env:TOKEN"]})
+
+
+@pytest.mark.security
+@pytest.mark.promise("E52")
+@pytest.mark.parametrize(
+    "workspace",
+    ["", "store", "servers", "generations", "work/inner", "..", "/", "/etc", "/tmp", "/usr/lib/x", "/proc/x"],
+)
+def test_servers_do_not_write_where_the_store_is_nor_where_the_system_is(tmp_path: Path, workspace: str) -> None:
+    state = tmp_path / "state"
+    with pytest.raises(ConfigurationError, match=r"workspace.*(overlaps|may not enter)") as caught:
+        Settings(state=state, workspace=state / workspace)
+    assert f"{state}/work" in caught.value.remedies[0]
+
+
+def test_servers_may_write_at_the_usual_place_or_at_one_of_their_own(tmp_path: Path) -> None:
+    state, apart = tmp_path / "state", tmp_path / "apart"
+    assert Settings(state=state, workspace=state / "work").work == Settings(state=state).work
+    assert Settings(state=state, workspace=apart).work == apart
+
+
+@pytest.mark.security
+def test_a_link_to_the_store_is_no_workspace(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (tmp_path / "apart").symlink_to(state)
+    with pytest.raises(ConfigurationError, match="overlaps"):
+        Settings(state=state, workspace=tmp_path / "apart")
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("name", ["lock", "advisories", "python"])
+def test_what_is_trusted_does_not_lie_where_servers_write(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"The setting {name} is .* where servers write"):
+        Settings.model_validate({"state": tmp_path, name: tmp_path / "work" / "server-1" / "x"})
+    assert Settings.model_validate({"state": tmp_path, name: tmp_path / "x"})
+
+
+@pytest.mark.security
+@pytest.mark.promise("D15", "D18")
+@pytest.mark.parametrize("place", ["state", "state/store/x", "", "apart", "apart/server-1", "link"])
+def test_no_server_is_granted_the_records_or_what_other_servers_write(tmp_path: Path, place: str) -> None:
+    settings = Settings(state=tmp_path / "state", workspace=tmp_path / "apart")
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    policy = Policy(grants=(Grant(servers="npm:x", read_only=(tmp_path / place,)),))
+    with pytest.raises(ConfigurationError, match="A grant lets servers read"):
+        ViableSystem(settings, policy=policy)
+    harmless = Policy(grants=(Grant(servers="npm:x", read_only=(tmp_path / "data",)),))
+    assert alone(harmless, settings) is harmless
+
+
+SECONDS = (
+    "discovery_timeout", "install_timeout", "start_timeout", "call_timeout", "variety_check_interval",
+    "coordination_timeout", "decision_timeout",
+)  # fmt: skip
+WHOLE = (
+    "run_as", "most_servers", "acquisitions_per_day", "store_mb", "package_mb", "package_files", "installs_at_once",
+    "max_concurrent_operations", "recursion_depth",
+)  # fmt: skip
+SPANS = ("min_release_age", "registry_kept_for", "retry_failed_after")
+NO_NUMBERS = (float("nan"), float("inf"), float("-inf"))
+SENSELESS = [
+    *((name, wrong) for name in (*SECONDS, *WHOLE) for wrong in (-1, 0, 1 << 33, *NO_NUMBERS)),
+    *((name, wrong) for name in ("variety_half_life",) for wrong in (-1, 0, 1e13, *NO_NUMBERS)),
+    *((name, wrong) for name in ("variety_objective", "variety_threshold") for wrong in (-1, 2, *NO_NUMBERS)),
+    *((name, wrong) for name in SPANS for wrong in (timedelta(microseconds=-1), timedelta(days=-1000), timedelta.max)),
+    ("min_score", -1),
+    ("min_score", 101),
+]
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(("name", "wrong"), SENSELESS)
+def test_a_number_that_makes_no_sense_is_refused(name: str, wrong: object) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({name: wrong})
+    if name in Policy.model_fields:
+        with pytest.raises(ValidationError, match=name):
+            Policy.model_validate({name: wrong})
+
+
+def test_every_number_of_the_settings_has_bounds() -> None:
+    numbers = {
+        name
+        for name, field in Settings.model_fields.items()
+        if str(field.annotation).count("int")
+        or "float" in str(field.annotation)
+        or "timedelta" in str(field.annotation)
+    }
+    assert numbers == {name for name, _ in SENSELESS}
+
+
+@given(st.text(alphabet="*?@/[]!-_.:&", max_size=12), st.sampled_from(["npm:", "pypi:", "file:", "memory:", ""]))
+def test_no_pattern_without_a_letter_gets_a_secret(pattern: str, kind: str) -> None:
+    with pytest.raises(ConfigurationError):
+        Settings(secrets={f"{kind}{pattern}": {"TOKEN": "env:TOKEN"}})

@@ -1,6 +1,6 @@
 """The security report: what is let in, what really confines it, what changed since, and what a reviewer should know."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +9,8 @@ import anyio
 
 from vsm_mcp.acquisition.report import EnforcementRecord, FindingRecord, finding_records
 from vsm_mcp.acquisition.terms import way_out
-from vsm_mcp.acquisition.vetting.patterns import Subject
-from vsm_mcp.acquisition.vetting.policy import Policy
+from vsm_mcp.acquisition.vetting.patterns import Subject, anybody_may_join, lets_anybody_in
+from vsm_mcp.acquisition.vetting.policy import Grant, Policy
 from vsm_mcp.errors import IntegrityError, SandboxError
 from vsm_mcp.model.enforcement import Aspect, Enforcement, Level
 from vsm_mcp.model.report import Report, printable
@@ -224,23 +224,34 @@ def _of_system(policy: Policy, *, confined: bool, warnings: Sequence[str]) -> Se
         message, remedy = "Servers run with all rights of this user.", "Set VSM_MCP_SANDBOX=bubblewrap."
         found.append(Weakness(subject="sandbox", severity="critical", message=message, remedy=remedy))
     found += [Weakness(subject="sandbox", severity="low", message=warning) for warning in warnings if confined]
-    wide = [pattern for pattern in policy.allow if pattern in _MUCH_TOO_WIDE]
+    wide = [pattern for pattern in policy.allow if lets_anybody_in(pattern)]
     if wide:
         message, remedy = f"{', '.join(wide)} lets nearly everybody in.", "Name servers, scopes or publishers."
         found.append(Weakness(subject="policy", severity="high", message=message, remedy=remedy))
+    found += _of_grants(policy.grants)
     found += [_waiver(waiver.code, waiver.expires, waiver.reason) for waiver in policy.waivers]
     return found
 
 
 def _of_secrets(settings: Settings) -> Iterator[Weakness]:
     for pattern, variables in settings.secrets.items():
-        if pattern in _MUCH_TOO_WIDE:
-            message = f"Nearly every server is given {', '.join(sorted(variables))}: {pattern} matches them all."
+        if anybody_may_join(pattern):
+            message = f"A stranger may publish a package that {pattern} matches; it is given {_listed(variables)}."
             remedy = "Name the package that needs it: secrets={'npm:NAME': ...}."
             yield Weakness(subject="secrets", severity="high", message=message, remedy=remedy)
 
 
-_MUCH_TOO_WIDE = frozenset({"*", "npm:*", "pypi:*", "source:*", "publisher:*", "version:*", "transport:*"})
+def _of_grants(grants: Sequence[Grant]) -> Iterator[Weakness]:
+    for grant in grants:
+        if grant.gives and anybody_may_join(grant.servers):
+            given = _listed((*grant.egress, *map(str, grant.read_only)))
+            message = f"A stranger may publish a package that {grant.servers} matches; it is granted {given}."
+            remedy = "Name the package that needs it, or a scope: Grant(servers='npm:@SCOPE/*', ...)."
+            yield Weakness(subject="grants", severity="high", message=message, remedy=remedy)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _waiver(code: str, expires: datetime, reason: str) -> Weakness:

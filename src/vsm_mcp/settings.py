@@ -1,23 +1,23 @@
 """Settings: every option in one place, read from arguments and from VSM_MCP_* variables."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import platformdirs
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from vsm_mcp.acquisition.discovery.registry import KEPT_FOR
-from vsm_mcp.acquisition.vetting.patterns import Subject, allows, identity_problem
-from vsm_mcp.acquisition.vetting.policy import PRODUCTION, Policy
-from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.acquisition.vetting.patterns import Subject, allows, gift_problem
+from vsm_mcp.acquisition.vetting.policy import LONGEST_AGE, MOST_ACQUISITIONS, MOST_SERVERS, PRODUCTION, Policy
+from vsm_mcp.errors import ConfigurationError, SandboxError
 from vsm_mcp.model.server import Artefact
-from vsm_mcp.sandbox.policy import Limits
+from vsm_mcp.sandbox.policy import Limits, overlap, refuse_work
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.variety.alarm import Thresholds
 
@@ -50,6 +50,8 @@ _WITHOUT_EFFECT = {
 """Names of the deployment guide that must not be believed to do something."""
 HYSTERESIS = 0.05
 _SYSTEM_STATE = Path("/var/lib/vsm_mcp")
+_Seconds = Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)]
+_Mib = Annotated[int, Field(ge=1, le=1 << 30)]
 
 
 class Confinement(StrEnum):
@@ -72,7 +74,8 @@ class Settings(BaseSettings):
 
     Attributes:
         state: Where packages, records and the journal live.
-        workspace: Where servers' own writable directories live; by default inside ``state``.
+        workspace: Where servers' own writable directories live; by default ``work`` inside ``state``, and otherwise
+            apart from it.
         autonomy: How far the system may go by itself.
         allow: Globs over ``ecosystem:name``, server names, ``publisher:...`` or ``source:...``; empty allows nothing.
         block: Globs of the same form; a match always refuses.
@@ -80,8 +83,8 @@ class Settings(BaseSettings):
         min_release_age: Packages and dependencies younger than this are not used.
         require_ownership: Refuse packages that do not carry the mark of the server they claim to be.
         min_score: Refuse packages whose vetting score is below; ``None`` leaves it to the severity of findings.
-        secrets: For servers, by a pattern of their package or name, the variables that they are given, each by
-            reference: ``{"npm:@scope/server": {"GITHUB_TOKEN": "env:GH_READ_ONLY"}}``. No other server gets them.
+        secrets: For servers, by a pattern of their package, the variables that they are given, each by reference:
+            ``{"npm:@scope/server": {"GITHUB_TOKEN": "env:GH_READ_ONLY"}}``. No other server gets them.
         lock: A lock file: servers are installed exactly as it pins them, and others not at all. Written by
             `ViableSystem.save_lock`; while there is none at this place, nothing is pinned.
         offline: Ask no registry for anything: what the lock pins is taken from the packages that are here already.
@@ -113,7 +116,8 @@ class Settings(BaseSettings):
         python: The interpreter for PyPI servers; by default this one if servers can reach it, else the system's.
 
     Raises:
-        ConfigurationError: There is a ``VSM_MCP_*`` variable that is no setting.
+        ConfigurationError: There is a ``VSM_MCP_*`` variable that is no setting, a secret is bound to no package, or
+            servers could write where they must not.
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
@@ -126,7 +130,7 @@ class Settings(BaseSettings):
     allow: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
-    min_release_age: timedelta = timedelta(days=7)
+    min_release_age: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=LONGEST_AGE)
     require_ownership: bool = False
     min_score: int | None = Field(default=None, ge=0, le=100)
     secrets: Mapping[str, Mapping[str, str]] = Field(default_factory=dict[str, Mapping[str, str]])
@@ -136,27 +140,27 @@ class Settings(BaseSettings):
     registries: tuple[str, ...] = ("https://registry.modelcontextprotocol.io",)
     registry_kept_for: timedelta = Field(default=KEPT_FOR, ge=timedelta(0), le=timedelta(days=30))
     sandbox: Confinement = Confinement.BUBBLEWRAP
-    run_as: int | None = Field(default=None, gt=0)
+    run_as: int | None = Field(default=None, gt=0, lt=(1 << 32) - 1)
     limits: Limits = Field(default_factory=Limits)
-    most_servers: int = Field(default=16, ge=1)
-    acquisitions_per_day: int = Field(default=20, ge=1)
-    store_mb: int = Field(default=10_000, ge=1)
-    package_mb: int = Field(default=1_000, ge=1)
-    package_files: int = Field(default=50_000, ge=1)
-    installs_at_once: int = Field(default=5, ge=1)
-    discovery_timeout: float = Field(default=15.0, gt=0)
-    install_timeout: float = Field(default=300.0, gt=0)
-    start_timeout: float = Field(default=30.0, gt=0)
-    call_timeout: float = Field(default=60.0, gt=0)
-    retry_failed_after: timedelta = timedelta(minutes=10)
-    variety_check_interval: float = Field(default=60.0, gt=0)
-    variety_half_life: float = Field(default=1000.0, ge=1)
+    most_servers: int = Field(default=16, ge=1, le=MOST_SERVERS)
+    acquisitions_per_day: int = Field(default=20, ge=1, le=MOST_ACQUISITIONS)
+    store_mb: _Mib = 10_000
+    package_mb: _Mib = 1_000
+    package_files: int = Field(default=50_000, ge=1, le=10_000_000)
+    installs_at_once: int = Field(default=5, ge=1, le=100)
+    discovery_timeout: _Seconds = 15.0
+    install_timeout: _Seconds = 300.0
+    start_timeout: _Seconds = 30.0
+    call_timeout: _Seconds = 60.0
+    retry_failed_after: timedelta = Field(default=timedelta(minutes=10), ge=timedelta(0), le=LONGEST_AGE)
+    variety_check_interval: _Seconds = 60.0
+    variety_half_life: float = Field(default=1000.0, ge=1, le=1e12, allow_inf_nan=False)
     variety_objective: float = Field(default=0.95, gt=0, lt=1)
     variety_threshold: float = Field(default=0.8, ge=0, le=1)
     recursion_depth: int = Field(default=3, ge=1, le=10)
-    max_concurrent_operations: int = Field(default=1000, ge=1)
-    coordination_timeout: float = Field(default=5.0, gt=0)
-    decision_timeout: float = Field(default=10.0, gt=0)
+    max_concurrent_operations: int = Field(default=1000, ge=1, le=1_000_000)
+    coordination_timeout: _Seconds = 5.0
+    decision_timeout: _Seconds = 10.0
     python: Path | None = None
 
     @model_validator(mode="before")
@@ -183,6 +187,19 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _servers_write_apart(self) -> Self:
+        """Refuse places where servers could write what is not theirs."""
+        if self.workspace is not None and self.workspace != self.state / "work":
+            _refuse_workspace(self.workspace, self.state)
+        for name, place in (("lock", self.lock), ("advisories", self.advisories), ("python", self.python)):
+            if place is not None and place.is_relative_to(self.work):
+                raise ConfigurationError(
+                    f"The setting {name} is {place}, which lies in {self.work}, where servers write.",
+                    remedies=(f"Keep {name} elsewhere.",),
+                )
+        return self
 
     @property
     def thresholds(self) -> Thresholds:
@@ -250,8 +267,10 @@ def alone(policy: Policy, settings: Settings) -> Policy:
     What `Settings.production` asks for is no second word when the policy asks for as much, as `Policy.production` does.
 
     Raises:
-        ConfigurationError: They do, or the policy asks for less than production does; the message names what.
+        ConfigurationError: They do, the policy asks for less than production does, or it grants files that the settings
+            say are the system's own; the message names what.
     """
+    _refuse_own_places(policy, (settings.state, settings.work))
     said = sorted(settings.model_fields_set.intersection(POLICY_FIELDS))
     strict = {name for name in PRODUCTION if getattr(settings, name) == PRODUCTION[name]}
     lax = [name for name in said if name in strict and not _as_strict(policy, name)]
@@ -280,6 +299,32 @@ def _as_strict(policy: Policy, name: str) -> bool:
             return (policy.min_score or 0) >= (strict.min_score or 0)
 
 
+def _refuse_own_places(policy: Policy, own: Sequence[Path]) -> None:
+    for path in (path for grant in policy.grants for path in grant.read_only):
+        for place in own:
+            if overlap(path.resolve(), place):
+                raise ConfigurationError(
+                    f"A grant lets servers read {path}, which overlaps {place}: this system's records, or what other"
+                    " servers write, are there.",
+                    remedies=("Grant a directory that holds only what the server needs.",),
+                )
+
+
+def _refuse_workspace(workspace: Path, state: Path) -> None:
+    try:
+        refuse_work(workspace)
+    except SandboxError as error:
+        raise ConfigurationError(
+            f"The workspace cannot be {workspace}: {error.message}", remedies=(_APART.format(state),)
+        ) from error
+    if overlap(workspace, state):
+        raise ConfigurationError(
+            f"The workspace {workspace} overlaps {state}, where packages and records are.",
+            remedies=(_APART.format(state),),
+        )
+
+
+_APART = "Leave it out, which means {}/work, or name a directory of its own."
 _BY_SERVER = TypeAdapter(Mapping[str, object])
 
 
@@ -291,7 +336,7 @@ def _bound(secrets: Mapping[str, object]) -> Mapping[str, object]:
                 f"The secret {server} is bound to no server, so any that asks for it would get it.",
                 remedies=(f"Name the server: secrets={{'npm:NAME': {{{server!r}: 'env:{server}'}}}}.",),
             )
-        if wrong := identity_problem(server):
+        if wrong := gift_problem(server):
             raise ConfigurationError(
                 f"Secrets are given to servers by their package: {wrong}.",
                 remedies=("Write secrets={'npm:NAME': {'VARIABLE': 'env:VARIABLE'}}.",),

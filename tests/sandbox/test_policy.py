@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from vsm_mcp.errors import SandboxError
 from vsm_mcp.model.enforcement import Aspect, Level
 from vsm_mcp.sandbox.egress.rules import Egress
-from vsm_mcp.sandbox.policy import Limits, SandboxPolicy, refuse_path
+from vsm_mcp.sandbox.policy import Limits, SandboxPolicy, refuse_path, refuse_work
 
 PARTS = st.text(alphabet="abcdefgh123", min_size=1, max_size=8)
 SECRETS = st.sampled_from([".ssh", ".aws", ".gnupg", ".netrc", ".npmrc", ".kube", "keyrings"])
@@ -76,6 +77,7 @@ def test_a_cache_is_refused_like_a_kept_directory_and_beside_one(tmp_path: Path)
         {"cpu_burst": -1},
         {"kept_mb": 0},
         {"lifetime": float("inf")},
+        {"lifetime": 1e12},
         {"memory": 512},
     ],
 )
@@ -142,6 +144,91 @@ def test_a_user_without_a_home_is_no_reason_to_allow_more(monkeypatch: pytest.Mo
     with pytest.raises(SandboxError):
         refuse_path(Path("/"))
     refuse_path(Path("/srv/data/one"))
+
+
+def user(name: str, home: Path | str) -> pwd.struct_passwd:
+    return pwd.struct_passwd((name, "x", 1000, 1000, "", str(home), "/bin/sh"))
+
+
+@pytest.mark.security
+@pytest.mark.promise("E3", "E37")
+@pytest.mark.parametrize("role", ["package", "work", "read_only"])
+def test_the_homes_of_all_users_and_what_lies_above_them_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    service, linked = tmp_path / "services" / "alice", tmp_path / "linked"
+    service.mkdir(parents=True)
+    linked.symlink_to(service)
+    everybody = [user("bob", linked), user("daemon", "/usr/sbin"), user("network", "/"), user("odd", "relative")]
+    monkeypatch.setattr(pwd, "getpwall", lambda: everybody)
+    for path in (service, service.parent, linked, Path("/home/nobody-yet"), Path("/home/x/../y")):
+        with pytest.raises(SandboxError, match="holds the files of others"):
+            SandboxPolicy.model_validate({role: (path,) if role == "read_only" else path})
+    SandboxPolicy.model_validate({role: (service / "data",) if role == "read_only" else service / "data"})
+    refuse_path(Path("/usr/sbin"))
+
+
+@pytest.mark.security
+@pytest.mark.promise("E3", "E37")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/var/log", "/var/log/journal/x", "/var/log/audit", "/var/lib/docker", "/var/lib/docker/volumes/x",
+        "/var/spool", "/var/spool/cron", "/var/backups/x", "/var/mail/me", "/var/cache", "/lost+found",
+        "/var/lib/vsm_mcp",
+    ],
+)  # fmt: skip
+def test_what_programs_keep_of_others_is_refused(path: str) -> None:
+    for refuse in (refuse_path, refuse_work):
+        with pytest.raises(SandboxError, match="of others"):
+            refuse(Path(path))
+    refuse_path(Path("/var/log/nginx"))
+
+
+@pytest.mark.security
+@pytest.mark.promise("E3")
+@pytest.mark.parametrize("path", [".config", ".config/app/settings", ".bash_history", ".cache"])
+def test_what_a_home_keeps_out_of_sight_is_not_shown(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    for home in (tmp_path / "me", Path("/home/alice")):
+        with pytest.raises(SandboxError, match="keeps out of sight"):
+            SandboxPolicy(read_only=(home / path,))
+    SandboxPolicy(package=tmp_path / "me" / path, read_only=(tmp_path / "me" / "project" / path,))
+
+
+def test_where_programs_are_installed_in_a_home_can_be_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".local" / "bin").mkdir(parents=True)
+    refuse_path(tmp_path / ".local")
+    refuse_path(tmp_path / ".pyenv" / "versions" / "3.12.1")
+    refuse_path(Path(sys.base_prefix))
+
+
+@pytest.mark.security
+@pytest.mark.promise("E3", "D14")
+@pytest.mark.parametrize("name", [".ssh", ".netrc", ".npmrc", "id_rsa", "keyrings"])
+def test_a_directory_that_holds_a_place_of_secrets_is_not_shown(tmp_path: Path, name: str) -> None:
+    inner = tmp_path / "data" / name
+    inner.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    for path in (tmp_path / "data", tmp_path / "link"):
+        with pytest.raises(SandboxError, match=f"holds {name}, where secrets are kept"):
+            refuse_path(path)
+    assert SandboxPolicy(package=tmp_path / "data").package  # what a stranger's package holds is no secret of yours
+
+
+def test_a_program_called_like_a_place_of_secrets_is_none(tmp_path: Path) -> None:
+    (tmp_path / "gcloud").write_text("#!/bin/sh")
+    refuse_path(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/usr/lib/x", "/etc", "relative", "/srv/x/.ssh"])
+def test_where_no_server_may_write_is_told_before_one_does(path: str) -> None:
+    with pytest.raises(SandboxError):
+        refuse_work(Path(path))
+    refuse_work(Path("/srv/data/work"))
 
 
 @pytest.mark.security

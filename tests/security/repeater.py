@@ -4,7 +4,8 @@ import json
 import sys
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
-TOOLS = [{"name": "echo", "description": "Say a text again.", "inputSchema": SCHEMA}]
+HINTS = {"readOnlyHint": True}
+TOOLS = [{"name": "echo", "description": "Say a text again.", "inputSchema": SCHEMA, "annotations": HINTS}]
 
 
 def answer(method: str, given: dict[str, dict[str, str]]) -> dict[str, object]:

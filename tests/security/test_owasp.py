@@ -76,6 +76,7 @@ for line in sys.stdin:
     print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
 """
 LOOK = Probe(tool="look", arguments={"path": "/pkg"}, accepts=lambda result: "looker.py" in result.text)
+LOOK_FREE = Probe(tool="look", arguments={"path": "/"})
 COUNT = Operation(needs="count words", arguments={"text": "what a system does"})
 
 
@@ -143,7 +144,7 @@ def looker(state: Path, tmp_path: Path, *names: str, sandbox: Confinement = Conf
         state=state,
         autonomy=Autonomy.AUTO,
         allow=("file:*",),
-        secrets={"looker": {"LOOKER_TOKEN": "env:HOST_KEPT_TOKEN"}},
+        secrets={"file:*/looker/looker.py": {"LOOKER_TOKEN": "env:HOST_KEPT_TOKEN"}},
         sandbox=sandbox,
     )
     return ViableSystem(settings, shelf=shelf, sources=(shelf,))
@@ -239,7 +240,7 @@ async def test_mcp04_a_package_whose_files_were_changed_is_never_started_again(s
         return looker(state, tmp_path, sandbox=Confinement.NONE)
 
     async with system() as vsm:
-        await vsm.acquire_capability("look", "looker")
+        await vsm.acquire_capability("look", "looker", probe=LOOK_FREE)
         assert (await vsm.security_report(full=True)).servers[0].intact
     (changed,) = (state / "store").rglob("looker.py")
     changed.chmod(0o644)
@@ -248,7 +249,7 @@ async def test_mcp04_a_package_whose_files_were_changed_is_never_started_again(s
         assert not vsm.status().servers
         clearance = await vsm.preflight(["looker.look"])
         with pytest.raises(IntegrityError, match="was changed after it was installed"):
-            await vsm.acquire_capability("look", "looker")
+            await vsm.acquire_capability("look", "looker", probe=LOOK_FREE)
     assert clearance.exit_code != 0
 
 
@@ -332,7 +333,7 @@ async def test_mcp09_a_server_that_the_policy_does_not_know_is_not_used_even_if_
     state: Path, tmp_path: Path
 ) -> None:
     async with looker(state, tmp_path, sandbox=Confinement.NONE) as vsm:
-        await vsm.acquire_capability("look", "looker")
+        await vsm.acquire_capability("look", "looker", probe=LOOK_FREE)
     settings = Settings(state=state, autonomy=Autonomy.AUTO, sandbox=Confinement.NONE)
     async with ViableSystem(settings, sources=(), policy=Policy(allow=("memory:text",))) as vsm:
         report = await vsm.security_report()

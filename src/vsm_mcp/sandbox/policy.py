@@ -2,7 +2,8 @@
 
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -18,11 +19,21 @@ CACHE_ROOT = "/cache"
 
 _SECRET_NAMES = frozenset({
     ".aws", ".azure", ".docker", ".git-credentials", ".gnupg", ".kube", ".mozilla", ".netrc", ".npmrc",
-    ".password-store", ".pgpass", ".pypirc", ".ssh", ".vault-token", "gcloud", "gnupg", "keyrings",
+    ".password-store", ".pgpass", ".pypirc", ".ssh", ".vault-token", "gcloud", "gnupg", "id_ecdsa", "id_ed25519",
+    "id_rsa", "keyrings",
 })  # fmt: skip
 _HOST_ONLY = ("/boot", "/dev", "/etc", "/proc", "/run", "/sys", "/var/run")
 _PROGRAMS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr")
-_TOO_WIDE = ("/", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/tmp", "/var", "/var/lib", "/var/tmp")  # noqa: S108 - refused, not used
+_TOO_WIDE = (
+    "/", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/tmp", "/var", "/var/cache", "/var/lib",  # noqa: S108 - refused, not used
+    "/var/lib/vsm_mcp", "/var/log", "/var/tmp",  # noqa: S108 - the same
+)  # fmt: skip
+_OF_OTHERS = (
+    "/lost+found", "/var/backups", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker", "/var/lib/kubelet",
+    "/var/lib/private", "/var/log/audit", "/var/log/journal", "/var/log/private", "/var/mail", "/var/spool",
+)  # fmt: skip
+_HOMES = Path("/home")
+_MOST_USERS = 4096
 _OWN_ROOTS = (PACKAGE_ROOT, WORK_ROOT, CACHE_ROOT)
 
 _BY_KERNEL = (
@@ -63,7 +74,7 @@ class Limits(BaseModel, frozen=True, extra="forbid"):
     tmp_mb: _Mib = 64
     work_mb: _Mib = 128
     kept_mb: _Mib = 1024
-    lifetime: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    lifetime: Annotated[float, Field(gt=0, le=10 * 366 * 86_400, allow_inf_nan=False)] | None = None
 
 
 def _requirements(given: Mapping[str, object]) -> Mapping[Aspect, Level]:
@@ -114,13 +125,16 @@ class SandboxPolicy(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="after")
     def _refuse_danger(self) -> Self:
         """Refuse paths that are dangerous, each alone and in combination."""
-        readable = self.read_only if self.package is None else (self.package, *self.read_only)
-        for path in readable:
-            refuse_path(path)
+        homes = _homes()
         kept = tuple(path for path in (self.work, self.cache) if path is not None)
+        for path in kept if self.package is None else (self.package, *kept):
+            _refuse_place(path, homes)
+        for path in self.read_only:
+            _refuse_readable(path, homes)
+        readable = self.read_only if self.package is None else (self.package, *self.read_only)
         for path in kept:
-            _refuse_work(path, readable)
-        if len(kept) > 1 and _overlap(kept[0].resolve(), kept[1].resolve()):
+            _refuse_writable(path, readable)
+        if len(kept) > 1 and overlap(kept[0].resolve(), kept[1].resolve()):
             raise _refusal(kept[1], f"would be writable in two places, also as {kept[0]}")
         for path in self.read_only:
             if _under(path, _OWN_ROOTS):
@@ -132,47 +146,109 @@ def refuse_path(path: Path) -> None:
     """Refuse a path that a confined server must not even read.
 
     Raises:
-        SandboxError: It is relative, a user's home or above one, a directory of the system itself, much too wide, or a
-            place where secrets are kept.
+        SandboxError: It is relative, somebody's home or above one, what a home keeps out of sight, a directory of the
+            system itself, much too wide, or a place where secrets are kept.
     """
+    _refuse_readable(path, _homes())
+
+
+def refuse_work(path: Path) -> None:
+    """Refuse a path in which no confined server may write.
+
+    Raises:
+        SandboxError: It must not even be shown, or it holds programs.
+    """
+    _refuse_place(path, _homes())
+    _refuse_writable(path, ())
+
+
+def overlap(one: Path, other: Path) -> bool:
+    """Tell whether one path is the other, or lies in it."""
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _refuse_readable(path: Path, homes: frozenset[str]) -> None:
+    _refuse_place(path, homes)
+    for form in _forms(path):
+        if _out_of_sight(form, homes):
+            raise _refusal(path, "is what a home keeps out of sight, such as settings and histories")
+        if secret := _secret_in(form):
+            raise _refusal(path, f"holds {secret}, where secrets are kept")
+
+
+def _refuse_place(path: Path, homes: frozenset[str]) -> None:
     if not path.is_absolute():
         raise _refusal(path, "is not absolute")
-    for form in {Path(os.path.normpath(path)), path.resolve()}:
-        if str(form) in _TOO_WIDE or any(home.is_relative_to(form) for home in _homes()):
-            raise _refusal(path, "holds the files of others, not only what the server needs")
-        if _under(form, _HOST_ONLY):
-            raise _refusal(path, "belongs to the system itself")
-        secret = sorted(_SECRET_NAMES.intersection(form.parts))
-        if secret:
-            raise _refusal(path, f"lies in {secret[0]}, where secrets are kept")
+    for form in _forms(path):
+        if why := _danger(form, homes):
+            raise _refusal(path, why)
 
 
-def _refuse_work(work: Path, readable: tuple[Path, ...]) -> None:
-    refuse_path(work)
+def _forms(path: Path) -> Iterable[Path]:
+    """Return a path as it is written and as it leads; links may make a difference."""
+    return {Path(os.path.normpath(path)), path.resolve()}
+
+
+def _danger(form: Path, homes: frozenset[str]) -> str | None:
+    if str(form) in _TOO_WIDE or form.parent == _HOMES or any(_within(home, form) for home in homes):
+        return "holds the files of others, not only what the server needs"
+    if _under(form, _HOST_ONLY):
+        return "belongs to the system itself"
+    if _under(form, _OF_OTHERS):
+        return "holds what programs keep of others"
+    secret = sorted(_SECRET_NAMES.intersection(form.parts))
+    return f"lies in {secret[0]}, where secrets are kept" if secret else None
+
+
+def _out_of_sight(form: Path, homes: frozenset[str]) -> bool:
+    """Tell whether a path is a hidden entry of a home. Where programs are installed is none: they must be shown."""
+    for home in form.parents:
+        if str(home) in homes or home.parent == _HOMES:
+            below = form.parts[len(home.parts) :]
+            hidden = len(below) == 1 and below[0].startswith(".") and not os.path.isdir(form / "bin")  # noqa: PTH112 - never raises
+            if hidden or below[0] == ".config":
+                return True
+    return False
+
+
+def _secret_in(form: Path) -> str | None:
+    """Return what a directory holds that is a place of secrets; programs of such names are no directories."""
+    if _under(form, _PROGRAMS):
+        return None
+    held = (name for name in sorted(_SECRET_NAMES) if os.path.lexists(form / name))
+    return next((name for name in held if not name.isalpha() or os.path.isdir(form / name)), None)  # noqa: PTH112 - never raises
+
+
+def _refuse_writable(work: Path, readable: tuple[Path, ...]) -> None:
     real = work.resolve()
     if _under(work, _PROGRAMS) or _under(real, _PROGRAMS):
         raise _refusal(work, "holds programs, so it must not be writable")
     for other in (path.resolve() for path in readable):
-        if _overlap(real, other):
+        if overlap(real, other):
             raise _refusal(work, f"would be writable, and {other} must be read-only")
 
 
-def _overlap(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
-
-
 def _under(path: Path, roots: tuple[str, ...]) -> bool:
-    return any(path.is_relative_to(root) for root in roots)
+    return any(_within(path, root) for root in roots)
 
 
-def _homes() -> tuple[Path, ...]:
-    """Return the home of this user, by environment and by the user database: they may differ."""
-    homes = [Path("~").expanduser()] if os.path.expanduser("~") != "~" else []  # noqa: PTH111 - never raises
-    try:
-        homes.append(Path(pwd.getpwuid(os.getuid()).pw_dir))
-    except KeyError:
-        return tuple(homes)
-    return tuple(home.resolve() for home in homes)
+def _within(path: Path | str, root: Path | str) -> bool:
+    """Compare as text: many are compared before each start."""
+    return f"{path}/".startswith(f"{root}/")
+
+
+def _homes() -> frozenset[str]:
+    """Return the homes of this user, by environment and by the user database, and those of all other users.
+
+    Some users of the system have a directory of programs as their home, or the root: these count as what they are.
+    """
+    own = {os.path.expanduser("~")} - {"~"}  # noqa: PTH111 - never raises
+    with suppress(KeyError):  # a user without an entry has no home there
+        own.add(pwd.getpwuid(os.getuid()).pw_dir)
+    others = {user.pw_dir for user in pwd.getpwall()[:_MOST_USERS]} - own
+    real = {os.path.realpath(home) for home in others if home.startswith("/")}
+    others = {home for home in real if home != "/" and not _under(Path(home), _PROGRAMS)}
+    return frozenset({os.path.realpath(home) for home in own} | others)
 
 
 def _refusal(path: Path, why: str) -> SandboxError:

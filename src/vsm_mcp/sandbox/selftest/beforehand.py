@@ -66,6 +66,9 @@ def _paths() -> tuple[_Refusal, ...]:
         _Refusal("read the host's processes", "secrets of other processes", read(Path("/proc"))),
         _Refusal("read the host's devices", "control over the kernel", read(Path("/dev"))),
         _Refusal("read the sockets of services", "services of this machine", read(Path("/run"))),
+        _Refusal("read another user's home", _ALL_FILES, read(Path("/home/somebody"))),
+        _Refusal("read the containers of this machine", _ALL_FILES, read(Path("/var/lib/docker"))),
+        _Refusal("read the records of this machine", _ALL_FILES, read(Path("/var/log"))),
         _Refusal("read a relative place", _ALL_FILES, read(Path("somewhere"))),
         _Refusal("write the package that runs", _CODE, _package_as_work),
     )
