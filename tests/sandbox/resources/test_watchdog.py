@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import anyio
@@ -100,3 +101,25 @@ async def test_a_tree_that_has_ended_keeps_its_last_figures(start: Start) -> Non
         async with Watchdog().attach(gone, Limits()) as empty:
             assert empty.usage().memory_bytes == 0
     assert before.processes == 2
+
+
+@pytest.mark.parametrize("limits", [Limits(cpu_cores=None), Limits(cpu_cores=0.01, cpu_burst=0.0)])
+async def test_neither_a_slow_look_nor_a_long_stop_leaves_a_tree_unwatched(
+    start: Start, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = start("import os\nparent = os.getpid()\n" + FORKS + BURNS + SLEEPS)
+    pauses: list[float] = []
+    sleep = anyio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(min(seconds, 0.05))
+
+    async with Watchdog().attach(tree, limits) as hold:
+        hold.settle()
+        monkeypatch.setattr(anyio, "sleep", noted)
+        monkeypatch.setattr(anyio, "current_time", count(anyio.current_time(), 1.0).__next__)
+        with anyio.move_on_after(0.5):
+            await hold.watch()
+    assert len(pauses) > 2
+    assert max(pauses) <= 0.25

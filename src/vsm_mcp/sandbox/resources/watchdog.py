@@ -26,6 +26,9 @@ _NEARLY = 0.6
 _LARGEST_SHARE = 20.0
 """A look may take one in this many parts of the time."""
 
+_LATEST = 0.25
+"""A look that was slow, as on a machine that is busy, must not put off the next one for longer."""
+
 
 class Watchdog:
     """Limits trees by measuring them.
@@ -136,10 +139,10 @@ class _Watched:
                 self._programs[program] = None
         pause = self._throttle()
         if pause:
-            return pause
+            return min(pause, _LATEST)
         busy = used > _IDLE_CPU * IDLE_SECONDS or memory > _NEARLY * self._most
         cost = anyio.current_time() - before
-        return max(BUSY_SECONDS if busy else IDLE_SECONDS, cost * _LARGEST_SHARE)
+        return max(BUSY_SECONDS if busy else IDLE_SECONDS, min(cost * _LARGEST_SHARE, _LATEST))
 
     def _account(self, members: Sequence[Member], *, elapsed: float) -> float:
         """Return the seconds of CPU that were used since the last look.
@@ -190,7 +193,7 @@ class _Watched:
 
     def _throttle(self) -> float:
         pause = 0.0 if self._bucket is None else self._bucket.pause
-        if pause and not self._stopped:
+        if pause:
             self._family.stop()
         elif not pause and self._stopped:
             self._family.resume()
