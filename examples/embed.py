@@ -25,7 +25,7 @@ async def main() -> None:
     settings = Settings(autonomy=Autonomy.AUTO, allow=("memory:text",))
     async with ViableSystem(settings, shelf=shelf, sources=(shelf,)) as vsm:
         outcome = await vsm.execute(Operation(needs="count words", arguments={"text": "what a system does"}))
-        print(outcome.value, "words, counted by", outcome.server)
+        print(outcome.text, "words, counted by", outcome.server)
         print(vsm.acquisitions[-1])
 
 

@@ -233,6 +233,14 @@ def test_servers_do_not_write_where_the_store_is_nor_where_the_system_is(tmp_pat
     assert f"{state}/work" in caught.value.remedies[0]
 
 
+@pytest.mark.security
+@pytest.mark.parametrize("state", ["/etc", "/usr", "/proc/x", "/srv/x/.ssh"])
+def test_the_usual_place_is_not_where_the_system_is_either(state: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"The workspace cannot be {state}/work") as caught:
+        Settings(state=Path(state))
+    assert "Settings(state=...)" in caught.value.remedies[0]
+
+
 def test_servers_may_write_at_the_usual_place_or_at_one_of_their_own(tmp_path: Path) -> None:
     state, apart = tmp_path / "state", tmp_path / "apart"
     assert Settings(state=state, workspace=state / "work").work == Settings(state=state).work

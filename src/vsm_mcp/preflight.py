@@ -222,6 +222,10 @@ async def _bounded(check: Callable[[], Awaitable[Examined]]) -> Examined:
         return Examined(name=name, readiness=Readiness.DEGRADED, detail=detail, remedy="Check the network.")
     except VSMError as error:
         return _failed(name, error, Readiness.DEGRADED)
+    except OSError as error:
+        detail = f"{error.filename or 'a place'} cannot be looked at: {error.strerror}"
+        remedy = "Let this user read it, or name another place (VSM_MCP_STATE)."
+        return Examined(name=name, readiness=Readiness.DEGRADED, detail=detail, remedy=remedy)
 
 
 def _failed(name: str, error: VSMError, readiness: Readiness) -> Examined:

@@ -103,12 +103,18 @@ class SecurityReport(Report, frozen=True):
         """0 when nothing is worse than low, 1 otherwise: for scripts."""
         return int(any(weakness.severity not in {"info", "low"} for weakness in self.weaknesses))
 
+    def _network(self) -> str:
+        if self.network_isolated:
+            return "none"
+        free = [printable(one.server) for one in self.servers if _free(one)]
+        return f"all of this machine's for {', '.join(free)}" if free else "only what is granted by name"
+
     def __str__(self) -> str:
         """Show the essentials, one line per server, then what to look at."""
         confined = f"{self.confiner}, profile {self.profile}" if self.sandbox_enabled else "NOT CONFINED"
         lines = [
             f"servers are {'confined by ' if self.sandbox_enabled else ''}{confined}; autonomy {self.autonomy}",
-            f"network: {'none' if self.network_isolated else 'only what is granted by name'}",
+            f"network: {self._network()}",
         ]
         for one in self.servers:
             state = "intact" if one.intact else "DAMAGED"

@@ -191,8 +191,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _servers_write_apart(self) -> Self:
         """Refuse places where servers could write what is not theirs."""
-        if self.workspace is not None and self.workspace != self.state / "work":
-            _refuse_workspace(self.workspace, self.state)
+        _refuse_workspace(self.work, self.state)
         for name, place in (("lock", self.lock), ("advisories", self.advisories), ("python", self.python)):
             if place is not None and place.is_relative_to(self.work):
                 raise ConfigurationError(
@@ -311,13 +310,15 @@ def _refuse_own_places(policy: Policy, own: Sequence[Path]) -> None:
 
 
 def _refuse_workspace(workspace: Path, state: Path) -> None:
+    usual = workspace == state / "work"
     try:
         refuse_work(workspace)
     except SandboxError as error:
         raise ConfigurationError(
-            f"The workspace cannot be {workspace}: {error.message}", remedies=(_APART.format(state),)
+            f"The workspace cannot be {workspace}: {error.message}",
+            remedies=(_OTHER_STATE if usual else _APART.format(state),),
         ) from error
-    if overlap(workspace, state):
+    if not usual and overlap(workspace, state):
         raise ConfigurationError(
             f"The workspace {workspace} overlaps {state}, where packages and records are.",
             remedies=(_APART.format(state),),
@@ -325,6 +326,7 @@ def _refuse_workspace(workspace: Path, state: Path) -> None:
 
 
 _APART = "Leave it out, which means {}/work, or name a directory of its own."
+_OTHER_STATE = "Use another state directory, Settings(state=...), or name a workspace of its own."
 _BY_SERVER = TypeAdapter(Mapping[str, object])
 
 

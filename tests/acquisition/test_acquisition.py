@@ -34,6 +34,7 @@ from vsm_mcp.errors import (
     RollbackError,
     UnconfiguredError,
     VerificationError,
+    VettingError,
 )
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Artefact, Candidate, Dependency, PackageRef, Proven, Resolution, Rung, Variable
@@ -524,27 +525,83 @@ async def test_what_could_not_be_undone_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
+async def test_an_undo_that_failed_is_told_at_once_wherever_it_is_in_a_group(tmp_path: Path) -> None:
+    def stuck(one: Resolution) -> Resolution:
+        undone = ExceptionGroup("", [RollbackError(f"{one.package} could not be undone.")])
+        raise ExceptionGroup("several", [KeyError("first"), undone])
+
+    async with place(tmp_path, shelf(a=echo, b=echo), Lying(resolved=stuck)) as here:
+        with pytest.raises(ExceptionGroup, match="several"):
+            await here.acquisition.acquire("say words again", consent=agree)
+
+
+class Versions(Shelf):
+    """A shelf whose server "a" is offered in a version, and under a name, of its own each time."""
+
+    version = "1"
+    called = "a"
+
+    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+        found = await super().search(wanted, limit=limit)
+        return [
+            replace(one, name=self.called, package=replace(one.package, version=self.version))
+            if one.name == "a"
+            else one
+            for one in found
+        ]
+
+
+def versions(*names: str) -> Versions:
+    offers = Versions()
+    for name in names:
+        offers.offer(name, lambda: memory_server({"echo": echo}), summary="Says words again.")
+    return offers
+
+
+async def held_in(here: Place) -> list[str]:
+    return [str(one.installed.vetted.artefact.resolution.package) for one in await here.installer.committed()]
+
+
+@pytest.mark.anyio
 @pytest.mark.security
 async def test_another_version_of_what_is_held_comes_by_an_upgrade_and_not_by_an_acquisition(tmp_path: Path) -> None:
-    class Versions(Shelf):
-        """A shelf whose server is offered in a version of its own each time."""
-
-        version = "1"
-
-        async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-            found = await super().search(wanted, limit=limit)
-            return [replace(one, package=replace(one.package, version=self.version)) for one in found]
-
-    offers = Versions()
-    offers.offer("a", lambda: memory_server({"echo": echo}), summary="Says words again.")
+    offers = versions("a")
     async with place(tmp_path, offers) as here:
         await here.acquisition.acquire("say words again", consent=agree)
         offers.version = "2"
-        with pytest.raises(AcquisitionError, match="None of 1") as refusal:
-            await here.acquisition.acquire("say words once more", consent=agree)
-        (held,) = await here.installer.committed()
-        assert str(held.installed.vetted.artefact.resolution.package) == "memory:a@1"
+        with pytest.raises(VettingError, match=r"a is held already as memory:a@1, and this is memory:a@2\.") as refusal:
+            await here.acquisition.acquire("say words once more", consent=agree, server="memory:a@2")
+        assert await held_in(here) == ["memory:a@1"]
         offers.version = "1"
-        await here.acquisition.acquire("say words once more", consent=agree)
-    assert "a is held already as memory:a@1, and this is memory:a@2." in refusal.value.failures["a"]
+        await here.acquisition.acquire("say words once more", consent=agree, server="memory:a@1")
     assert any("upgrade(['a'])" in remedy for remedy in refusal.value.remedies)
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+@pytest.mark.parametrize("server", [None, "a"])
+async def test_a_newer_version_in_the_lists_lets_nobody_else_in_for_what_the_held_one_can_do(
+    tmp_path: Path, server: str | None
+) -> None:
+    offers = versions("a", "stranger")
+    async with place(tmp_path, offers) as here:
+        await here.acquisition.acquire("say words again", consent=agree, server="a")
+        offers.version = "2"
+        acquired = await here.acquisition.acquire("say words once more", consent=refuse, server=server)
+        assert acquired.proven.candidate.name == "a"
+        assert await held_in(here) == ["memory:a@1"]
+        (record,) = await here.installer.records()
+        assert record.needs == ("say words again", "say words once more")
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_package_that_is_held_does_not_come_again_under_another_name(tmp_path: Path) -> None:
+    offers = versions("a")
+    async with place(tmp_path, offers) as here:
+        await here.acquisition.acquire("say words again", consent=agree)
+        offers.version, offers.called = "2", "alias"
+        with pytest.raises(VettingError, match="memory:a@2 is held already as a") as refusal:
+            await here.acquisition.acquire("say words once more", consent=agree, server="alias")
+        assert await held_in(here) == ["memory:a@1"]
+    assert any("release_capability('a')" in remedy for remedy in refusal.value.remedies)

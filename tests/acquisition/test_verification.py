@@ -588,6 +588,7 @@ def hinted(name: str, **hints: bool) -> ToolSpec:
 HOSTS = tuple(f"h{number}.example.com:443" for number in range(7))
 KEYED = Terms(secrets=("BANK_KEY",))
 CONNECTED = Terms(egress=Egress(allow=HOSTS))
+SHOWN = Terms(read_only=(Path("/srv/reports"),))
 
 
 @pytest.mark.anyio
@@ -597,6 +598,7 @@ CONNECTED = Terms(egress=Egress(allow=HOSTS))
     [
         (KEYED, CONFINED, "it was given BANK_KEY"),
         (CONNECTED, CONFINED, r"it may connect to .* and 2 more"),
+        (SHOWN, CONFINED, "it can reach what is in /srv/reports"),
         (None, CONFINED, "what it was given is not known"),
         (Terms(), UNCONFINED, "nothing confines it"),
         (Terms(), replace(CONFINED, held={}), "nothing confines it"),
@@ -612,6 +614,7 @@ async def test_what_could_do_lasting_harm_is_called_unasked_only_where_it_says_t
         with pytest.raises(VerificationError, match=f"2 may write, and {why}") as refusal:
             await Verifier().prove(server, probe, terms=terms)
         assert "Pass a Probe" in refusal.value.remedies[0]
+        assert "Operation(tool=...)" in refusal.value.remedies[1]
     assert not link.asked
     server = replace(server, tools=(*server.tools, READ), link=(link := Honest({"pay": said, "echo": said}, pay, READ)))
     await Verifier().prove(server, terms=terms)

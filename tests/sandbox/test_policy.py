@@ -173,9 +173,8 @@ def test_the_homes_of_all_users_and_what_lies_above_them_are_refused(
 @pytest.mark.parametrize(
     "path",
     [
-        "/var/log", "/var/log/journal/x", "/var/log/audit", "/var/lib/docker", "/var/lib/docker/volumes/x",
-        "/var/spool", "/var/spool/cron", "/var/backups/x", "/var/mail/me", "/var/cache", "/lost+found",
-        "/var/lib/vsm_mcp",
+        "/var/log", "/var/log/journal", "/var/log/audit", "/var/lib/docker", "/var/lib/private", "/var/spool",
+        "/var/backups", "/var/mail", "/var/cache", "/lost+found", "/var/lib/vsm_mcp",
     ],
 )  # fmt: skip
 def test_what_programs_keep_of_others_is_refused(path: str) -> None:
@@ -183,6 +182,25 @@ def test_what_programs_keep_of_others_is_refused(path: str) -> None:
         with pytest.raises(SandboxError, match="of others"):
             refuse(Path(path))
     refuse_path(Path("/var/log/nginx"))
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "path",
+    ["/var/log/journal/x", "/var/lib/docker/volumes/x", "/var/spool/cron", "/var/backups/x", "/var/mail/me"],
+)
+def test_nothing_in_what_programs_keep_of_others_is_shown(path: str) -> None:
+    with pytest.raises(SandboxError, match="of others"):
+        SandboxPolicy(read_only=(Path(path),))
+
+
+def test_where_a_service_is_given_its_state_packages_are_shown_and_nothing_is_granted() -> None:
+    state = Path("/var/lib/private/vsm")
+    refuse_work(state / "work")
+    policy = SandboxPolicy(package=state / "store" / "a", work=state / "work" / "a", cache=state / "cache" / "npm")
+    assert policy.package
+    with pytest.raises(SandboxError, match="of others"):
+        SandboxPolicy(read_only=(state / "store" / "a",))
 
 
 @pytest.mark.security
@@ -204,6 +222,13 @@ def test_where_programs_are_installed_in_a_home_can_be_shown(tmp_path: Path, mon
     refuse_path(tmp_path / ".local")
     refuse_path(tmp_path / ".pyenv" / "versions" / "3.12.1")
     refuse_path(Path(sys.base_prefix))
+    node = tmp_path / ".config" / "nvm" / "versions" / "node" / "v20.11.0"
+    (node / "bin").mkdir(parents=True)
+    refuse_path(node)
+    (tmp_path / ".config" / "bin").mkdir()
+    for path in (tmp_path / ".config", node.parent):
+        with pytest.raises(SandboxError, match="keeps out of sight"):
+            refuse_path(path)
 
 
 @pytest.mark.security

@@ -42,7 +42,7 @@ def test_a_server_that_asks_for_settings_needs_configuration(line: str) -> None:
     assert error is not None
     assert error.names == LACKING[line]
     assert line[:100] in error.message
-    assert error.remedies
+    assert all(form in error.remedies[0] for form in ("'npm:NAME'", "'pypi:NAME'", "'file:PATH'"))
 
 
 @pytest.mark.parametrize("line", BROKEN)

@@ -51,7 +51,7 @@ AT_CALL: dict[str, tuple[type[VSMError], str]] = {
     "deaf": (CallTimeoutError, "within 0.3 seconds"),
     "crash-on-call": (LinkError, "exit code 9"),
     "close-output": (LinkError, "closed its output"),
-    "request-storm": (LinkError, "lines"),
+    "request-storm": (LinkError, "floods its connection with requests"),
 }
 HARMLESS = {
     "good", "garbage", "exit-on-probe", "silent-on-probe", "modern-only", "both-eras", "slow-start", "bad-schema",

@@ -164,6 +164,23 @@ async def test_a_server_that_fails_too_often_is_left_alone(tmp_path: Path) -> No
 
 
 @pytest.mark.anyio
+async def test_a_server_that_was_proven_anew_is_not_left_alone_any_longer(tmp_path: Path) -> None:
+    events: list[Event] = []
+    async with make_spawner(tmp_path, emit=events.append, restarts=RestartPolicy(most=1)) as spawner:
+        proven = as_proven(hostile_server(tmp_path / "pkg", "exit-at-once"))
+        spawner.adopt(proven)
+        with pytest.raises(StartError):
+            await spawner.call(PID)
+        await until_over(events, 1)
+        with pytest.raises(CircuitOpenError):
+            await spawner.call(PID)
+        spawner.adopt(proven)
+        assert spawner.states()[NAME].status is ServerStatus.FAILED
+        with pytest.raises(StartError):
+            await spawner.call(PID)
+
+
+@pytest.mark.anyio
 async def test_missing_settings_do_not_count_as_failures(tmp_path: Path) -> None:
     async with make_spawner(tmp_path, restarts=RestartPolicy(most=1)) as spawner:
         spawner.adopt(as_proven(hostile_server(tmp_path / "pkg", "needs-credentials")))

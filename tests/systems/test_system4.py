@@ -175,6 +175,22 @@ async def test_what_could_not_be_had_is_told_again_without_a_new_attempt_until_p
 
 
 @pytest.mark.anyio
+async def test_a_failure_is_of_the_tool_that_was_named_and_keeps_no_other_from_being_tried(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.tool.works = False
+    named = replace(COUNT, tool="count_words")
+    async with place.vsm as vsm:
+        for attempts, operation in ((1, COUNT), (1, COUNT), (2, named), (2, named), (2, COUNT)):
+            with pytest.raises(AcquisitionError):
+                await vsm.execute(operation)
+            assert place.attempts == attempts
+        assert "failed=['count words']" in repr(vsm.parts.system4)
+        place.tool.works = True
+        await vsm.acquire_capability("count words")
+        assert "failed=[]" in repr(vsm.parts.system4)
+
+
+@pytest.mark.anyio
 @pytest.mark.promise("C15")
 async def test_a_clock_that_is_set_back_does_not_make_a_failure_last(tmp_path: Path) -> None:
     place = Place(tmp_path)

@@ -155,6 +155,26 @@ async def test_a_new_need_does_not_approve_what_nobody_approved(tmp_path: Path, 
 
 @pytest.mark.anyio
 @pytest.mark.security
+async def test_where_only_a_new_process_says_something_else_the_remedy_is_one_that_helps(tmp_path: Path) -> None:
+    file = write(tmp_path / "counter.py", when="restart", later=LATER)
+    file.write_text(file.read_text().replace('Path("starts")', f"Path({str(tmp_path / 'starts')!r})"))
+    async with system(tmp_path) as vsm:
+        (tmp_path / "starts").unlink(missing_ok=True)
+        await vsm.acquire_capability("count words", "counter")
+        (tmp_path / "starts").unlink()
+        await vsm.parts.guarded.call(call("count_lines"))
+        assert vsm.quarantined("counter") is None
+        with pytest.raises(VettingError, match="says something else than was approved") as refusal:
+            await vsm.acquire_capability("erase words", "counter")
+        assert vsm.quarantined("counter") is None
+        assert not any("quarantined(" in remedy for remedy in refusal.value.remedies)
+        assert "release_capability('counter')" in refusal.value.remedies[0]
+        await vsm.release_capability("counter")
+        assert "erase_words" in (await vsm.acquire_capability("count lines", "counter")).tools
+
+
+@pytest.mark.anyio
+@pytest.mark.security
 async def test_a_new_need_is_refused_while_something_is_held_back_where_the_server_serves(tmp_path: Path) -> None:
     async with system(tmp_path, when="call") as vsm:
         await vsm.acquire_capability("count words", "counter")

@@ -102,7 +102,10 @@ def pains(vsm: ViableSystem) -> dict[str, str]:
 
 @pytest.mark.anyio
 @pytest.mark.security
-async def test_what_became_known_since_is_pain_needs_an_operator_and_is_in_the_report(tmp_path: Path) -> None:
+async def test_what_became_known_since_is_pain_needs_an_operator_and_is_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     await hold(tmp_path)
     async with system(tmp_path, database(tmp_path / "old.zip")) as vsm:
         assert (await vsm.recheck()).exit_code == 0

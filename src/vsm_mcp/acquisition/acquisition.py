@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import anyio
 
@@ -36,7 +37,6 @@ from vsm_mcp.errors import (
 from vsm_mcp.events import EventSink, ignore
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Candidate, Proven
-from vsm_mcp.world.groups import first_leaf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,14 @@ class Acquisition:
         unexpected: list[Exception] = []
         for place, entry in enumerate(ranked, start=1):
             attempt = Attempt(
-                way=self._way, steps=steps, entry=entry, wanted=wanted, probe=probe, consent=consent, adopt=adopt
+                way=self._way,
+                steps=steps,
+                entry=entry,
+                wanted=wanted,
+                probe=probe,
+                consent=consent,
+                adopt=adopt,
+                exactly=_names_version(server, entry.candidate),
             )
             try:
                 proven = await attempt.climb()
@@ -224,8 +231,16 @@ def _said(error: Exception) -> str:
 
 
 def _is_left_undone(error: Exception) -> bool:
-    """Return whether an undo failed, bare or first of a group: that is what has to be known, not the next candidate."""
-    return isinstance(first_leaf(error), RollbackError)
+    """Return whether an undo failed, bare or in a group: that is what has to be known, not the next candidate."""
+    if isinstance(error, ExceptionGroup):
+        return cast("ExceptionGroup[Exception]", error).subgroup(RollbackError) is not None
+    return isinstance(error, RollbackError)
+
+
+def _names_version(server: str | None, candidate: Candidate) -> bool:
+    """Return whether a server was asked for in one version: ``npm:@scope/name@1.2.3``, not ``npm:@scope/name``."""
+    asked = "" if server is None or server == candidate.name else server
+    return "@" in asked.partition(":")[2].removeprefix("@")
 
 
 def _cause(unexpected: Sequence[Exception]) -> Exception | None:

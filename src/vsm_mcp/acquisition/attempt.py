@@ -28,6 +28,7 @@ from vsm_mcp.model.pins import Pins, difference
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Candidate, Installed, Proven, Rung, Running, Vetted
 from vsm_mcp.servers.pinned import Quarantine
+from vsm_mcp.servers.spawner import ServerStatus
 
 CLEANUP_SECONDS = 30.0
 
@@ -48,6 +49,7 @@ class Attempt:
         consent: Asked before anything is installed.
         adopt: Makes it reachable once it is committed; ``None`` leaves that to the caller.
         seen: Gets what is seen on the way.
+        exactly: Whether it was asked for in just this version: then no other one that is held will do instead.
     """
 
     way: WayIn
@@ -58,6 +60,7 @@ class Attempt:
     probe: Probe | Sequence[Probe] | None = None
     adopt: Adopt | None = None
     seen: Sighting = field(default_factory=Sighting)
+    exactly: bool = False
 
     @property
     def candidate(self) -> Candidate:
@@ -78,10 +81,9 @@ class Attempt:
         """
         self._screen()
         async with self.way.installer.exclusively(self.candidate):
-            known = await self.way.installer.find(self.candidate)
+            known = await self.way.installer.find(self.candidate) or await self._in_another_version()
             if known is not None:
                 return await self._prove_again(known)
-            await self._insist_on_newcomer()
             return await self._first_that_starts(keep=True)
 
     async def try_out(self) -> Proven:
@@ -158,20 +160,30 @@ class Attempt:
                 await self.way.installer.remove(committed.candidate.name)
             raise
 
-    async def _insist_on_newcomer(self) -> None:
-        """Refuse another version of what is held: only an upgrade compares the two before it replaces one."""
-        name = self.candidate.name
-        for held in await self.way.installer.committed():
-            if held.candidate.name == name:
-                package = held.installed.vetted.artefact.resolution.package
-                raise VettingError(
-                    f"{name} is held already as {package}, and this is {self.candidate.package}.",
-                    stage=Stage.VET,
-                    remedies=(
-                        f"Upgrade it, which compares both: upgrade([{name!r}]).",
-                        f"Or release it first: release_capability({name!r}).",
-                    ),
-                )
+    async def _in_another_version(self) -> Proven | None:
+        """Return the one that is held instead, in another version: a need is no reason to replace it.
+
+        Only an upgrade compares two versions before it replaces one, so just this version is refused; and so is the
+        same package under another name.
+        """
+        name, wanted = self.candidate.name, self.candidate.package
+        known = await self.way.installer.find(replace(self.candidate, package=replace(wanted, version=None)))
+        if known is None:
+            return None
+        package = known.installed.vetted.artefact.resolution.package
+        if known.candidate.name != name:
+            raise _held(
+                f"{wanted} is held already as {known.candidate.name}, in another version, and this is {name}.",
+                f"Use that: its tools are there for every need. Upgrade it: upgrade([{known.candidate.name!r}]).",
+                known,
+            )
+        if self.exactly:
+            raise _held(
+                f"{name} is held already as {package}, and this is {wanted}.",
+                f"Upgrade it, which compares both: upgrade([{name!r}]).",
+                known,
+            )
+        return known
 
     async def _prove_again(self, known: Proven) -> Proven:
         """A server that is held, perhaps by another process, still has to work for this need, and to be what it was.
@@ -180,9 +192,11 @@ class Attempt:
         """
         self.steps.begin(self.candidate.name, known.installed.vetted.artefact.resolution.rung.name)
         quarantine = self.way.spawner.quarantined(known.candidate.name)
+        state = self.way.spawner.states().get(known.candidate.name)
+        serves_on = quarantine is None and state is not None and state.status is ServerStatus.RUNNING
 
         async def prove(running: Running) -> Proven:
-            _insist_on_approved(known, running, quarantine)
+            _insist_on_approved(known, running, quarantine, serves_on=serves_on)
             return await self._verify(running)
 
         try:
@@ -208,8 +222,11 @@ class Attempt:
         return await self.way.verifier.prove(running, self.probe, terms=terms)
 
 
-def _insist_on_approved(known: Proven, running: Running, quarantine: Quarantine | None) -> None:
-    """Refuse a held server that says, here or where it serves, something else than what was approved."""
+def _insist_on_approved(known: Proven, running: Running, quarantine: Quarantine | None, *, serves_on: bool) -> None:
+    """Refuse a held server that says, here or where it serves, something else than what was approved.
+
+    Where it serves on as it was approved, there is nothing to look at and to approve.
+    """
     name = known.candidate.name
     try:
         drift = difference(known.pins, Pins.of(running.tools, running.prompts, running.instructions))
@@ -219,15 +236,22 @@ def _insist_on_approved(known: Proven, running: Running, quarantine: Quarantine 
     if not differs and quarantine is not None:
         differs = f"where it serves, {', '.join((*quarantine.added, *quarantine.changed)) or 'it'} is held back"
     if differs:
+        anew = f"Release it and acquire it again, which judges what it says now: release_capability({name!r})."
+        shown = (
+            f"Look at what differs: quarantined({name!r}), once one of its tools was called.",
+            f"Approve what that returns: approve_tools({name!r}, quarantine).",
+            f"If you do not know why it changed, let it go: release_capability({name!r}).",
+        )
         raise VettingError(
             f"{name} says something else than was approved ({differs}); a new need does not approve it.",
             stage=Stage.VERIFY,
-            remedies=(
-                f"Look at what differs: quarantined({name!r}), once one of its tools was called.",
-                f"Approve what that returns: approve_tools({name!r}, quarantine).",
-                f"If you do not know why it changed, let it go: release_capability({name!r}).",
-            ),
+            remedies=(anew,) if serves_on else shown,
         )
+
+
+def _held(why: str, instead: str, known: Proven) -> VettingError:
+    release = f"Or release it first: release_capability({known.candidate.name!r})."
+    return VettingError(why, stage=Stage.VET, remedies=(instead, release))
 
 
 def _dead(error: StartError) -> VerificationError:

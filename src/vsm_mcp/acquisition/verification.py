@@ -270,7 +270,11 @@ class _Session:
         return VerificationError(
             f"{self._witness.name} {why}{': ' + said if said else ''}.",
             stage="verify",
-            remedies=("Pass a Probe with a tool and arguments that must work.", "Try another server."),
+            remedies=(
+                "Pass a Probe with a tool and arguments that must work.",
+                "Name the tool: Operation(tool=...).",
+                "Try another server.",
+            ),
         )
 
     async def _independent(self, spec: ToolSpec, trial: Trial, answer: Answer) -> str | None:

@@ -32,6 +32,7 @@ _OF_OTHERS = (
     "/lost+found", "/var/backups", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker", "/var/lib/kubelet",
     "/var/lib/private", "/var/log/audit", "/var/log/journal", "/var/log/private", "/var/mail", "/var/spool",
 )  # fmt: skip
+_KEPT = "holds what programs keep of others"
 _HOMES = Path("/home")
 _MOST_USERS = 4096
 _OWN_ROOTS = (PACKAGE_ROOT, WORK_ROOT, CACHE_ROOT)
@@ -170,6 +171,8 @@ def overlap(one: Path, other: Path) -> bool:
 def _refuse_readable(path: Path, homes: frozenset[str]) -> None:
     _refuse_place(path, homes)
     for form in _forms(path):
+        if _under(form, _OF_OTHERS):
+            raise _refusal(path, _KEPT)
         if _out_of_sight(form, homes):
             raise _refusal(path, "is what a home keeps out of sight, such as settings and histories")
         if secret := _secret_in(form):
@@ -194,8 +197,8 @@ def _danger(form: Path, homes: frozenset[str]) -> str | None:
         return "holds the files of others, not only what the server needs"
     if _under(form, _HOST_ONLY):
         return "belongs to the system itself"
-    if _under(form, _OF_OTHERS):
-        return "holds what programs keep of others"
+    if str(form) in _OF_OTHERS:  # below there may be what this program was given, as systemd does
+        return _KEPT
     secret = sorted(_SECRET_NAMES.intersection(form.parts))
     return f"lies in {secret[0]}, where secrets are kept" if secret else None
 
@@ -205,8 +208,10 @@ def _out_of_sight(form: Path, homes: frozenset[str]) -> bool:
     for home in form.parents:
         if str(home) in homes or home.parent == _HOMES:
             below = form.parts[len(home.parts) :]
-            hidden = len(below) == 1 and below[0].startswith(".") and not os.path.isdir(form / "bin")  # noqa: PTH112 - never raises
-            if hidden or below[0] == ".config":
+            settings = below[0] == ".config"
+            hidden = settings or (len(below) == 1 and below[0].startswith("."))
+            programs = below != (".config",) and os.path.isdir(form / "bin")  # noqa: PTH112 - never raises
+            if hidden and not programs:
                 return True
     return False
 

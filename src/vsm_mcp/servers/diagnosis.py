@@ -78,7 +78,9 @@ def needs_configuration(server: str, said: Sequence[str]) -> NeedsConfigurationE
         return None
     names = tuple(dict.fromkeys(name for line in lines for name in _names(line)))[:MOST_NAMES]
     example = names[0] if names else "NAME"
-    given = f"secrets={{'npm:NAME': {{{example!r}: 'env:{example}'}}}}"
+    given = (
+        f"secrets={{PACKAGE: {{{example!r}: 'env:{example}'}}}}, PACKAGE being 'npm:NAME', 'pypi:NAME' or 'file:PATH'"
+    )
     return NeedsConfigurationError(
         f"{server} does not work without settings that only you have; it says: {lines[0][:300]!r}.",
         names=names,

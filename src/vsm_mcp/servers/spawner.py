@@ -130,12 +130,14 @@ class DynamicSpawner:
     def adopt(self, proven: Proven) -> None:
         """Hold a proven server: it is started when it is first called. An older one of its name is let go.
 
-        The one that is held already goes on: what was noticed about its tools stays noticed when it is proven anew.
+        The one that is held already goes on: what was noticed about its tools stays noticed when it is proven anew, but
+        it is not left alone any longer for having failed before.
         """
         name = proven.candidate.name
         previous = self._held.get(name)
         custody = self._custody(previous, proven)
         if previous is not None and custody is previous.custody and previous.opening.installed == proven.installed:
+            previous.failures = Failures(self._restarts)
             return
         held = _Held(
             custody,

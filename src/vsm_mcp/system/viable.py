@@ -200,7 +200,9 @@ class ViableSystem(Figures, Security, History):
         return await self.parts.system4.acquire(wanted, server=server, probe=probe, approve=approve)
 
     async def release_capability(self, server: str) -> None:
-        """Let a server go: end its process, take its tools away, remove its files.
+        """Let a server go: end its process and take its tools away.
+
+        Its files stay as long as a generation that is kept needs them.
 
         Raises:
             DiscoveryError: No server of this name is held.

@@ -196,12 +196,12 @@ class System4:
         async with self._system2.exclusively(kind):
             if self._can(operation):
                 return
-            self._failures.recall(kind)
+            self._failures.recall(kind, operation.tool)
             probe = Probe(tool=operation.tool, arguments=operation.arguments)
             try:
                 await self._acquire(kind, None, probe, approve=approve)
             except AcquisitionError as error:
-                self._failures.remember(kind, error)
+                self._failures.remember(kind, error, tool=operation.tool)
                 raise
 
     async def suggest(self, operation: Operation, missing: CapabilityMissingError) -> CapabilityMissingError:

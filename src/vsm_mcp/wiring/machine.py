@@ -86,7 +86,7 @@ async def choose_python(settings: Settings, sandbox: Sandbox) -> Path:
     """
     places = (sys.executable, *_WHERE_PYTHON_MAY_BE) if settings.python is None else (settings.python,)
     for place in places:
-        if await anyio.Path(place).exists() and await sandbox.can_run(Path(place)):
+        if await _is_there(anyio.Path(place)) and await sandbox.can_run(Path(place)):
             return Path(place)
     raise SandboxError(
         f"No Python interpreter can be run by confined servers; tried {', '.join(str(p) for p in places)}.",
@@ -95,6 +95,13 @@ async def choose_python(settings: Settings, sandbox: Sandbox) -> Path:
             "Name one that is: VSM_MCP_PYTHON=/path/to/python3.",
         ),
     )
+
+
+async def _is_there(path: anyio.Path) -> bool:
+    try:
+        return await path.exists()
+    except OSError:  # behind a directory that this user may not enter
+        return False
 
 
 async def ecosystems(

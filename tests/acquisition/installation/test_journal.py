@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.installation.journal import Action, ActionKind, Entry, EntryKind, Journal
 from vsm_mcp.acquisition.installation.rollback import Rollback
-from vsm_mcp.errors import IntegrityError, RollbackError
+from vsm_mcp.errors import ConfigurationError, IntegrityError, RollbackError
 from vsm_mcp.world.files import LocalFiles
 
 ONE, TWO, NINE = ("1" * 16, "2" * 16, "9" * 16)
@@ -133,3 +133,15 @@ async def test_nothing_builds_on_what_is_committed_by_somebody_who_does_not_fini
             await rollback.finish(patience=0.05)
     await rollback.finish()
     assert [one.identity for one in await journal.open()] == [ONE]
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_journal_that_others_can_write_to_is_neither_read_nor_added_to(journal: Journal) -> None:
+    await journal.add(begin("a" * 16))
+    journal.path.chmod(0o606)
+    before = journal.path.read_bytes()
+    for attempt in (journal.open(), journal.add(begin("b" * 16))):
+        with pytest.raises(ConfigurationError, match="journal is not trusted: it can be written to by others"):
+            await attempt
+    assert journal.path.read_bytes() == before

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -525,3 +526,11 @@ async def test_a_task_that_is_cancelled_from_outside_begins_its_undo_again(
             await attempt(rollback, state, error=ValueError("why"))
         assert "staging/a" in left(state)
         assert len(await journal.open()) == 1
+
+
+@pytest.mark.anyio
+async def test_a_transaction_in_a_new_place_lets_confined_servers_pass_through_it(tmp_path: Path) -> None:
+    files, root = LocalFiles(), tmp_path / "new"
+    async with Rollback(Journal(root, files), files).transaction("first"):
+        assert stat.S_IMODE(root.stat().st_mode) == 0o755
+        assert stat.S_IMODE((root / "transactions").stat().st_mode) == 0o700

@@ -138,6 +138,16 @@ async def test_what_others_could_have_put_into_the_store_is_not_looked_at(store:
 
 
 @pytest.mark.anyio
+@pytest.mark.security
+async def test_a_record_that_others_can_write_to_is_none(store: PackageStore, state: Path) -> None:
+    await store.prepare()
+    (state / "servers" / "x.json").write_text("{}")
+    (state / "servers" / "x.json").chmod(0o606)
+    (stored,) = await store.stored()
+    assert "x.json is not trusted: it can be written to by others (mode 606)" in stored.problem
+
+
+@pytest.mark.anyio
 async def test_other_files_beside_the_records_are_no_records(store: PackageStore, state: Path) -> None:
     assert await store.stored() == ()
     await store.prepare()

@@ -136,7 +136,7 @@ def test_the_number_of_what_is_not_read_is_at_its_beginning_or_its_end(frame: by
     assert number_of(frame) == number
 
 
-def test_notices_may_come_in_bursts_but_not_for_ever() -> None:
+def test_notices_may_come_in_bursts_and_are_waited_with_beyond() -> None:
     pace = Pace(now=0.0, burst=5, rate=2)
     for now in range(100):
         pace.count(b"x", now=now)
@@ -146,8 +146,20 @@ def test_notices_may_come_in_bursts_but_not_for_ever() -> None:
     pace.forgive()
     for _ in range(5):
         pace.count(b"x", now=99)
-    with pytest.raises(PayloadError, match="more than 2 in a second") as caught:
+    assert pace.ahead(now=99) == 0
+    for _ in range(3):
         pace.count(b"x", now=99)
+    assert (pace.ahead(now=99), pace.ahead(now=100), pace.ahead(now=101)) == (1.5, 0.5, 0)
+
+
+def test_a_flood_without_a_rest_is_refused_when_nothing_else_ends_it() -> None:
+    pace = Pace(now=0.0, burst=5, rate=2)
+    for tick in range(1000):
+        pace.count(b"x", now=tick / 4, patient=True)
+    for tick in range(1000):
+        pace.count(b"x", now=1000 + tick // 9 * 5)
+    with pytest.raises(PayloadError, match="notifications: more than 2 in a second") as caught:
+        [pace.count(b"x", now=3000 + tick / 4) for tick in range(1000)]
     assert caught.value.remedies
 
 

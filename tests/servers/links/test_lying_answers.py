@@ -30,7 +30,7 @@ SECRET = "secret-under-test-0123"  # noqa: S105 - opens nothing
 HELLO = ToolCall(server="s", tool="echo", arguments={"text": "hello"})
 
 LIAR = """
-import json, sys
+import json, sys, time
 lie, secret = sys.argv[1], sys.argv[2]
 
 def write(text):
@@ -88,12 +88,23 @@ for line in sys.stdin:
         write('{"result":{"r":%s},"id":%d,"jsonrpc":"2.0","more":1}' % (many, number))
     elif lie == "commas":
         send(id=number, result={"content": [{"type": "text", "text": ',[{"\\\\' * 150000}]})
-    elif lie in ("notices", "answers"):
-        send(id=number, result={"content": [{"type": "text", "text": "hi"}]})
+    elif lie in ("notices", "answers", "flood"):
+        if lie != "flood":
+            send(id=number, result={"content": [{"type": "text", "text": "hi"}]})
         notice = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'
         answer = '{"jsonrpc":"2.0","id":%d,"result":{}}' % number
         while True:
-            write("\\n".join([notice if lie == "notices" else answer] * 200))
+            write("\\n".join([answer if lie == "answers" else notice] * 200))
+    elif lie in ("busy", "pings"):
+        notice = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'
+        if lie == "pings":
+            notice = '{"jsonrpc":"2.0","id":"p","method":"ping"}'
+        for _ in range(12 if lie == "busy" else 6):
+            write("\\n".join([notice] * (1000 if lie == "busy" else 170)))
+            for _ in range(170 * (lie == "pings")):
+                sys.stdin.readline()
+            time.sleep(0 if lie == "busy" else 0.5)
+        send(id=number, result={"content": [{"type": "text", "text": "done"}]})
     else:
         send(id=number, result={"content": [{"type": "text", "text": "you said it"}]})
 """
@@ -169,6 +180,24 @@ async def test_a_flood_of_what_nobody_asked_for_ends_the_link(liar: Path, lie: s
         assert said in ending.reason
         assert not link.alive
         assert time.process_time() - spent < 5
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("lie", ["busy", "pings"])
+async def test_a_server_that_says_much_in_a_call_is_waited_with(liar: Path, lie: str) -> None:
+    async with connect(liar, lie) as link:
+        assert (await link.call(HELLO)).text == "done"
+        assert link.alive
+
+
+@pytest.mark.anyio
+async def test_a_flood_in_a_call_costs_little_and_ends_with_its_deadline(liar: Path) -> None:
+    async with connect(liar, "flood", call=3) as link:
+        spent = time.process_time()
+        with pytest.raises(CallTimeoutError):
+            await link.call(HELLO)
+        assert time.process_time() - spent < 1.5
+        assert link.alive
 
 
 @pytest.mark.anyio

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -64,6 +65,18 @@ def test_a_secret_of_several_lines_is_blotted_out_line_by_line() -> None:
     assert (
         blotter.blot("it read second-line-of-it, then first-line-of-it. end") == "it read [hidden], then [hidden]. end"
     )
+
+
+def test_of_a_secret_of_very_many_lines_the_whole_and_the_longest_lines_are_looked_for() -> None:
+    lines = [f"{number:04}" + "line-of-it"[: 1 + number % 10] * 6 for number in range(9)]
+    lines += [f"{number:04}" + "line-of-it" * 6 for number in range(9, 900)]
+    secret = "\n".join(lines)
+    blotter = Blotter([secret])
+    said = f"{secret} {lines[9]} {lines[72]} {lines[500]}."
+    assert blotter.blot(said) == f"{BLOT} {BLOT} {BLOT} {lines[500]}."
+    spent = time.process_time()
+    assert not blotter.finds("Count the words of a text. " * 80_000)
+    assert time.process_time() - spent < 1
 
 
 def test_short_words_are_no_secrets() -> None:

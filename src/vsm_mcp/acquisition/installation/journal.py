@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from vsm_mcp.acquisition.installation.ownership import insist_on_own_file
 from vsm_mcp.errors import IntegrityError
 from vsm_mcp.world.files import Files
 
@@ -118,11 +119,12 @@ class Journal:
         """Put one fact on disk.
 
         Raises:
-            ConfigurationError: It cannot be written; then it is not there.
+            ConfigurationError: It cannot be written, or others could write there too; then it is not there.
         """
         await self._files.make_directory(self.root, 0o755)
         line = _ENTRY.dump_json(entry, exclude_defaults=True)
         async with self._files.lock(self._lock):
+            await insist_on_own_file(self.path)
             # The newline in front keeps the torn end of an earlier line apart from this one.
             await self._files.append(self.path, b"\n" + line + b"\n")
             if entry.kind is EntryKind.END:
@@ -137,6 +139,7 @@ class Journal:
 
         Raises:
             IntegrityError: A line is not one of ours.
+            ConfigurationError: Others could have written it.
         """
         return tuple(self._gather(await self._entries()).values())
 
@@ -153,6 +156,7 @@ class Journal:
         return [name for name in names if name.startswith(f".{self.path.name}.") and name.endswith(".tmp")]
 
     async def _entries(self) -> Sequence[Entry]:
+        await insist_on_own_file(self.path)
         data = await self._files.read(self.path, limit=LARGEST)
         parsed = (self._parse(line) for line in (data or b"").splitlines() if line)
         return [entry for entry in parsed if entry is not None]

@@ -110,7 +110,8 @@ class Rollback:
         """
         await insist_on_own(self.journal.root)
         transaction = Transaction(secrets.token_hex(8), name, self)
-        await self._files.make_directory(self._holds)
+        for path, mode in ((self.journal.root, 0o755), (self._holds, 0o700)):  # confined servers pass through the root
+            await self._files.make_directory(path, mode)
         async with self._files.lock(self._hold(transaction.identity)):
             try:
                 await self.journal.add(Entry(kind=EntryKind.BEGIN, tx=transaction.identity, name=name))
@@ -163,10 +164,7 @@ class Rollback:
                 raise RollbackError(
                     f"An earlier change, {transaction.name!r}, is committed and not finished yet.",
                     stage="commit",
-                    remedies=(
-                        "Try again in a moment.",
-                        "If it stays so, leave the system and enter it again: that repairs it.",
-                    ),
+                    remedies=("Try again in a moment.", "If it stays so, leave the system and enter it again."),
                 )
 
     async def settle(self, identity: str) -> str | None:

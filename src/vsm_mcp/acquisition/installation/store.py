@@ -15,7 +15,7 @@ import anyio.to_thread
 from pydantic import TypeAdapter, ValidationError
 
 from vsm_mcp.acquisition.installation import tree
-from vsm_mcp.acquisition.installation.ownership import insist_on_own
+from vsm_mcp.acquisition.installation.ownership import insist_on_own, insist_on_own_file
 from vsm_mcp.errors import ConfigurationError, IntegrityError, PayloadError, VSMError
 from vsm_mcp.model.server import Proven
 from vsm_mcp.world.files import Files
@@ -281,6 +281,7 @@ class PackageStore:
     async def _content(self, path: Path) -> bytes | None:
         if await anyio.Path(path).is_symlink():
             raise PayloadError(f"{path} is a link.")
+        await insist_on_own_file(path)
         return await self._files.read(path, limit=LARGEST_RECORD)
 
     def _parse(self, data: bytes) -> Record:

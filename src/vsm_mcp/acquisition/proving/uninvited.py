@@ -16,9 +16,10 @@ _MOST_NAMED = 5
 class Uninvited:
     """What may be called without having been asked for.
 
-    A confined throw-away instance without secrets and without a network can harm nothing, so anything may be. What has
-    more is called only for what it says of itself that it only reads. A server of the host's own process was offered by
-    the host: there everything may be called that does not state that it writes.
+    A confined throw-away instance without secrets, without a network and without anything of the host's to read can
+    harm nothing, so anything may be. What has more, be it a directory, in which a socket may lie, is called only for
+    what it says of itself that it only reads. A server of the host's own process was offered by the host: there
+    everything may be called that does not state that it writes.
 
     Attributes:
         reach: Why the instance could do lasting harm; ``None`` when it could not.
@@ -63,6 +64,8 @@ def _reach(running: Running, terms: Terms | None) -> str | None:
         return "what it was given is not known"
     if terms.secrets:
         return f"it was given {_named(terms.secrets)}"
+    if terms.read_only:  # a socket in there can be written to, however it is mounted
+        return f"it can reach what is in {_named(tuple(str(place) for place in terms.read_only))}"
     return f"it may connect to {_named(terms.egress.allow)}" if terms.egress.allow else None
 
 

@@ -14,10 +14,14 @@ MOST_NOISE_BYTES = 4 * 2**20
 MOST_VALUES = 200_000
 """A message of so many values takes a few tenths of a second to read; ten megabytes can hold millions."""
 
+MOST_REQUESTS = 1_000
+REQUESTS_PER_SECOND = 100
 MOST_NOTICES = 10_000
 NOTICES_PER_SECOND = 1_000
 MOST_NOTICE_BYTES = 8 * 2**20
 NOTICE_BYTES_PER_SECOND = 2 * 2**20
+LONGEST_FLOOD = 3.0
+"""Seconds that notices may stay ahead of their pace while nothing was asked; a call that is waited for has its end."""
 
 _SEARCHED = 500
 _NUMBER = rb'"id"\s*:\s*"?(\d{1,15})"?\s*'
@@ -134,41 +138,65 @@ class Noise:
 
 
 class Pace:
-    """Bounds how fast a server may tell what it was not asked: a burst with each answer, and so much in each second.
+    """Tells how long to wait with a server that says more than it was asked: a burst with each answer, then a rate.
 
     Args:
         now: The time when this begins, in seconds.
+        what: What is counted.
         burst: Messages at once.
         rate: Messages per second in the long run.
     """
 
-    def __init__(self, *, now: float, burst: int = MOST_NOTICES, rate: int = NOTICES_PER_SECOND) -> None:
+    def __init__(
+        self, *, now: float, what: str = "notifications", burst: int = MOST_NOTICES, rate: int = NOTICES_PER_SECOND
+    ) -> None:
         """Start with the whole burst left."""
+        self._what = what
         self._seen = now
         self._burst = self._left = float(burst)
         self._rate = rate
         self._bytes_left = float(MOST_NOTICE_BYTES)
+        self._since: float | None = None
 
     def forgive(self) -> None:
         """Allow the whole burst again: an answer came."""
         self._left, self._bytes_left = self._burst, float(MOST_NOTICE_BYTES)
+        self._since = None
 
-    def count(self, frame: bytes, *, now: float) -> None:
+    def ahead(self, *, now: float) -> float:
+        """Return how many seconds the messages counted so far are ahead of their pace."""
+        return max(0.0, self._seen - now - self._left / self._rate)
+
+    def count(self, frame: bytes, *, now: float, patient: bool = False) -> None:
         """Count one message.
 
+        Args:
+            frame: The message.
+            now: The time, in seconds.
+            patient: Whether something ends that also ends a flood, such as the deadline of a call.
+
         Raises:
-            PayloadError: They come too fast.
+            PayloadError: They are too large, or stay ahead of their pace for too long.
         """
         passed, self._seen = now - self._seen, now
-        self._left = min(self._burst, self._left + passed * self._rate) - 1
-        earned = self._bytes_left + passed * NOTICE_BYTES_PER_SECOND
-        self._bytes_left = min(float(MOST_NOTICE_BYTES), earned) - len(frame)
-        if self._left < 0 or self._bytes_left < 0:
-            raise PayloadError(
-                f"The server floods its connection with notifications: more than {self._rate} in a second, "
-                f"or {NOTICE_BYTES_PER_SECOND} bytes of them.",
-                remedies=("Use another server.", "Report it to the author of the server."),
-            )
+        earned = self._left + passed * self._rate
+        if patient or earned >= self._rate:  # a second of rest ends a flood
+            self._since = None
+        self._left = min(self._burst, earned) - 1
+        if self._left < 0 and self._since is None:
+            self._since = now
+        earned_bytes = self._bytes_left + passed * NOTICE_BYTES_PER_SECOND
+        self._bytes_left = min(float(MOST_NOTICE_BYTES), earned_bytes) - len(frame)
+        if self._bytes_left < 0 or (self._since is not None and now - self._since > LONGEST_FLOOD):
+            raise self.flood()
+
+    def flood(self) -> PayloadError:
+        """Return the error that ends a flood."""
+        return PayloadError(
+            f"The server floods its connection with {self._what}: more than {self._rate} in a second, "
+            f"or {NOTICE_BYTES_PER_SECOND} bytes of them.",
+            remedies=("Use another server.", "Report it to the author of the server."),
+        )
 
 
 class FrameReader:

@@ -15,6 +15,7 @@ SHORTEST_LISTED = 16
 BLOT = "[hidden]"
 _LONGEST_READ = 64 * 1024
 _SHORTEST_PART = 8
+_MOST_PARTS = 64
 _SHORTEST_START = 6
 _SHORTEST_ENCODED = 6
 
@@ -72,11 +73,11 @@ class Blotter:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield the ways to write a secret down; one of several lines may be quoted line by line."""
+    """Yield the ways to write a secret down; of one of very many lines only the longest are looked for singly."""
     yield from _written(secret)
-    for part in secret.splitlines():
-        if _SHORTEST_PART <= len(part) < len(secret):
-            yield from _written(part)
+    parts = dict.fromkeys(part for part in secret.splitlines() if _SHORTEST_PART <= len(part) < len(secret))
+    for part in sorted(parts, key=len, reverse=True)[:_MOST_PARTS]:
+        yield from _written(part)
 
 
 def _written(secret: str) -> Iterator[str]:

@@ -75,6 +75,8 @@ class SdkLink:
         self._one_listing = anyio.Lock()
         self._answer: TypeAdapter[Answer] = TypeAdapter(Answer)
         listing.speak(lambda: session.protocol_version)
+        if transport is not None:
+            transport.wait_while(lambda: bool(self._asking))
 
     @property
     def protocol_version(self) -> str:

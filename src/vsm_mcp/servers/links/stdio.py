@@ -1,6 +1,6 @@
 """The SDK's transport over a process of ours: bounded, linear, and aware of the death of the process."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
@@ -20,7 +20,17 @@ from mcp_types import (
 )
 
 from vsm_mcp.errors import PayloadError
-from vsm_mcp.servers.links.framing import MOST_VALUES, Framer, FrameReader, Noise, Pace, crowded, number_of
+from vsm_mcp.servers.links.framing import (
+    MOST_REQUESTS,
+    MOST_VALUES,
+    REQUESTS_PER_SECOND,
+    Framer,
+    FrameReader,
+    Noise,
+    Pace,
+    crowded,
+    number_of,
+)
 from vsm_mcp.servers.links.link import Ending, Explained
 from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.stderr import StderrRing
@@ -30,6 +40,7 @@ LARGEST_RESULT = 10 * 2**20
 LAST_WORDS_SECONDS = 1.0
 DRAIN_SECONDS = 0.25
 MOST_WAITING = 10_000
+SHORTEST_PAUSE = 0.1
 TOO_LARGE = object()
 """Marks, as the ``data`` of an error, an answer that was larger than allowed. Cannot come over the wire."""
 
@@ -55,6 +66,9 @@ class StdioTransport:
         self._listing = listing
         self._frames = FrameReader(process.stdout, Framer())
         self._pace = Pace(now=anyio.current_time())
+        self._requests = Pace(now=anyio.current_time(), what="requests", burst=MOST_REQUESTS, rate=REQUESTS_PER_SECOND)
+        self._owed = 0
+        self._asking: Callable[[], bool] = _always
         self._waiting: dict[str, RequestId] = {}
         self._broken: str | None = None
         self._down = anyio.Event()
@@ -73,6 +87,10 @@ class StdioTransport:
     def broken(self) -> str | None:
         """Why the connection can no longer be used, or ``None`` while it can."""
         return self._broken
+
+    def wait_while(self, asking: Callable[[], bool]) -> None:
+        """Learn when something is waited for that has a deadline: until now that is the greeting."""
+        self._asking = asking
 
     def break_off(self, reason: str) -> None:
         """Declare the connection unusable; the first reason counts."""
@@ -114,6 +132,11 @@ class StdioTransport:
         self._waiting[str(message.id)] = message.id
         self._listing.sent(message.id, message.method)
 
+    def wrote(self, message: JSONRPCMessage) -> None:
+        """Take note of a message that was written."""
+        if isinstance(message, JSONRPCResponse | JSONRPCError):
+            self._owed = max(0, self._owed - 1)
+
     async def receive(self) -> SessionMessage:
         """Return the next message of the server.
 
@@ -122,6 +145,7 @@ class StdioTransport:
         """
         try:
             while True:
+                await self._pause()
                 message = self._read(await self._frames.receive())
                 if message is not None:
                     return SessionMessage(message)
@@ -132,6 +156,13 @@ class StdioTransport:
             self.break_off(error.message.removesuffix("."))
             self.process.kill()
             raise anyio.EndOfStream from error
+
+    async def _pause(self) -> None:
+        """Leave a server that says too much to its pipe for a while, but not what a process said before it ended."""
+        seconds = self._pace.ahead(now=anyio.current_time())
+        if seconds >= SHORTEST_PAUSE:
+            with anyio.move_on_after(seconds):
+                await self._down.wait()
 
     def _read(self, frame: bytes) -> JSONRPCMessage | None:
         """Return the message in ``frame``, or ``None`` when it is none, or one that nobody waits for.
@@ -148,14 +179,22 @@ class StdioTransport:
             return None
         match message:
             case JSONRPCNotification(method=method):
-                self._pace.count(frame, now=anyio.current_time())
+                self._pace.count(frame, now=anyio.current_time(), patient=self._asking())
                 self._listing.heard(method)
                 return None
             case JSONRPCRequest():
-                self.noise.count(frame)
-                return message
+                return self._asked(message, frame)
             case _:
                 return self._answer(message, frame)
+
+    def _asked(self, message: JSONRPCRequest, frame: bytes) -> JSONRPCMessage:
+        """Return a request of the server. It is not waited with: each one costs an answer, which has to be kept."""
+        now = anyio.current_time()
+        self._requests.count(frame, now=now)
+        self._owed += 1
+        if self._owed > MOST_REQUESTS or self._requests.ahead(now=now):
+            raise self._requests.flood()
+        return message
 
     def _answer(self, message: JSONRPCResponse | JSONRPCError, frame: bytes) -> JSONRPCMessage | None:
         """Return the answer under the very number that its request was sent with; one to no request is noise."""
@@ -165,6 +204,8 @@ class StdioTransport:
             return message if message.id is None else None
         self.noise.forgive()
         self._pace.forgive()
+        self._requests.forgive()
+        self._owed = 0
         if isinstance(message, JSONRPCResponse) and len(frame) > LARGEST_RESULT:
             return _too_large(number, f"{len(frame)} bytes are more than the {LARGEST_RESULT} allowed")
         return self._listing.received(message.model_copy(update={"id": number}), size=len(frame))
@@ -195,6 +236,10 @@ async def stdio(process: Process, *, listing: Listing, stderr: StderrRing) -> As
 
 def _too_large(number: RequestId, said: str) -> JSONRPCError:
     return JSONRPCError(jsonrpc="2.0", id=number, error=ErrorData(code=0, message=said, data=TOO_LARGE))
+
+
+def _always() -> bool:
+    return True
 
 
 class _Read:
@@ -242,6 +287,7 @@ class _Write:
                 raise anyio.BrokenResourceError
             await anyio.lowlevel.checkpoint_if_cancelled()
             await self._write(line)
+        self._transport.wrote(item.message)
 
     async def _write(self, line: bytes) -> None:
         try:

@@ -206,3 +206,13 @@ async def test_a_full_budget_refuses_what_is_new_and_never_a_release(
     await small.serve(proven, needs=("more",))
     await small.remove("a")
     assert await small.records() == ()
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_generation_that_others_can_write_to_is_not_read(installer: Installer, hold: Hold) -> None:
+    await hold("a")
+    installer.generations.path(1).chmod(0o606)
+    for attempt in (installer.generations.current, installer.generations.list):
+        with pytest.raises(ConfigurationError, match=r"1\.json is not trusted: it can be written to by others"):
+            await attempt()

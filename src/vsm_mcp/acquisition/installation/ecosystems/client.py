@@ -70,7 +70,11 @@ def symptom(pattern: str, says: str, *remedies: str, integrity: bool = False) ->
 
 
 EVERYWHERE: tuple[Symptom, ...] = (
-    symptom(r"ENOSPC|no space left|disk quota exceeded", "The disk is full.", "Free disk space, then try again."),
+    symptom(
+        r"ENOSPC|no space left|disk quota exceeded",
+        "The disk is full.",
+        "Free disk space for the state directory (VSM_MCP_STATE).",
+    ),
     symptom(
         r"certificate|self.signed|UNABLE_TO_(GET|VERIFY)|unknown ?issuer",
         "The registry's certificate is not trusted.",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from vsm_mcp.acquisition.installation.ownership import insist_on_own_file
 from vsm_mcp.errors import IntegrityError, PayloadError
 from vsm_mcp.model.report import Report
 from vsm_mcp.world.files import Files
@@ -106,6 +107,7 @@ class Generations:
 
         Raises:
             IntegrityError: One of them cannot be read.
+            ConfigurationError: Others could have written it.
         """
         found = [await self._load(number) for number in await self.numbers()]
         return tuple(generation for generation in found if generation is not None)
@@ -115,6 +117,7 @@ class Generations:
 
         Raises:
             IntegrityError: It cannot be read.
+            ConfigurationError: Others could have written it.
         """
         numbers = await self.numbers()
         return await self._load(numbers[-1]) if numbers else None
@@ -124,6 +127,7 @@ class Generations:
 
         Raises:
             IntegrityError: It is not kept, or cannot be read.
+            ConfigurationError: Others could have written it.
         """
         found = await self._load(number)
         if found is None:
@@ -137,6 +141,7 @@ class Generations:
 
     async def _load(self, number: int) -> Generation | None:
         path = self.path(number)
+        await insist_on_own_file(path)
         try:
             data = await self._files.read(path, limit=LARGEST_GENERATION)
         except PayloadError as error:
