@@ -28,7 +28,7 @@ from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.server import Candidate, PackageRef, Resolution, StdioLaunch
 from vsm_mcp.sandbox.policy import Limits, SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Confined, Sandbox
-from vsm_mcp.servers.links.client import SdkConnector
+from vsm_mcp.servers.links.sdk.client import SdkConnector
 from vsm_mcp.world.clock import SystemClock
 from vsm_mcp.world.files import LocalFiles
 from vsm_mcp.world.http import HttpClient

@@ -39,20 +39,25 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded & {"mcp", "mcp_types", "pydantic", "anyio", "asyncio", "httpx2", "tree_sitter", "uv"}
 
 
-def test_every_locked_package_has_a_version_and_a_digest() -> None:
-    locked = (ROOT / "requirements-dev.txt").read_text().replace("\\\n", " ")
+@pytest.mark.parametrize("lock", ("requirements-dev.txt", "requirements-adapters.txt"))
+def test_every_locked_package_has_a_version_and_a_digest(lock: str) -> None:
+    locked = (ROOT / lock).read_text().replace("\\\n", " ")
     entries = [line for line in locked.splitlines() if line and not line.startswith("#")]
     assert entries
     assert all(re.match(r"[\w.\[\]-]+==[\w.]+ .*--hash=sha256:[0-9a-f]{64}", entry) for entry in entries)
 
 
-def test_the_lock_names_no_address() -> None:
-    locked = (ROOT / "requirements-dev.txt").read_text()
-    assert not re.search(r"://|--(extra-)?index|--find-links", locked)
+LOCKS = ("requirements-dev.txt", "requirements-adapters.txt")
 
 
-def test_the_lock_holds_every_dependency_of_the_package() -> None:
-    locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements-dev.txt").read_text(), flags=re.MULTILINE))
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_locks_name_no_address(lock: str) -> None:
+    assert not re.search(r"://|--(extra-)?index|--find-links", (ROOT / lock).read_text())
+
+
+def test_the_locks_hold_every_dependency_of_the_package() -> None:
+    texts = [(ROOT / lock).read_text() for lock in LOCKS]
+    locked = {name for text in texts for name in re.findall(r"^([\w.-]+)==", text, flags=re.MULTILINE)}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = [
         *project["dependencies"],

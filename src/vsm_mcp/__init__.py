@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from vsm_mcp.model.enforcement import Aspect as Aspect
     from vsm_mcp.model.enforcement import Enforcement as Enforcement
     from vsm_mcp.model.enforcement import Level as Level
+    from vsm_mcp.model.offer import OfferedTool as OfferedTool
     from vsm_mcp.model.operation import Operation as Operation
     from vsm_mcp.model.operation import Outcome as Outcome
     from vsm_mcp.model.proof import Probe as Probe
@@ -55,8 +56,8 @@ if TYPE_CHECKING:
     from vsm_mcp.sandbox.selftest.report import SelfTestReport as SelfTestReport
     from vsm_mcp.security_report import SecurityReport as SecurityReport
     from vsm_mcp.servers.pinned import Quarantine as Quarantine
-    from vsm_mcp.servers.router import CapabilityRouter as CapabilityRouter
-    from vsm_mcp.servers.spawner import DynamicSpawner as DynamicSpawner
+    from vsm_mcp.servers.routing.router import CapabilityRouter as CapabilityRouter
+    from vsm_mcp.servers.supervision.spawner import DynamicSpawner as DynamicSpawner
     from vsm_mcp.settings import Confinement as Confinement
     from vsm_mcp.settings import Settings as Settings
     from vsm_mcp.status import ConnectionTest as ConnectionTest
@@ -114,7 +115,7 @@ _HOMES = {
     "Attenuator": "variety.engineering",
     "Autonomy": "systems.autonomy",
     "Bound": "systems.policy.rules",
-    "CapabilityRouter": "servers.router",
+    "CapabilityRouter": "servers.routing.router",
     "ChannelMeter": "variety.statistics.channels",
     "Charter": "systems.charter",
     "Clearance": "clearance",
@@ -126,7 +127,7 @@ _HOMES = {
     "DecisionContext": "systems.policy.context",
     "Diagnosis": "systems.vitals.diagnosis.diagnosis",
     "DiscoveryResult": "acquisition.discovery.discovery",
-    "DynamicSpawner": "servers.spawner",
+    "DynamicSpawner": "servers.supervision.spawner",
     "Egress": "sandbox.egress.rules",
     "Enforcement": "model.enforcement",
     "GapDiagnosis": "diagnostics",
@@ -142,6 +143,7 @@ _HOMES = {
     "LockComparison": "acquisition.lock.comparison",
     "Lockfile": "acquisition.lock.lockfile",
     "MCPDiscovery": "acquisition.discovery.discovery",
+    "OfferedTool": "model.offer",
     "Operation": "model.operation",
     "OperationalUnit": "systems.operations.unit",
     "Option": "systems.policy.context",
@@ -243,6 +245,7 @@ __all__ = [
     "LockComparison",
     "Lockfile",
     "MCPDiscovery",
+    "OfferedTool",
     "Operation",
     "OperationalUnit",
     "Option",

@@ -7,6 +7,7 @@ from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.provenance.history import Histories
 from vsm_mcp.events import EventSink
 from vsm_mcp.model.call import Caller
+from vsm_mcp.model.offer import Toolbox
 from vsm_mcp.sandbox.resources.controller import ResourceController
 from vsm_mcp.sandbox.sandbox import Confined, Confiner
 from vsm_mcp.servers.links.link import Connector, Link
@@ -45,4 +46,5 @@ __all__ = [
     "ResourceController",
     "Secrets",
     "Source",
+    "Toolbox",
 ]

@@ -11,7 +11,7 @@ from vsm_mcp.model.operation import Operation
 from vsm_mcp.model.report import Report, printable
 from vsm_mcp.model.server import Proven, StdioLaunch
 from vsm_mcp.servers.launcher import References, how_to_give
-from vsm_mcp.servers.spawner import ServerStatus
+from vsm_mcp.servers.supervision.spawner import ServerStatus
 from vsm_mcp.wiring.parts import Parts
 from vsm_mcp.world.secrets import Secrets
 

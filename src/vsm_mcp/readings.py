@@ -7,7 +7,7 @@ from statistics import NormalDist
 from pydantic import Field
 
 from vsm_mcp.model.report import Report
-from vsm_mcp.servers.spawner import ServerStatus
+from vsm_mcp.servers.supervision.spawner import ServerStatus
 from vsm_mcp.systems.intelligence.scan import ScanReport
 from vsm_mcp.wiring.parts import Parts
 

@@ -17,7 +17,7 @@ from vsm_mcp.model.report import Report, printable
 from vsm_mcp.model.server import InProcessLaunch, Proven
 from vsm_mcp.model.verdict import Severity
 from vsm_mcp.servers.launcher import IN_PROCESS
-from vsm_mcp.servers.spawner import ServerStatus
+from vsm_mcp.servers.supervision.spawner import ServerStatus
 from vsm_mcp.settings import Confinement, Settings
 from vsm_mcp.wiring.entrance import confinement
 from vsm_mcp.wiring.parts import Parts

@@ -30,7 +30,7 @@ from vsm_mcp.model.server import (
 )
 from vsm_mcp.model.verdict import Verdict
 from vsm_mcp.sandbox.egress.rules import Egress
-from vsm_mcp.servers.fitting import misfit
+from vsm_mcp.servers.routing.fitting import misfit
 from vsm_mcp.testing.servers import make_spawner, memory_installed, memory_server
 
 TEXT: JsonObject = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}

@@ -20,7 +20,7 @@ import anyio
 from vsm_mcp.errors import CapabilityMissingError
 from vsm_mcp.model.call import ToolCall, ToolResult
 from vsm_mcp.model.operation import Operation, Outcome
-from vsm_mcp.servers.router import CapabilityRouter, Route
+from vsm_mcp.servers.routing.router import CapabilityRouter, Route
 from vsm_mcp.systems.operations.routing import RouteLearner
 from vsm_mcp.systems.operations.unit import OperationalUnit
 from vsm_mcp.systems.operations.unit_policy import UnitPolicy

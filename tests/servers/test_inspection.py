@@ -10,7 +10,7 @@ from vsm_mcp.errors import CapabilityMissingError
 from vsm_mcp.model.proof import Evidence, ProofLevel, Trial
 from vsm_mcp.model.server import Proven
 from vsm_mcp.servers.inspection import Inspection
-from vsm_mcp.servers.spawner import DynamicSpawner, ServerStatus
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner, ServerStatus
 from vsm_mcp.testing.servers import as_proven, make_spawner, memory_installed, memory_server
 
 NAME = "example/memory"

@@ -19,7 +19,7 @@ from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import PACKAGE_ROOT, Installed, Proven, StdioLaunch
 from vsm_mcp.servers.pinned import MOST_TOLD, Custody, Listed
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.testing.servers import SYSTEM_PYTHON, as_proven, hostile_server, make_spawner, memory_installed
 
 SHIFTY = Path(__file__).with_name("shifty.py")

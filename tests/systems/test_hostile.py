@@ -21,7 +21,7 @@ from vsm_mcp.errors import (
 )
 from vsm_mcp.model.call import ToolCall, ToolResult
 from vsm_mcp.model.operation import Operation, Outcome, Stage
-from vsm_mcp.servers.router import CapabilityRouter
+from vsm_mcp.servers.routing.router import CapabilityRouter
 from vsm_mcp.systems.control.allocation import dominant_share
 from vsm_mcp.systems.control.audit import RISKS, AuditChannel, AuditSchedule
 from vsm_mcp.systems.control.bargain import ResourceRequest

@@ -27,7 +27,7 @@ from vsm_mcp.errors import (
 from vsm_mcp.events import OperationEnded
 from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
 from vsm_mcp.model.operation import Operation, Outcome, Stage
-from vsm_mcp.servers.router import CapabilityRouter
+from vsm_mcp.servers.routing.router import CapabilityRouter
 from vsm_mcp.systems.operations.recursion import depth
 from vsm_mcp.systems.operations.unit import OperationalUnit, Performer
 from vsm_mcp.systems.operations.unit_policy import UnitPolicy

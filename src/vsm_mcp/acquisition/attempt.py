@@ -28,7 +28,7 @@ from vsm_mcp.model.pins import Pins, difference
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Candidate, Installed, Proven, Rung, Running, Vetted
 from vsm_mcp.servers.pinned import Quarantine
-from vsm_mcp.servers.spawner import ServerStatus
+from vsm_mcp.servers.supervision.spawner import ServerStatus
 
 CLEANUP_SECONDS = 30.0
 

@@ -26,7 +26,7 @@ from vsm_mcp.model.server import Artefact, Candidate, Installed, Proven, Resolut
 from vsm_mcp.model.verdict import Finding
 from vsm_mcp.servers.behaviour import BehaviourRecorder, Sight
 from vsm_mcp.servers.launcher import how_to_give
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import written_by
 from vsm_mcp.world.clock import Clock
 

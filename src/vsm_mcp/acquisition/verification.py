@@ -26,8 +26,8 @@ from vsm_mcp.model.pins import Pins, difference
 from vsm_mcp.model.proof import Evidence, Probe, ProofLevel, Trial
 from vsm_mcp.model.server import Installed, Proven, Running
 from vsm_mcp.model.verdict import Severity
-from vsm_mcp.servers.connection import Connection
-from vsm_mcp.servers.fitting import misfit
+from vsm_mcp.servers.routing.fitting import misfit
+from vsm_mcp.servers.supervision.connection import Connection
 
 MOST_TRIALS = 3
 MOST_CONSIDERED = 100

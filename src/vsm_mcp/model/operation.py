@@ -81,6 +81,8 @@ class Outcome:
         tool: With which tool.
         elapsed: Seconds from asking to having, acquisition included.
         attempts: How many calls it took.
+        content: The content blocks as JSON objects, in order; empty when it was no tool that did it.
+        structured: The tool's structured result, if it gave one.
     """
 
     value: JsonValue
@@ -89,3 +91,5 @@ class Outcome:
     tool: str
     elapsed: float
     attempts: int = 1
+    content: tuple[JsonObject, ...] = ()
+    structured: JsonValue = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from vsm_mcp.events import BehaviourDeviated, EgressDecided, EgressEnded, Event, EventSink, ignore
 from vsm_mcp.model.behaviour import MOST_NAMES, Behaviour, bounded, deviation
 from vsm_mcp.model.server import Proven
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import Workspace
 
 

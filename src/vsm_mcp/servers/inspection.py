@@ -16,7 +16,7 @@ from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.proof import Trial
 from vsm_mcp.model.server import Proven, Running
 from vsm_mcp.servers.diagnosis import complaint_of
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 
 
 def _none(_server: str, _tool: str) -> str | None:

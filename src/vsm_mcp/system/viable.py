@@ -23,6 +23,7 @@ from vsm_mcp.settings import Settings, alone
 from vsm_mcp.system.figures import Figures
 from vsm_mcp.system.history import History
 from vsm_mcp.system.security import Security
+from vsm_mcp.system.tools import Tools
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.systems.operations.unit import OperationalUnit
@@ -35,7 +36,7 @@ from vsm_mcp.wiring.parts import Parts, build
 from vsm_mcp.world.world import World
 
 
-class ViableSystem(Figures, Security, History):
+class ViableSystem(Tools, Figures, Security, History):
     """A system that does what it is asked, measures what it cannot, and safely acquires what it lacks.
 
     Use it as an asynchronous context manager; nothing happens before it is entered, and when it is left every server it

@@ -12,7 +12,7 @@ from vsm_mcp.errors import IntegrityError
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Proven
 from vsm_mcp.model.verdict import Finding
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.systems.system4 import System4
 from vsm_mcp.systems.system5 import Approver, System5
 

@@ -15,7 +15,7 @@ from vsm_mcp.events import EventSink, OperationEnded, ignore
 from vsm_mcp.model.call import Caller
 from vsm_mcp.model.operation import Operation, Outcome, Stage
 from vsm_mcp.model.report import Report
-from vsm_mcp.servers.router import CapabilityRouter, Route
+from vsm_mcp.servers.routing.router import CapabilityRouter, Route
 from vsm_mcp.systems.operations.endings import stage_of
 from vsm_mcp.systems.operations.places import Places, refuse_wait
 from vsm_mcp.systems.operations.recursion import DEFAULT_DEPTH, LevelVariety, check_part, merged, refuse_depth

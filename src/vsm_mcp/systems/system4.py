@@ -23,8 +23,8 @@ from vsm_mcp.model.operation import Operation, kind_of
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Proven
 from vsm_mcp.servers.behaviour import Watch
-from vsm_mcp.servers.router import CapabilityRouter
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.routing.router import CapabilityRouter
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.systems.intelligence.failures import Failures
 from vsm_mcp.systems.intelligence.homeostat import Answer, Homeostat, Side
 from vsm_mcp.systems.intelligence.scan import TOLERATED_GAP, Scanner, ScanReport

@@ -29,9 +29,9 @@ from vsm_mcp.model.verdict import Verdict
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.launcher import Launcher
-from vsm_mcp.servers.links.lazy import LazyConnector
-from vsm_mcp.servers.restart import RestartPolicy
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.servers.supervision.restart import RestartPolicy
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import Workspace
 from vsm_mcp.testing import hostile
 from vsm_mcp.world.processes import LocalProcesses

@@ -47,8 +47,8 @@ from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.behaviour import BehaviourRecorder
 from vsm_mcp.servers.launcher import IN_PROCESS, Launcher, PolicyFor
-from vsm_mcp.servers.links.lazy import LazyConnector
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import Workspace
 from vsm_mcp.settings import Settings
 from vsm_mcp.wiring.machine import Registries, choose_python, ecosystems, program

@@ -22,8 +22,8 @@ from vsm_mcp.guard.permissions import Permissions
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.behaviour import BehaviourRecorder, Watch
 from vsm_mcp.servers.inspection import Inspection
-from vsm_mcp.servers.router import CapabilityRouter, Route
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.routing.router import CapabilityRouter, Route
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import Workspace
 from vsm_mcp.settings import Settings
 from vsm_mcp.systems.charter import Charter

@@ -51,8 +51,8 @@ ELSEWHERE: Mapping[int, Sequence[str]] = {
         f"{PYPI}::test_a_package_that_exists_as_source_only_is_refused_and_never_built",
     ),
     11: (
-        "servers/links/test_framing.py::test_a_line_over_the_bound_is_refused_wherever_the_chunks_are_cut",
-        "servers/links/test_framing.py::test_a_long_line_in_small_pieces_is_joined_once",
+        "servers/links/wire/test_framing.py::test_a_line_over_the_bound_is_refused_wherever_the_chunks_are_cut",
+        "servers/links/wire/test_framing.py::test_a_long_line_in_small_pieces_is_joined_once",
     ),
     12: ("acquisition/vetting/advisories/test_vulnerabilities.py::test_no_data_is_a_finding_and_never_fine",),
     13: ("sandbox/linux/test_traps.py::test_limits_are_set_without_the_right_to_raise_those_of_others",),

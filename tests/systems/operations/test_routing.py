@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vsm_mcp.errors import ConfigurationError, PayloadError
-from vsm_mcp.servers.router import Route
+from vsm_mcp.servers.routing.router import Route
 from vsm_mcp.systems.operations.routing import MOST_TOOLS, Regret, RouteLearner
 
 KIND = "convert time zones"

@@ -8,7 +8,7 @@ from vsm_mcp.acquisition.vetting.tool_descriptions import CHECK
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Proven
 from vsm_mcp.model.verdict import Finding
-from vsm_mcp.servers.spawner import DynamicSpawner
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 
 Judge = Callable[[Proven], tuple[Finding, ...]]
 """Accepts what a server says about itself and returns what is worth knowing of it; raises ``VettingError`` if not."""

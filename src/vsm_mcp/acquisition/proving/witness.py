@@ -16,9 +16,9 @@ from vsm_mcp.model.pins import digest
 from vsm_mcp.model.proof import Trial
 from vsm_mcp.model.server import Running
 from vsm_mcp.model.verdict import Finding, Severity
-from vsm_mcp.servers.connection import Connection
 from vsm_mcp.servers.diagnosis import complaint_of, needs_configuration
 from vsm_mcp.servers.links.link import Quoting
+from vsm_mcp.servers.supervision.connection import Connection
 
 CHECK = "verification"
 LONGEST_DETAIL = 500

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from vsm_mcp.errors import ConfigurationError, PayloadError
-from vsm_mcp.servers.router import Route
+from vsm_mcp.servers.routing.router import Route
 from vsm_mcp.variety.coverage import DEFAULT_DISCOUNT
 
 DEFAULT_MARGIN = 0.1

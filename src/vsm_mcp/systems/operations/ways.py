@@ -10,7 +10,7 @@ import anyio
 from vsm_mcp.errors import CapabilityMissingError, ToolError, VSMError
 from vsm_mcp.model.call import Caller, ToolCall
 from vsm_mcp.model.operation import Operation, Outcome
-from vsm_mcp.servers.router import Route
+from vsm_mcp.servers.routing.router import Route
 from vsm_mcp.systems.operations.endings import tells_of_the_tool, was_never_sent
 from vsm_mcp.systems.operations.roster import Roster
 from vsm_mcp.systems.operations.routing import RouteLearner
@@ -118,7 +118,15 @@ class ToolWay:
                 remedies=("Check the arguments against the tool's description.",),
             )
         elapsed = anyio.current_time() - began
-        return Outcome(value=result.value, text=result.text, server=route.server, tool=route.tool, elapsed=elapsed)
+        return Outcome(
+            value=result.value,
+            text=result.text,
+            server=route.server,
+            tool=route.tool,
+            elapsed=elapsed,
+            content=result.content,
+            structured=result.structured,
+        )
 
 
 class Trail:

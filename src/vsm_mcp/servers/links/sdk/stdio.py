@@ -20,7 +20,9 @@ from mcp_types import (
 )
 
 from vsm_mcp.errors import PayloadError
-from vsm_mcp.servers.links.framing import (
+from vsm_mcp.servers.links.link import Ending, Explained
+from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.wire.framing import (
     MOST_REQUESTS,
     MOST_VALUES,
     REQUESTS_PER_SECOND,
@@ -31,9 +33,7 @@ from vsm_mcp.servers.links.framing import (
     crowded,
     number_of,
 )
-from vsm_mcp.servers.links.link import Ending, Explained
-from vsm_mcp.servers.links.listing import Listing
-from vsm_mcp.servers.links.stderr import StderrRing
+from vsm_mcp.servers.links.wire.stderr import StderrRing
 from vsm_mcp.world.processes import Process
 
 LARGEST_RESULT = 10 * 2**20

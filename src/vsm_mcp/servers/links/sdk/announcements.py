@@ -9,7 +9,7 @@ from mcp.client.subscriptions import SubscriptionLost
 from mcp_types import ServerCapabilities
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from vsm_mcp.servers.links.listing import CHANGES, Listing
+from vsm_mcp.servers.links.sdk.listing import CHANGES, Listing
 
 
 @asynccontextmanager

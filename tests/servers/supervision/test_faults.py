@@ -18,7 +18,7 @@ from vsm_mcp.errors import (
 )
 from vsm_mcp.model.call import ToolCall, ToolSpec
 from vsm_mcp.model.server import Running
-from vsm_mcp.servers.spawner import ServerStatus
+from vsm_mcp.servers.supervision.spawner import ServerStatus
 from vsm_mcp.testing.hostile import FAULTS
 from vsm_mcp.testing.servers import as_proven, hostile_server, make_spawner
 

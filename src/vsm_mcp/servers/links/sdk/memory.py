@@ -9,10 +9,10 @@ from mcp.client.session import IncomingMessage
 from mcp.server import MCPServer, Server
 
 from vsm_mcp.errors import StartError
-from vsm_mcp.servers.links.announcements import announcements
 from vsm_mcp.servers.links.link import Link
-from vsm_mcp.servers.links.listing import Listing
-from vsm_mcp.servers.links.session import SdkLink
+from vsm_mcp.servers.links.sdk.announcements import announcements
+from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.sdk.session import SdkLink
 from vsm_mcp.world.groups import first_error, first_leaf
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.model.call import ToolSpec
-from vsm_mcp.servers.names import qualified
-from vsm_mcp.servers.router import CapabilityRouter
+from vsm_mcp.servers.routing.names import qualified
+from vsm_mcp.servers.routing.router import CapabilityRouter
 
 FORM = re.compile(r"[A-Za-z0-9_-]{1,64}")
 ANY = st.text(min_size=1, max_size=130)

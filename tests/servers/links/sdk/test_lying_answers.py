@@ -17,12 +17,12 @@ from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
 from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, StartError, ToolError
 from vsm_mcp.model.call import ToolCall
-from vsm_mcp.servers.links.client import SdkConnector
 from vsm_mcp.servers.links.link import Link
-from vsm_mcp.servers.links.listing import LARGEST_LIST, Listing
-from vsm_mcp.servers.links.session import SdkLink
-from vsm_mcp.servers.links.stderr import StderrRing
-from vsm_mcp.servers.links.stdio import MOST_WAITING, stdio
+from vsm_mcp.servers.links.sdk.client import SdkConnector
+from vsm_mcp.servers.links.sdk.listing import LARGEST_LIST, Listing
+from vsm_mcp.servers.links.sdk.session import SdkLink
+from vsm_mcp.servers.links.sdk.stdio import MOST_WAITING, stdio
+from vsm_mcp.servers.links.wire.stderr import StderrRing
 from vsm_mcp.testing.servers import SYSTEM_PYTHON
 from vsm_mcp.world.processes import Command, LocalProcesses, Process
 

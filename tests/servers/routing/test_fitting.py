@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.model.json import JsonObject, JsonValue
-from vsm_mcp.servers.fitting import misfit
+from vsm_mcp.servers.routing.fitting import misfit
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),

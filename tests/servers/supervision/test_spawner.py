@@ -28,8 +28,8 @@ from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.proof import Evidence, ProofLevel
 from vsm_mcp.model.server import Variable
-from vsm_mcp.servers.restart import Failures, RestartPolicy
-from vsm_mcp.servers.spawner import DynamicSpawner, ServerStatus
+from vsm_mcp.servers.supervision.restart import Failures, RestartPolicy
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner, ServerStatus
 from vsm_mcp.testing.servers import as_proven, hostile_server, make_spawner, memory_installed, memory_server
 
 NAME = "example/hostile"

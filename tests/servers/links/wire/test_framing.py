@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vsm_mcp.errors import PayloadError
-from vsm_mcp.servers.links.framing import NOTICES_PER_SECOND, Framer, FrameReader, Noise, Pace, crowded, number_of
-from vsm_mcp.servers.links.stderr import StderrRing
+from vsm_mcp.servers.links.wire.framing import NOTICES_PER_SECOND, Framer, FrameReader, Noise, Pace, crowded, number_of
+from vsm_mcp.servers.links.wire.stderr import StderrRing
 
 
 class Chunks(anyio.abc.ByteReceiveStream):

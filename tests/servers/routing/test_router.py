@@ -8,7 +8,7 @@ from vsm_mcp.errors import CapabilityMissingError
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.operation import Operation
-from vsm_mcp.servers.router import CapabilityRouter
+from vsm_mcp.servers.routing.router import CapabilityRouter
 
 
 def tool(name: str, description: str = "", **arguments: str) -> ToolSpec:

@@ -27,9 +27,9 @@ from vsm_mcp.model.call import PromptSpec, ToolCall, ToolResult, ToolSpec
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.servers.diagnosis import needs_configuration
 from vsm_mcp.servers.links.link import Ending, ServerInfo
-from vsm_mcp.servers.links.listing import LARGEST_LIST, Listing, prompt_of, spec_of, wire_form
 from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
-from vsm_mcp.servers.links.stdio import LARGEST_RESULT, TOO_LARGE, StdioTransport
+from vsm_mcp.servers.links.sdk.listing import LARGEST_LIST, Listing, prompt_of, spec_of, wire_form
+from vsm_mcp.servers.links.sdk.stdio import LARGEST_RESULT, TOO_LARGE, StdioTransport
 
 LARGEST_REQUEST = 2**20
 MOST_PAGES = 100

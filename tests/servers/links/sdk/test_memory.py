@@ -9,7 +9,7 @@ import pytest
 from vsm_mcp.errors import CallTimeoutError, PayloadError, StartError
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.server import Installed
-from vsm_mcp.servers.links.client import SdkConnector
+from vsm_mcp.servers.links.sdk.client import SdkConnector
 from vsm_mcp.testing.servers import make_spawner, memory_installed, memory_server
 
 NAME = "example/memory"

@@ -12,14 +12,14 @@ from mcp_types import CONNECTION_CLOSED, Implementation
 
 from vsm_mcp.errors import StartError, VSMError
 from vsm_mcp.servers.diagnosis import needs_configuration
-from vsm_mcp.servers.links.announcements import announcements
 from vsm_mcp.servers.links.link import Ending, Link, Start
-from vsm_mcp.servers.links.listing import Listing
-from vsm_mcp.servers.links.memory import in_process
 from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
-from vsm_mcp.servers.links.session import LONGEST_SAID, SdkLink
-from vsm_mcp.servers.links.stderr import StderrRing
-from vsm_mcp.servers.links.stdio import stdio
+from vsm_mcp.servers.links.sdk.announcements import announcements
+from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.sdk.memory import in_process
+from vsm_mcp.servers.links.sdk.session import LONGEST_SAID, SdkLink
+from vsm_mcp.servers.links.sdk.stdio import stdio
+from vsm_mcp.servers.links.wire.stderr import StderrRing
 from vsm_mcp.world.groups import first_error, first_leaf
 from vsm_mcp.world.processes import Process
 

@@ -11,9 +11,10 @@ import snowballstemmer  # pyright: ignore[reportMissingTypeStubs]
 
 from vsm_mcp.errors import CapabilityMissingError, PayloadError
 from vsm_mcp.model.call import ToolSpec
+from vsm_mcp.model.offer import OfferedTool
 from vsm_mcp.model.operation import Operation
-from vsm_mcp.servers.fitting import misfit
-from vsm_mcp.servers.names import qualified
+from vsm_mcp.servers.routing.fitting import misfit
+from vsm_mcp.servers.routing.names import qualified
 
 LEAST_SHARE = 0.6
 """The share of the telling words of a need that a tool must have when it was not acquired for that need."""
@@ -126,6 +127,10 @@ class CapabilityRouter:
         """Return all names with the server and the tool behind each."""
         return dict(self._names)
 
+    def offered(self) -> tuple[OfferedTool, ...]:
+        """Return all tools as they are offered to others, sorted by name."""
+        return tuple(sorted((tool.offer() for tool in self._tools), key=lambda offered: offered.name))
+
     def _named(self, operation: Operation, weights: Mapping[str, float]) -> list[Route]:
         name = operation.tool or ""
         if name in self._names:
@@ -201,6 +206,20 @@ class _Tool:
         self.spec = spec
         named = dict.fromkeys(stem.words(spec.name), 2)
         self.words: Mapping[str, int] = {**dict.fromkeys(stem.words(spec.description), 1), **named}
+
+    def offer(self) -> OfferedTool:
+        """Return the tool as it is offered to others."""
+        spec = self.spec
+        return OfferedTool(
+            name=qualified(self.server, spec.name),
+            description=spec.description,
+            input_schema=spec.input_schema,
+            output_schema=spec.output_schema,
+            read_only=spec.read_only,
+            idempotent=spec.idempotent,
+            server=self.server,
+            tool=spec.name,
+        )
 
     def share(self, weights: Mapping[str, float]) -> float:
         """Return the weighted share of the words that it has, 0 to 1."""

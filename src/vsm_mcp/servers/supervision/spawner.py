@@ -23,10 +23,10 @@ from vsm_mcp.model.call import ToolCall, ToolResult
 from vsm_mcp.model.enforcement import Enforcement, Usage
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Installed, Proven, Running
-from vsm_mcp.servers.connection import Connection
 from vsm_mcp.servers.launcher import Launcher, Opening
 from vsm_mcp.servers.pinned import Custody, Quarantine
-from vsm_mcp.servers.restart import Failures, RestartPolicy
+from vsm_mcp.servers.supervision.connection import Connection
+from vsm_mcp.servers.supervision.restart import Failures, RestartPolicy
 from vsm_mcp.servers.workspace import Workspace
 
 DRAIN_SECONDS = 5.0

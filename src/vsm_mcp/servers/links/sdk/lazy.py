@@ -51,6 +51,6 @@ class LazyConnector:
         return await anyio.to_thread.run_sync(self._load)
 
     def _load(self) -> Connector:
-        from vsm_mcp.servers.links.client import SdkConnector  # noqa: PLC0415 - loads the SDK, a second of work
+        from vsm_mcp.servers.links.sdk.client import SdkConnector  # noqa: PLC0415 - loads the SDK, a second of work
 
         return SdkConnector(eras=self._eras, probe=self._probe, start=self._start, call=self._call)

@@ -1,0 +1,66 @@
+"""Door 4, listen: typed facts, the sink that hears them, and subscriptions to some of them.
+
+A sink is called at the moment of the fact, in the task where it happened. It must not block and must not raise;
+a sink that wants a time stamp reads its own clock.
+"""
+
+from vsm_mcp.events.acquiring import (
+    CandidateJudged,
+    CandidatesFound,
+    GenerationMade,
+    ServerReviewed,
+    SourceFailed,
+    StageEntered,
+    StageLeft,
+    TransactionRepaired,
+)
+from vsm_mcp.events.confining import EgressDecided, EgressEnded, ResourceExceeded, SelfTestAdvanced
+from vsm_mcp.events.event import Event, EventSink, ignore
+from vsm_mcp.events.listening import Events, Subscription
+from vsm_mcp.events.serving import (
+    BehaviourDeviated,
+    CallRefused,
+    CapabilityAdopted,
+    CapabilityReleased,
+    ServerStarted,
+    ServerStopped,
+    StatementsChanged,
+    ToolsQuarantined,
+)
+from vsm_mcp.events.vitals import AlgedonicEscalated, AlgedonicRaised, AlgedonicRelieved
+from vsm_mcp.events.work import GapMeasured, HandlerDetached, OperationEnded, Progress
+
+__all__ = [
+    "AlgedonicEscalated",
+    "AlgedonicRaised",
+    "AlgedonicRelieved",
+    "BehaviourDeviated",
+    "CallRefused",
+    "CandidateJudged",
+    "CandidatesFound",
+    "CapabilityAdopted",
+    "CapabilityReleased",
+    "EgressDecided",
+    "EgressEnded",
+    "Event",
+    "EventSink",
+    "Events",
+    "GapMeasured",
+    "GenerationMade",
+    "HandlerDetached",
+    "OperationEnded",
+    "Progress",
+    "ResourceExceeded",
+    "SelfTestAdvanced",
+    "ServerReviewed",
+    "ServerStarted",
+    "ServerStopped",
+    "SourceFailed",
+    "StageEntered",
+    "StageLeft",
+    "StatementsChanged",
+    "Subscription",
+    "ToolsQuarantined",
+    "TransactionRepaired",
+    "ignore",
+]

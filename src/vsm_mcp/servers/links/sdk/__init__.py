@@ -1,0 +1,1 @@
+"""Links through the MCP SDK: typed, and complete."""

@@ -1,0 +1,1 @@
+"""From an operation to the tool that can do it."""
