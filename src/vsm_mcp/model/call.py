@@ -1,7 +1,7 @@
 """A call to a tool, its result, and the one protocol everything that guards a call wraps."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -48,6 +48,10 @@ class PromptSpec:
     raw: JsonObject = field(default_factory=dict[str, JsonValue])
 
 
+ProgressHeard = Callable[[float, float | None, str], None]
+"""Hears how far a call is: how much is done, of how much in all when that is known, and in words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A request to one tool.
@@ -58,6 +62,8 @@ class ToolCall:
         arguments: The arguments, as JSON values.
         agent: Who asks; the principal for permissions, rates and the audit log.
         timeout: Seconds the whole call may take, writing and waiting included; ``None`` for the link's default.
+        idle: Seconds it may take without a sign of progress; ``None`` for the link's default.
+        progress: Hears how far the call is; must neither block nor raise.
     """
 
     server: str
@@ -65,6 +71,8 @@ class ToolCall:
     arguments: JsonObject = field(default_factory=dict[str, JsonValue])
     agent: str = "host"
     timeout: float | None = None
+    idle: float | None = None
+    progress: ProgressHeard | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
