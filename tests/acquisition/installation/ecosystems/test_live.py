@@ -105,7 +105,8 @@ async def test_a_published_server_is_installed_and_speaks(
     assert {entry.lstat().st_uid for entry in path.rglob("*")} == {os.geteuid()}
     decided = [event for event in events if isinstance(event, EgressDecided)]
     assert bool(decided) is (confinement is Confinement.BUBBLEWRAP)
-    assert all(event.allowed for event in decided)
+    reached = {event.host for event in decided if event.allowed}
+    assert not [event for event in decided if event.host not in reached]  # one that is slow is asked again
 
 
 @pytest.mark.anyio
