@@ -63,6 +63,15 @@ def check_ran(junit: str) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in ran.most_common())
 
 
+def check_all_ran(junit: str) -> str:
+    """There were tests, and none was skipped."""
+    cases = list(ET.parse(junit).iter("testcase"))  # noqa: S314 - written by pytest a moment ago
+    skipped = [str(case.get("name")) for case in cases if case.find("skipped") is not None]
+    if skipped or not cases:
+        raise GateError(f"skipped: {', '.join(skipped)}" if skipped else "no test ran")
+    return f"{len(cases)} tests, none skipped"
+
+
 def readme_command(which: str) -> str:
     """Return README's first (demo) or second (test) command, literally."""
     blocks = (ROOT / "README.md").read_text().split("```bash\n")[1:]
@@ -90,6 +99,7 @@ GATES: dict[str, Callable[..., str]] = {
     "lengths": check_lengths,
     "wheel": check_wheel,
     "ran": check_ran,
+    "all-ran": check_all_ran,
     "readme": readme_command,
 }
 

@@ -1,0 +1,1 @@
+"""Those who use us: other frameworks, and clients over MCP."""
