@@ -76,6 +76,13 @@ async def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
 
 
 @pytest.mark.anyio
+async def test_a_place_that_does_not_exist_is_told_with_what_to_do(files: LocalFiles, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"No such file or directory\.") as caught:
+        await files.write(tmp_path / "nowhere" / "a", b"new")
+    assert "the directory it is in" in caught.value.remedies[0]
+
+
+@pytest.mark.anyio
 async def test_an_append_that_fails_half_way_is_taken_back(
     files: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

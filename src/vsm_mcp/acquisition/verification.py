@@ -268,7 +268,7 @@ class _Session:
         """Return the error that says why the server is not accepted."""
         said = "; ".join(f"{trial.tool}: {trial.detail}" for trial in trials)
         return VerificationError(
-            f"{self._witness.name} {why}{': ' + said if said else ''}.",
+            f"{self._witness.name} {why.removesuffix('.')}{': ' + said.removesuffix('.') if said else ''}.",
             stage="verify",
             remedies=(
                 "Pass a Probe with a tool and arguments that must work.",

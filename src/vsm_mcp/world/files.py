@@ -134,6 +134,8 @@ def _told(path: Path) -> Generator[None]:
 
 
 _REMEDIES = {
+    errno.ENOENT: "Check the path {path}: it, or the directory it is in, does not exist.",
+    errno.ENOTDIR: "Check the path {path}: something on the way to it is a file.",
     errno.ENOSPC: "Free disk space on the file system of {path}.",
     errno.EDQUOT: "Free disk space: the quota of this user is used up.",
     errno.EACCES: "Give this user the right to write to {path}, or choose another directory.",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery import npm
 from vsm_mcp.acquisition.discovery.npm import NpmRegistry
-from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError, PayloadError
+from vsm_mcp.errors import CallTimeoutError, ConfigurationError, DiscoveryError, LinkError, PayloadError
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import PackageRef
 from vsm_mcp.testing.world import FakeProcesses, ScriptedHttp
@@ -121,6 +121,14 @@ async def test_npm_view_tells_unknown_packages_from_a_registry_that_is_out_of_re
     silent = Completed(returncode=1, stdout=b"", stderr=b"")
     with pytest.raises(LinkError, match="exit code 1"):
         await registry(ScriptedHttp(), npm_that(view=silent)).metadata("clock")
+
+
+async def test_a_registry_that_does_not_answer_is_told_as_such() -> None:
+    processes = npm_that()
+    processes.on_run(lambda argv: argv[1] == "view", CallTimeoutError("npm did not end and was killed."))
+    with pytest.raises(LinkError, match="no answer from its registry") as caught:
+        await registry(ScriptedHttp(), processes).metadata("clock")
+    assert "npm ping" in str(caught.value)
 
 
 async def test_unknown_packages_and_versions_and_failing_registries_are_told_apart() -> None:

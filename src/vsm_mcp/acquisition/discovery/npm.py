@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 
 from vsm_mcp.acquisition.discovery.reading import items, mapping, moment, parse, text, words
-from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError, PayloadError
+from vsm_mcp.errors import CallTimeoutError, ConfigurationError, DiscoveryError, LinkError, PayloadError
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.model.server import Candidate, PackageRef
 from vsm_mcp.world.http import Http
@@ -249,7 +249,13 @@ class NpmRegistry:
     async def _run(self, *arguments: str) -> Completed:
         program = self._npm or _which("npm")
         command = Command(argv=(str(program), *arguments), inherit=NPM_INHERITS, cwd=Path("/"))
-        return await self._processes.run(command, timeout=PATIENCE, limit=LARGEST_METADATA)
+        try:
+            return await self._processes.run(command, timeout=PATIENCE, limit=LARGEST_METADATA)
+        except CallTimeoutError as error:
+            raise LinkError(
+                f"npm had no answer from its registry after {PATIENCE:g} seconds.",
+                remedies=("Check that the registry, proxy and cafile of npm's settings can be reached: npm ping.",),
+            ) from error
 
 
 def _which(program: str) -> Path:
