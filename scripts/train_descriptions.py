@@ -58,6 +58,7 @@ class Settings:
     Attributes:
         order: How much a labelled order counts; a published sentence counts one.
         honest: How much a labelled honest sentence counts.
+        family: How many times more a sentence of a family counts, whichever side it is on.
         made: How much a sentence made by the grammar counts.
         sentences_made: How many of those there are.
         strength: How much a mistake costs, compared to a large weight.
@@ -71,6 +72,7 @@ class Settings:
 
     order: float = 5.0
     honest: float = 10.0
+    family: float = 4.0
     made: float = 0.2
     sentences_made: int = 3_000
     strength: float = 0.1
@@ -104,9 +106,10 @@ class Grammar(BaseModel, frozen=True):
 
 
 class Labelled(BaseModel, frozen=True):
-    """What was labelled by hand. ``unseen`` cases are never learnt from."""
+    """What was labelled by hand. ``unseen`` cases are never learnt from; ``families`` are cases of one kind each."""
 
     learnt: Texts
+    families: dict[str, Texts]
     sentences: Sentences
     grammar: Grammar
 
@@ -163,6 +166,8 @@ def held_out(server: str, settings: Settings) -> bool:
 def _labelled(settings: Settings) -> Iterator[tuple[set[str], bool, float]]:
     cases = Labelled.model_validate_json(LABELLED[0].read_text(encoding="utf-8"))
     older = Texts.model_validate_json(LABELLED[1].read_text(encoding="utf-8"))
+    for family in cases.families.values():
+        yield from _family(family, settings)
     for case in cases.learnt.attacks:
         yield from ((found, True, settings.order) for found in _after_the_first(list(_case(case))))
     for text in older.attacks:
@@ -175,6 +180,13 @@ def _labelled(settings: Settings) -> Iterator[tuple[set[str], bool, float]]:
         yield from ((found, False, settings.honest) for found in _alone(sentence))
     for sentence in _made(cases.grammar, settings):
         yield from ((found, True, settings.made) for found in _alone(sentence))
+
+
+def _family(family: Texts, settings: Settings) -> Iterator[tuple[set[str], bool, float]]:
+    for case in family.attacks:
+        yield from ((found, True, settings.family * settings.order) for found in _after_the_first(list(_case(case))))
+    for case in family.honest:
+        yield from ((found, False, settings.family * settings.honest) for found in _case(case))
 
 
 def _after_the_first(sentences: list[set[str]]) -> list[set[str]]:

@@ -13,7 +13,7 @@ from vsm_mcp.acquisition.vetting.text.evidence.lexicon import MEANINGS
 from vsm_mcp.acquisition.vetting.text.evidence.weights import BIAS, WEIGHTS
 
 NOTABLE = 2
-"""From this weight on a sentence is worth a look: two published tools in a hundred have such a one."""
+"""From this weight on a sentence is worth a look: two or three published tools in a hundred have such a one."""
 
 CERTAIN = 40
 """From this weight on a sentence has no place in an honest text."""
@@ -71,5 +71,5 @@ def _weighed(text: str, topic: Topic) -> Iterator[tuple[int, str, int]]:
 
 
 def _named(sign: str) -> Iterator[str]:
-    roles = [MEANINGS[role] for role in sign.lstrip("^,!s").split(">") if role in MEANINGS]
+    roles = [MEANINGS[role] for role in sign.lstrip("^,!~=s").split(">") if role in MEANINGS]
     yield from roles or [repr(sign)]

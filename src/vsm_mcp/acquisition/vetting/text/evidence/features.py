@@ -1,7 +1,8 @@
 """Features: a sentence as the words it has, the pairs of neighbours, and the roles that follow each other."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -38,6 +39,11 @@ _UNTOLD = _JOINT.union(
 _LINKS = _JOINT | {"and", "then", "please", "also", "to"}
 _MODALS = frozenset({"must", "should", "shall", "will", "be", "is", "are"})
 _ADDRESSED = frozenset({"you", "your", "yourself"})
+_DELICATE = frozenset(
+    ("AGENT", "AWAY", "FILE", "GUARD", "HARM", "HUSH", "LIE", "MONEY", "OTHER", "PERSON", "PREFER", "PRIVATE")
+).union(("RULES", "SAY", "SECRET", "TALK", "TOOL"))
+"""Roles that few tools have to do with."""
+
 _ENDINGS = ("ing", "edly", "ed", "ies", "es", "s", "ly")
 _STEM = 3
 _LONG_NUMBER = 7
@@ -91,8 +97,11 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(map(stem, _words(text)))
 
 
-def features(words: list[str], topic: Collection[str] = ()) -> set[str]:
-    """Return what a sentence is judged by. Words of the tool's own topic say nothing about its intentions."""
+def features(words: list[str], topic: frozenset[str] = frozenset()) -> set[str]:
+    """Return what a sentence is judged by. Words of the tool's own topic say nothing about its intentions.
+
+    What is delicate weighs differently where the topic has to do with it: a vault speaks of passwords, a clock seldom.
+    """
     told = ["" if root in topic else root for root in map(stem, words)]
     plain = [root for root in told if root not in _JOINT]
     found = {root for root in plain if root not in _UNTOLD}
@@ -100,6 +109,8 @@ def features(words: list[str], topic: Collection[str] = ()) -> set[str]:
     found.update([f"{a} {b}" for a, b in pairwise(plain) if a and b])
     found.update([f"{a}_{b}" for a, b in zip(plain, plain[2:], strict=False) if a and b])
     found.update(_frames(words, told))
+    expected = _expected(topic)
+    found.update([f"={role}" if role in expected else f"~{role}" for role in _DELICATE & found])
     return found
 
 
@@ -172,6 +183,12 @@ def _frames(words: list[str], told: list[str]) -> Iterator[str]:
             yield from _pairs(first, second)
 
 
+@lru_cache(maxsize=4_096)
+def _expected(topic: frozenset[str]) -> frozenset[str]:
+    """Return the roles that a topic has to do with."""
+    return frozenset(role for root in topic for role in _OF_STEMS.get(root, ()))
+
+
 @lru_cache(maxsize=8_192)
 def _marked(mark: str, word: str, roles: tuple[str, ...]) -> tuple[str, ...]:
     """Return the roles with what is before them; what a tool does (sends) is not what somebody is told to do (send)."""
@@ -214,6 +231,13 @@ def _classes() -> dict[str, tuple[str, ...]]:
     return classes
 
 
+def _of_stems() -> Mapping[str, frozenset[str]]:
+    roles: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
+    for word, own in _CLASSES.items():
+        roles[stem(word)] |= frozenset(own)
+    return dict(roles)
+
+
 def _paired() -> dict[tuple[str, str], tuple[str, ...]]:
     paired: dict[tuple[str, str], tuple[str, ...]] = {}
     for role, phrases in PHRASES.items():
@@ -231,3 +255,4 @@ _KINDS = {
 }
 _CLASSES = _classes()
 _PAIRED = _paired()
+_OF_STEMS = _of_stems()

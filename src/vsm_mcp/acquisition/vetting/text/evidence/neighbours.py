@@ -4,356 +4,394 @@ Made by ``scripts/train_descriptions.py``; not to be edited by hand.
 """
 
 WORTH: str = """
-12 the user
-11 copy of
-10 call to|chang the|not tell|read thi|thi one|user tell
-9 at night|so the|the session|thi text|to our
-8 contain the|the administrator|the credential|the key|was given
-7 a lin|are to|be appli|do thi|do what|error <number>|ignor the|in <name>|is the|it and|it as|languag model|n ao|not to
-7 of thi|the argument|the assistant|the disk|the fil|the nam|the person|the request|the servic|the shell|thi server
-7 to <url>|to thi
-6 a connection|ahead of|as well|fil is|has the|is invisibl|mak the|most expensiv|never use|of all|repeat thi|say that
-6 show them|that support|the competitor|the host|the most|the one|the summary|the tool|the word|thi description
-6 thi function|to <name>|to stop|to the|under <name>|when a|your own|이전 instruction
-5 <name> id|<name> send|a cod|a second|abov thi|address to|after every|agent which|an imag|and ask|and call|and not
-5 and send|and the|append to|as the|be shown|befor and|by run|contain a|content of|dat is|do the|even if|find a
-5 first use|fiv star|has been|if a|in its|into <name>|is availabl|is for|it on|let the|need for|new task|of data
-5 of other|one to|port <number>|privat document|report the|return wrong|scan of|secret of|security team|send email
-5 start with|tell user|that com|that start|that thi|that you|the addres|the backup|the browser|the call|the content
-5 the extra|the human|the mailbox|the only|the operator|the platform|the repository|the rest|the safety|the second
-5 thi call|thi for|thi happen|thi lin|thi messag|tool result|use other|user with|valu of|with an|with it|with thi
-5 writ acces|you and
-4 <number> <number>|<number> e|<number> q|a reason|a system|acces to|add the|an option|and push|anyth els|argument of
-4 as fact|as root|at <url>|audit trail|bas <number>|be report|befor the|behind the|browser s|by remov|by thi|call the
-4 call without|cod from|com with|comp with|complet conversation|count as|current project|data in|describ in|discard the
-4 each answer|first of|first step|for all|for complianc|for fil|format the|found in|from her|from thi|giv us|go to
-4 hidden from|in bas|into thi|invent a|invit <mail>|is a|is an|is complet|is fin|is in|is includ|is miss|is not|it to
-4 it up|key fil|leav empty|may contain|mention a|messag is|metadata of|model is|nam and|nam is|never mention|number and
-4 number in|of interest|off the|offer by|one is|open port|or the|par ametro|privat repository|recent document
-4 request by|requirement <number>|return by|return str|rm rf|s profil|say the|second copy|see thi|separat by|server and
-4 server return|shell history|show only|sid effect|sign the|stat that|step in|system prompt|task from|that they
-4 the answer|the background|the bank|the branch|the built|the chang|the client|the environment|the follow|the keyboard
-4 the machin|the microphon|the parameter|the passport|the real|the seed|the str|the transcript|the valu|the vault
-4 the vendor|the volum|the wallet|the year|thi is|to all|to be|to each|to report|to us|to which|together with|tool are
-4 tool not|two factor|until you|user input|user s|user should|v <number>|when <name>|when thi|without review
-4 without tell|work as|writ fil|writ to|your developer|об этом
-3 <long> in|<name> read|<name> set|<number> and|<number> are|<number> f|<number> j|<number> ll|<secret> in
-3 abov <number>|activat the|addres below|admin right|administrator and|after each|an additional|an advert|an unrestrict
-3 and act|and adopt|and includ|and let|and put|api is|as argument|as command|as if|as your|be set|begin with|built in
-3 carry the|chain of|chang its|check and|choos the|claim that|collect the|com from|continu with|dat and|deletion of
-3 destructiv operation|document in|e send|each tim|end in|even when|every tool|first read|for us|for you|get a
-3 hand over|has a|hav the|health and|i g|if ask|in any|in fil|in thi|in user|instruction pr|is alway|is fre|is mad
-3 is past|is to|is watch|it from|it her|it is|it with|key or|key to|leak the|list and|load the|log in|log to|look lik
-3 lower the|mail the|mailbox is|mailbox to|mak it|match against|mention it|messag from|messag with|nam a|nativ search
-3 not allow|not le|number is|o r|of <secret>|of rival|of them|onc the|one in|only after|only the|or not|other are
-3 out of|output as|over the|part of|password fil|password manager|pr ecedent|prompt completion|push the|receiv the
-3 remov it|render an|replac by|request to|requir first|s wish|sav to|send the|servic account|shar the|sinc the|so that
-3 start the|step <number>|str in|str of|str with|talk to|text as|text of|text that|that follow|that no|the <secret>
-3 the balanc|the chat|the comment|the context|the dat|the dependency|the duration|the earlier|the firewall|the hidden
-3 the list|the llm|the mail|the miner|the new|the oauth|the open|the operation|the parent|the privat|the production
-3 the raw|the two|the version|them in|they ask|thi link|thi parameter|to everyth|to improv|to run|to see|to turn
-3 to verify|tool in|tool you|try again|up in|use the|user said|valu must|version of|when ask|when nobody|with account
-3 with each|with id|with the|without confirmation|work for|writ the|y not|you may|you use|your instruction
-2 <mail> as|<name> delet|<name> fetch|<name> get|<name> meta|<name> next|<number> as|<number> c|<number> not
-2 <number> of|<number> x|<url> <number>|<url> bash|a backdoor|a block|a bug|a confirmation|a crash|a cron|a l|a ticket
-2 a word|about it|account for|addres in|adopt the|after <name>|all document|all environment|all futur|all of|all the
-2 all tim|all variabl|allow for|alter the|amount to|and attach|and explain|and hav|and log|and play|and prefer
-2 and replac|and show|and try|and use|another agent|answer with|app to|approv everyth|are known|are now|are out|are the
-2 as <name>|as <number>|as an|as bas|as long|as soon|ask to|ask why|assistant must|at it|attach it|b <number>|be avoid
-2 be pass|befor privat|belong in|birth dat|book the|by <name>|by other|by send|by using|call again|call with
-2 cat <secret>|charg the|clean up|clear the|cod and|combin with|commit to|confirmation dialog|consist of|contain all
-2 conversation in|cron job|data must|databas operation|deny that|der user|desktop and|directory with|disabl the
-2 display the|dns lookup|download the|each call|each pag|edit the|els is|email is|empty the|en gb|encod the
-2 environment and|every fil|execut rm|execut whatever|exist limitation|expect the|extend the|external addres|f <long>
-2 failur to|fil <secret>|fil must|fil of|fil operation|fil you|fill with|find out|first and|follow only|for debug
-2 for everyth|for our|fre spac|from now|get the|git credential|given to|hav acces|hav already|hav no|hear about
-2 help the|hom addres|hom directory|hostnam and|how many|identity of|ids in|if empty|if noth|if the
-2 implementation detail|in all|in every|in json|in search|includ the|inform anyon|information is|insert a|install the
-2 is deliver|is no|is part|it a|it in|it onc|it out|its content|keep thi|key privada|kill the|know about|l utilisateur
-2 leav out|leav the|lik a|link in|long as|long term|mention thi|messag as|minut <number>|model can|model read|model you
-2 mov the|must contain|nam as|nam in|nam the|need not|new rol|no need|not <name>|not appear|not show|now in|now on
-2 number from|obey the|of ids|of task|of thought|of token|older than|on and|on fil|on it|on the|on thi|on to|on you
-2 only thi|operation is|optional <name>|optional but|or any|or to|other server|other sourc|otherwis the|out in|para o
-2 pass the|photo and|pip to|point of|post the|present it|print the|project on|prompt in|read le|report succes
-2 repository to|request a|requir a|requir for|requir the|result of|reus the|s full|s hom|s last|s root|schl ussel
-2 search tool|security check|see what|server send|session cooki|set it|set to|setting and|sign key|similar tool
-2 skip the|sold out|soon as|sourc cod|start it|stay in|stop the|submit the|sup it|system messag|task for|task is
-2 tell noth|tell you|ten minut|th <number>|than <number>|that call|that it|that noth|the amount|the antiviru|the archiv
-2 the attacker|the best|the binary|the commit|the configuration|the contact|the debug|the deletion|the destination
-2 the domain|the download|the first|the fre|the generat|the github|the helper|the knowledg|the money|the monitor
-2 the nativ|the newest|the official|the original|the other|the output|the premium|the presenc|the pric|the proces
-2 the purchas|the quantity|the registry|the result|the right|the scen|the screen|the secret|the security|the sentenc
-2 the start|the step|the test|the text|the transaction|the transfer|the way|the work|their messag|them to|them with
-2 ther is|thi after|thi session|thi without|through thi|tim cod|tim in|to <mail>|to account|to authenticat|to collect
-2 to comp|to crontab|to fre|to inform|to project|to remov|to test|to you|token of|told you|tool fail|tool is|tool when
-2 treat the|turn off|typ so|up the|us the|us to|used by|user as|user can|user doe|user had|user not|using thi
-2 valid valu|what the|what thi|whatever the|when creat|when no|when user|which tool|whil you|whoever ask|whos nam
-2 with no|would be|you hav|you wer|your query|your tool
-1 <name> authoriz|<name> context|<name> hint|<name> openai|<name> overrid|<name> record|<name> sav|<name> seed
-1 <name> sidenot|<name> writ|<number> encod|<number> h|<number> m|<number> n|<number> y|<secret> as|<tag> system
-1 a calendar|a command|a company|a copy|a different|a directory|a doctor|a draft|a fil|a first|a key|a messag|a not
-1 a parameter|a payment|a screenshot|a third|a transfer|about someth|about thi|accept the|account below|act on|add them
-1 addres and|addres to|again after|agent and|agent is|agent to|all answer|all other|all prompt|all tool|along with
-1 already agr|already know|alternativ are|alway includ|amount for|an acces|an empty|an external|and accept|and any
-1 and append|and chang|and cod|and deny|and description|and do|and follow|and forward|and get|and giv|and in|and keep
-1 and leak|and leav|and mail|and must|and number|and plac|and relay|and return|and run|and should|and that|and typ
-1 another server|answer and|answer from|answer to|any fil|any question|anyth that|approv by|approv the|are broken
-1 are compromis|are deprecat|are forbidden|are insecur|are need|are set|are work|argument and|as approv|as com|as given
-1 as its|as requir|ask befor|assistant is|authentication for|authentication header|authoriz key|authorization header
-1 avoid use|aws credential|back to|backup relay|bank detail|be answer|be copi|be deposit|be execut|be kept|be resolv
-1 be return|be run|be suppli|be treat|be used|be written|be wrong|becaus the|been replac|befor every|befor perform
-1 befor return|begin of|behalf of|below instead|between the|bot is|bot ought|by a|by policy|by user|calendar to|call as
-1 call it|caller is|can find|can see|card number|certificat s|check with|cod as|cod in|cod that|comment field
-1 compet servic|configur for|configuration of|consider thi|container with|content in|curl s|current user|data will
-1 de <number>|debug field|defin by|delet all|delet the|deny it|detail on|directiv found|directory to|disregard the
-1 document for|document into|domain with|down the|download and|drop the|dump the|e <number>|earlier exchang|encod it
-1 end with|enter the|environment to|every minut|every tim|exampl for|expect valu|f <number>|factor authentication
-1 factor cod|fals <name>|field <name>|field are|field not|fil in|fil nam|fil path|fil return|fil that|follow the
-1 for acces|for any|for cod|for good|for legal|for licens|for log|for other|for quality|for telemetry|for their
-1 forward it|found insid|fre to|from another|from any|from earlier|from one|from other|from the|full dialogu|full nam
-1 function and|github token|giv the|given befor|grab the|guid the|h <number>|hand the|harm the|has finish|hav been
-1 header in|header without|hid the|hidden context|history conversation|hom folder|id in|if another|if ther|ignor all
-1 ignor what|imag that|in <number>|in each|in order|in secret|in tool|in use|includ a|includ all|index to|inform the
-1 initiat a|insert the|instruction as|into the|invok the|is <number>|is expect|is on|is provid|is sold|is trust
-1 it again|it befor|it doe|it fail|it fiv|it help|item is|its answer|its initial|its output|keep the|key are|la key
-1 last <number>|le tell|lead to|leav thi|legal reason|limitation and|list in|list with|login data|look at|m <number>
-1 mail in|mail tool|mail use|malwar sampl|mark the|messag and|messag if|minut and|mod and|must start|nam that
-1 neglect exist|network and|never tell|next call|next lin|next step|nobody is|nobody notic|not add|not ask|not be
-1 not for|not found|not trustworthy|not with|obtain the|of <name>|of <number>|of another|of any|of new|of past|of sight
-1 of what|omit the|on all|on behalf|on each|on every|on its|one call|one for|one tim|open the|or result|order the
-1 other user|ought to|our host|output of|overwrit the|owner s|parameter must|pas all|password in|password under
-1 past session|past the|path of|permission to|person s|person typ|person you|personal detail|play for|pleas send
-1 point in|policy of|precedenc over|presenc of|pretend that|previou messag|pric of|prior constraint|prior to
-1 project directory|project with|provid the|publish the|pull the|push to|que la|que se|query str|question to|r <number>
-1 rat of|rather than|reach the|read user|receiv from|record of|record on|record with|refresh token|rep to|report it
-1 report to|request body|request the|requir by|restriction of|restriction on|result and|result from|result in|result is
-1 result will|reveal the|rol of|rul and|run it|s <url>|s a|s account|s calendar|s id|s key|s nam|s password|s token
-1 scan for|search are|search query|search the|see all|see it|send mail|send money|serv as|server is|server must
-1 server to|servic are|session token|set a|set the|shell tool|siz and|stor it|stor the|summary of|suspend the|swap the
-1 switch off|switch to|system will|tak a|tak precedenc|tak the|taken from|talk about|tell us|text below|text is
-1 than the|that an|that everyth|that look|that mention|that the|the account|the agent|the annual|the audit
-1 the authentication|the begin|the calendar|the collector|the company|the complet|the connect|the contract|the cooki
-1 the credit|the day|the deployment|the desktop|the directiv|the document|the entry|the expect|the folder|the highest
-1 the hom|the id|the item|the last|the location|the maximum|the mean|the meet|the network|the number|the old|the option
-1 the packag|the partner|the previou|the query|the restriction|the return|the reviewer|the search|the set|the setting
-1 the sourc|the subscription|the support|the tabl|the threshold|the total|the trash|the updat|them as|them out
-1 then call|ther s|they need|thi and|thi as|thi befor|thi operation|thi show|third party|through <name>|through our
-1 tim a|to delet|to disabl|to discard|to get|to its|to keep|to log|to obtain|to one|to pres|to prevent|to question
-1 to shar|to stor|to submit|to tru|to watch|token and|token to|token with|tool and|tool befor|tool has|tool hav
-1 tool must|tool s|tool use|tool with|transcript is|transcript of|trustworthy use|typ by|under a|unlock the
-1 unrestrict model|until the|up a|upload all|url with|use them|used as|used with|user interfac|user is|user key
-1 user messag|user on|user request|user say|user secret|user that|user to|user typ|user will|vault and|vendor s
-1 verify identity|via <name>|visibility of|want to|was mad|was request|what they|what you|whatever is|when they
-1 whenever a|whenever an|whenever you|whether the|which is|which you|whil thi|whol conversation|will giv|will harm
-1 with a|with detail|with everyth|with step|without any|without ask|work and|writ it|wrong data|y <number>|you call
-1 you has|you receiv|you rep|you would|your chain|your hidden|your safety
--1 <long> for|<name> activ|<name> app|<name> ask|<name> auto|<name> cpu|<name> creat|<name> deployer|<name> describ
--1 <name> dontcar|<name> fals|<name> github|<name> githubsearchcod|<name> githubsearchrepository|<name> in
--1 <name> matchstr|<name> max|<name> memory|<name> owl|<name> packagesearch|<name> path|<name> project|<name> replac
--1 <name> start|<name> stat|<name> tru|<name> us|<name> validationstatu|<name> yyy|<number> <long>|<number> <name>
--1 <number> af|<number> b|<number> character|<number> cod|<number> data|<number> day|<number> etc|<number> expect
--1 <number> hour|<number> index|<number> item|<number> mean|<number> minut|<number> or|<number> represent
--1 <number> return|<number> star|<number> the|<number> word|<number> z|<secret> <name>|<secret> environment
--1 <tag> requir|<tag> str|a bank|a branch|a bucket|a certain|a circleci|a city|a cms|a collection|a comment|a content
--1 a conversation|a custom|a customer|a deployment|a descriptiv|a detail|a docker|a few|a format|a github|a gitlab
--1 a json|a languag|a list|a local|a log|a miro|a mongodb|a notification|a particular|a pend|a pre|a previous|a provid
--1 a random|a rang|a referenc|a remot|a rol|a sandbox|a secret|a security|a select|a server|a short|a specializ|a sql
--1 a terminal|a text|a tim|a transaction|a un|a uniqu|a websit|about the|absolut path|accept a|accept an|accept relativ
--1 acces is|acces log|acces token|access the|account id|account in|acros all|acros the|activ work|add new|add or|add to
--1 additional context|additional luggag|addres or|administrator right|af <number>|after <number>|after a|after call
--1 after creation|after the|agent s|agent with|ai content|ai model|align with|all accessibl|all child|all kontent
--1 all messag|all run|all task|allow directory|allow the|allow to|allow user|allow you|alpha <number>|already exist
--1 also accept|also call|alternativ to|alway return|an answer|an api|an app|an array|an error|an event|an initial
--1 an integer|an invitation|an llm|an object|an optional|an order|analyz the|and a|and an|and analyz|and body|and clean
--1 and configuration|and content|and continu|and dat|and data|and directory|and display|and domain|and how|and insuranc
--1 and its|and location|and memory|and metadata|and mor|and only|and optional|and phon|and priority|and recommend
--1 and releas|and remov|and retriev|and sav|and set|and siz|and tell|and tim|and token|and tool|and updat|and valu
--1 and video|and what|and will|answer in|any specific|api credential|api referenc|appear in|append the|approv a
--1 are allow|are an|are availabl|are display|are found|are look|are mask|are request|area and|arg nam|argument for
--1 as defin|as don|as json|as text|ask for|assignment and|at a|at most|at which|at your|attach the|attach to
--1 audit purpos|authenticat with|authoriz user|availabl in|balanc of|be a|be add|be ask|be automatical|be availabl
--1 be calculat|be configur|be consider|be display|be download|be empty|be fetch|be mad|be one|be perform|be process
--1 be reserv|be restor|be sav|be search|be visibl|been specifi|befor <name>|befor any|befor mak|befor run|befor search
--1 befor using|below <number>|below and|best for|best result|between different|bir g|block by|body of|book a|both the
--1 bound box|branch to|bullet point|by id|by key|by keyword|by one|by relevanc|by set|by specify|by their|c <number>
--1 cach memory|cach month|call befor|call return|can also|can be|can tak|carry out|cas insensitiv|cas of|cas sensitiv
--1 chang it|chang mad|check for|check the|check whether|city stat|client id|client s|client should|cod <name>|cod is
--1 cod sampl|collection of|column in|com first|command on|command to|company or|company peopl|complet content
--1 complex reason|confidenc scor|configur <name>|configuration for|configuration from|configuration to|confirm the
--1 confirm with|connect server|connect to|contact profil|container as|content or|content policy|context in|context is
--1 context of|context window|conversation history|conversation on|convert to|copy the|corpu key|cost <number>
--1 coverag of|cpu <name>|creat new|creat or|creat the|current activ|current context|current pag|current session
--1 current stat|data about|data model|data or|data sourc|data to|databas with|db <number>|de un|de viaj|default fals
--1 default okta|default valu|defin how|defin in|defin the|delet data|dependency and|deployer privat|deprecat use
--1 description of|desktop app|determin if|directory for|directory that|discover what|display in|display text|do so
--1 document and|document is|domain nam|don't hav|don't use|dontcar to|drop a|dur the|each contain|either <name>
--1 email and|empty if|end of|end the|end user|env var|environment allow|error occur|event that|event to|every api
--1 exact match|exact one|exampl <name>|exampl <number>|exampl if|exampl query|exampl use|execut javascript|exist fil
--1 explain how|explain why|explanation of|explicit ask|extract the|factor of|fail if|fall back|fals for|fals mean
--1 fals otherwis|fals to|far in|fetch all|field is|field to|field without|fil and|fil directory|fil for|fil should
--1 fil use|filter by|find the|first check|first get|flag to|folder in|for access|for additional|for audit|for best
--1 for children|for current|for find|for in|for individual|for long|for multi|for multipl|for new|for one|for query
--1 for recent|for referenc|for singl|for that|for when|forc a|format as|format of|format should|forward slash
--1 fram <number>|francisco ca|from <name>|from and|from hacker|from public|from url|from user|from your|full context
--1 full detail|function initiat|function to|fund between|g <number>|generat a|generat the|get an|get next|gite 仓库中的
--1 github repository|given an|given in|given key|given test|given text|given the|goe to|gpt <number>|guidanc on|h amta
--1 handl the|has explicit|has to|hav to|header and|hello world|help you|helper for|hid a|hierarchical structur
--1 high level|high quality|hold the|host agent|host nam|human readabl|i cin|id <secret>|id is|id must|id or|id that
--1 ideal for|identifier for|identifier of|identify the|identity verification|if error|if fals|if left|if no|if omit
--1 if set|if thi|in browserstack|in chunk|in degr|in dollar|in either|in fram|in freecad|in hom|in iso|in m|in meter
--1 in millisecond|in pem|in pixel|in the|in us|in usd|in utc|in which|in year|includ <name>|includ in|includ its
--1 indicat if|indicat no|indicat that|indicat whether|information and|information for|information from|information or
--1 initial amount|input option|insid a|insid the|instant bitcoin|instead of|instruction to|insuranc option
--1 intelligenc sourc|intend for|interaction with|into an|ios simulator|is <name>|is acceptabl|is accessibl|is already
--1 is call|is defin|is don|is empty|is forward|is from|is given|is locat|is need|is optional|is pass|is read|is reject
--1 is run|is saf|is successful|is taken|is tru|is updat|is visibl|iso <number>|it allow|it also|it cannot|it doesn't
--1 it for|it provid|it return|it s|it tak|it will|item or|its nam|its valu|json object|json str|keep it|kept for
--1 key must|key of|key syntax|keyword or|knowledg graph|languag query|lara translat|larg languag|last nam|later session
--1 latest stabl|latest version|learn material|les than|level of|lik <number>|lin item|lin to|list <tag>|list availabl
--1 list for|list the|lista de|llm should|llm user|log for|log of|longer need|m s|mad with|mak an|mak multipl|mak up
--1 management featur|mark a|mark as|markdown html|market intelligenc|match a|match by|max <number>|mcp tool|mean it
--1 mean no|memory and|memory for|memory ip|memory is|memory usag|messag in|messag indicat|messag of|metadata for
--1 metric from|might need|minut for|miro board|mirror the|mod of|model and|model for|model that|money is
--1 moneybird account|mor accurat|mor reliabl|most recent|mov an|mov it|must first|must follow|must match|must not
--1 must provid|must use|nam are|nam e|nam for|nam must|nam or|nam requir|nam to|nam you|narrow down|need the
--1 neo <number>|new content|new mtna|new one|next pag|no confirmation|no parameter|non empty|not <number>|not a|not all
--1 not applicabl|not automatical|not been|not in|not includ|not know|not modify|not provid|not recommend|not the
--1 notify the|null if|oauth token|object <url>|object contain|objectiv valu|obtain from|obtain it|of content
--1 of document|of its|of number|of one|of peopl|of relat|of secret|of text|of that|of thes|of tim|of two
--1 official client|ok efter|on a|on an|on how|on off|one was|only if|only need|only provid|only to|operat system
--1 option must|option to|optional filter|optional parameter|optional text|or <number>|or a|or account|or check
--1 or directory|or domain|or folder|or ip|or list|or location|or nam|or perform|or remov|or retriev|or sub|or system
--1 or updat|or when|order by|organization or|origin and|otherwis use|output format|output from|overwrit an|owl fil
--1 own by|packag in|pag in|pag number|pag of|paginat through|parameter <name>|parameter are|parameter for|parameter is
--1 parameter parameter|parameter that|participat in|pass to|password and|password of|path must|path relativ|paus stop
--1 payment method|pem format|per request|per second|perform a|perform an|person or|person to|personal data
--1 personal team|phon number|pi hol|pick up|play paus|plot of|point to|policy and|por su|positiv integer|post in
--1 pre built|preguntar al|pric display|privat market|problem solv|proc with|process without|production environment
--1 programa de|project id|project in|project is|project key|prompt for|prompt is|prompt to|prompt with
--1 provid additional|provid all|provid an|provid either|public clas|public id|public privat|put in|query in|query on
--1 query or|query parameter|question is|quot the|rang from|raspberrypi local|rat and|rat limit|rating are|re look
--1 re not|reactiv program|read <secret>|read a|real tim|reason for|reason or|recipient of|recipient s|recommend cach
--1 recommend for|recommend to|record are|record in|record the|record to|redirect url|referenc and|referenc the
--1 refin the|register a|relat query|relationship between|relay the|remot host|remov all|remov an|remov in|remov the
--1 remov unus|replac each|represent a|represent as|represent no|represent the|request in|request will|requir api
--1 requir environment|requir explicit|requir login|requirement document|reset the|resolv the|respons includ
--1 respons will|result includ|result with|retriev all|retriev the|return all|return an|return in|return it
--1 return result|revert to|rgb color|rol and|rol to|run in|run without|s <name>|s answer|s approval|s messag|s original
--1 s phon|s unclear|s wallet|san francisco|sav a|scor and|search first|search or|second <number>|second argument
--1 security reason|seed phras|sent in|server can|sery of|session and|session id|session in|session is|set in|set thi
--1 should call|should only|show current|similar to|singl call|skip befor|so you|sort by|sourc of|sourc or
--1 specifi directory|specifi virtual|specific board|specific requirement|specific section|specifical for|specify a
--1 ssh key|start a|start end|start index|start or|start point|start tim|start to|stat of|stat os|statu and|statu of
--1 statu to|step of|still be|stor credential|stor with|str the|structur and|styl <number>|su nombr|subject and
--1 supersed the|support for|sur that|sur you|sync with|system and|tabl and|tak plac|target devic|target folder
--1 task with|team in|tenant id|test target|text <name>|text and|text for|text typ|text with|that <name>|that a
--1 that align|that allow|that are|that can|that chang|that help|that mak|that match|that requir|that should|that will
--1 the activ|the api|the app|the artist|the availabl|the bucket|the build|the cach|the caller|the cod|the codebas
--1 the command|the completion|the configur|the conversation|the data|the databas|the desir|the directory|the draft
--1 the end|the entir|the error|the futur|the header|the imag|the inner|the input|the ios|the job|the json|the languag
--1 the largest|the lin|the local|the minimum|the movi|the namespac|the next|the nod|the organisation|the organization
--1 the pictur|the player|the prefer|the profil|the recipient|the remot|the respons|the rul|the sam|the sandbox
--1 the schema|the shar|the song|the stat|the statu|the subject|the succes|the team|the term|the thread|the ticket
--1 the titl|the topic|the typ|the uniqu|the url|the weather|ther are|thes are|thes thre|they do|they hav|they want
--1 thi allow|thi api|thi field|thi first|thi if|thi includ|thi may|thi method|thi must|thi project|thi request
--1 thi return|thi should|thi to|thos of|thre option|threat intelligenc|tim and|tim bas|tim out|tim period|tim the
--1 tim to|tim zon|titl and|titl description|titl of|to <number>|to acces|to analyz|to any|to charg|to check|to choos
--1 to confirm|to connect|to creat|to dat|to determin|to disk|to do|to encod|to ensur|to examin|to fals|to fetch
--1 to filter|to generat|to giv|to go|to indicat|to integrat|to it|to login|to mirror|to narrow|to proces|to read
--1 to receiv|to resolv|to resum|to retriev|to send|to set|to sort|to specify|to start|to tell|to their|to updat
--1 to validat|to view|token for|token is|token that|token validity|tool allow|tool as|tool can|tool get|tool instead
--1 tool need|tool only|tool that|transfer fund|transfer the|translat account|translat text|tru and|tru for|tru if
--1 tru mean|tru the|try to|turn the|two point|typ <name>|typ and|under the|understand what|unit stat|unles specifical
--1 unspecifi any|upload a|upload fil|upload the|uri to|url and|url or|url to|us east|usag guidanc|use absolut|use cas
--1 use search|user agr|user already|user are|user get|user id|user in|user or|user query|user review|user stat
--1 user usernam|user when|user who|usernam and|using <name>|using a|using the|uuid of|valid for|valu from|valu pair
--1 valu set|valu that|variabl for|variabl of|vault root|vector databas|veh iculo|verify that|version <number>
--1 version and|vulnerability and|wait for|wallet addres|was provid|way to|web pag|webhook that|websit to|what it
--1 what to|when complex|when it|when the|wher <name>|wher <number>|whether an|which mean|which to|who has|whoi contact
--1 whom the|will automatical|will fail|will hav|will help|will includ|will match|will not|wish to|with any
--1 with automatic|with comprehensiv|with filter|with full|with its|with other|with pagination|with support|with your
--1 within an|without affect|without first|workspac for|writ operation|x <number>|you can|you do|you is|you ll
--1 you should|you ve|you writ|your lara|your moneybird|your respons|z <number>|功能概述 tool|如 <name>
--2 <name> api|<name> auth|<name> non|<name> search|<name> servic|<number> a|<number> credit|<number> d|<number> for
--2 <number> high|<number> most|<number> to|a <number>|a backup|a dat|a document|a full|a label|a launchpad|a memory
--2 a model|a packag|a password|a prompt|a public|a pull|a query|a question|a run|a summary|a tool|a valu|a wallet
--2 about a|acces key|accord to|act as|after you|against a|against the|agent or|ai agent|al user|all data|all fil
--2 all requir|already been|alway call|alway check|amount of|an assistant|an e|an email|and attachment|and is
--2 and password|and report|and stor|and submit|and system|and wait|and writ|any of|api call|appear on|are includ
--2 are not|are used|as in|ask them|ask you|assign to|at the|audit log|authenticat user|back up|be between|be cach
--2 be delet|be provid|be replac|becaus it|befor creat|befor send|befor they|best practic|between <number>|between two
--2 browser and|by e|by nam|by path|calculat the|calendar is|call for|call is|can chang|chang a|chang anyth|chang are
--2 check against|check if|chmod <number>|cod to|comment and|confirmation befor|constraint and|content and|content as
--2 content is|contract and|conversation so|convert a|copy to|creat a|d <number>|dat of|dat tim|data from|de la
--2 de password|decision and|default if|depend on|describ what|description for|dictionary contain|did not|display to
--2 dns record|document from|document with|each match|email addres|env ia|everyth that|everyth the|explicit request
--2 fil befor|fil by|fil from|first <name>|first pag|first when|follow up|for <name>|for <number>|for approval
--2 for authentication|for every|for later|for most|for pag|for permission|for use|for which|fre text|from <number>
--2 from all|from an|generat an|git repository|giv you|go through|has already|has expir|hash are|hav not|http <number>
--2 id of|id return|id to|identification str|ids to|if <name>|if it|if one|if tru|if unspecifi|in dokploy|in markdown
--2 in minut|in their|in xero|into graphlit|ip addres|is about|is consider|is hidden|is irreversibl|is never|is return
--2 is typical|is unknown|is useful|is valid|it can|it may|it must|it only|it when|key in|key under|key valu|know the
--2 kontent ai|least one|leav it|left out|limit to|lin argument|lin that|mail addres|maximum number|may tak|memory bank
--2 messag an|messag that|messag to|method is|mm dd|model to|must be|must hav|nam of|natural languag|no longer|no mor
--2 not follow|not its|not notify|not use|number for|of birth|of the|of their|oldest first|only and|only for|only read
--2 only show|only work|option for|or in|or modify|order of|os version|other agent|other parameter|other than|pair and
--2 parameter to|pas to|password are|password de|payment request|pick the|plain text|previou answer|previou call
--2 privat not|prompt injection|provid a|provid as|put it|put the|query are|rank by|read all|read writ|reason the
--2 recipient and|refer to|register an|relativ to|request is|requir <name>|requir approval|respons contain|restor a
--2 result are|result set|return a|return only|root of|rotat the|row to|run a|run the|sam nam|search for|secret in|see a
--2 send an|send ein|send to|server offer|servic that|set of|shell command|should not|show what|shown to|sign in
--2 sourc and|specifi by|specify the|stack trac|step is|stop all|stor in|summaris the|support action|sur to|tak over
--2 tak som|task in|temperatur and|text search|text to|than one|that appear|that has|that hav|that is|that receiv
--2 that run|that was|the authenticat|the channel|the current|the devic|the documentation|the e|the format|the guest
--2 the history|the inbox|the instruction|the latest|the level|the link|the pag|the payload|the provid|the task
--2 the token|the web|the webhook|the workspac|their own|they can|thi cannot|thi has|thi helper|thought to|tim are
--2 to configur|to detect|to find|to fix|to look|to mak|to null|to provid|to put|to remember|to return|to review|to your
--2 today s|token limit|tool <name>|tool again|tool call|tool description|tool help|tool to|tool will|transaction is
--2 tru to|typ of|under which|up and|updat a|url <url>|url in|use for|use in|use it|use only|used in|user a|user account
--2 user confirm|user enter|user explicit|user mention|user nam|user prompt|user see|user the|user want|using any
--2 valu are|valu to|variabl <name>|variabl and|vs cod|wait until|wallet s|was sent|we are|well as|what is|when explicit
--2 when work|whenever the|whether a|why the|with optional|with user|within the|without being|without network
--2 without the|work in|writ a|writ your|written to|you don't|yyy mm
--3 <name> complet|<name> find|<name> user|<number> second|a given|a login|a one|a part|a record|a session|a shell
--3 a singl|a specifi|a task|a token|abov the|account that|addres of|agent should|agent that|all availabl|an addres
--3 an entry|an id|and <name>|and <number>|and insert|and never|and pas|and their|and you|are a|are ask|are hidden
--3 are kept|are list|are mark|are no|array of|as it|as markdown|associat with|at least|attach fil|attempt to|be call
--3 be in|be preced|be the|befor de|being ask|by an|by step|call <name>|call after|call fail|call first|call in|call thi
--3 cannot be|chang and|chang data|clipboard and|command in|command lin|complet the|configuration and|creat an
--3 default is|each request|endpoint to|erc <number>|error and|every other|expect output|explain the|fail with|field of
--3 fill in|for larg|for ten|for the|get all|giv a|graphlit knowledg|has set|hidden instruction|id from|if any|if not
--3 if they|in it|in second|in your|information about|instruction for|is ask|is encrypt|is open|is shown|is used|it at
--3 it has|it into|key and|key is|limit of|link to|mail to|may not|mcp server|mention the|messag for|must call
--3 not mention|not stor|noth was|nova poshta|of an|on or|only a|only onc|only use|or has|or mor|output is|pag and
--3 per minut|permission for|person in|play the|prefer thi|question about|relat to|remov a|rep with|request for
--3 request with|requir field|result to|retriev a|return its|return url|rul are|scan a|secret are|secret from|send a
--3 server for|server may|servic and|short and|should follow|shown in|sign a|sinc it|step by|stop a|str contain
--3 sub agent|submit it|text in|text into|than a|that all|that wer|the <name>|the bot|the certificat|the default
--3 the developer|the field|the gam|the merchant|the not|the owner|the project|the report|the reservation|the root
--3 the sav|the specifi|the target|thi tool|thi when|thi will|through the|to add|to chang|to complet|to continu
--3 to includ|to skip|to use|tool whenever|uniqu identifier|up with|use when|user so|user which|virtual machin|who hav
--3 with <name>|with <number>|work on|work with|your answer|your api|your reason|zur uck
--4 <name> list|a day|a human|a post|a servic|a tabl|account is|an account|an administrator|any other|any tim|arg <name>
--4 as they|be undon|befor first|call and|call of|check that|confirmation prompt|conversation to|data for|delet a
--4 doc <number>|e g|each step|every call|exampl of|execut a|first to|for mor|for security|full text|get user|has no
--4 history of|hom assistant|in one|in plain|instruction or|is kept|is mention|is recommend|is sent|its id|knowledg bas
--4 list all|list of|look up|not call|not contain|not hav|number of|on your|one of|or <name>|or other|overrid the|pas it
--4 pas the|password is|post request|question in|read only|rewrit the|s question|say noth|send messag|set <name>
--4 should be|simulat a|sourc in|start her|that need|that nobody|the acces|the cluster|the container|the exact
--4 the provider|the restaurant|the server|the workflow|their valu|token in|until it|use with|useful for|user ask
--4 user first|visibl to|without a|workflow is|you are|you must|your account
--5 a project|a repository|alway use|assistant s|at any|fil to|for each|for exampl|forget the|internal ids|is set
--5 not see|not that|one or|only call|outsid of|privat key|read from|read it|run thi|s own|set up|the confirmation
--5 the customer|the full|the limit|the login|the order|to an|to approv|to call|to load|tool for|use <name>|used for
--5 used to|user befor|user for|user must|user writ|valu is|with their
--6 a specific|add a|an exist|ask the|bas on|by its|doe not|everyth it|follow instruction|for a|from a|how to|if you
--6 in with|is log|is request|is stor|look for|mak sur|mor than|need a|not run|public key|result as|rul for|say so
--6 start of|the system|tool of|was found|when you|whether to|you need|you want
--7 are ignor|befor you|environment variabl|in a|instruction and|instruction that|it need|not shown|read the|return the
--7 show the|user and|user has
--8 a user|do not|tell the|the messag|to a|writ cod
--9 see the|such as
--10 a new|e mail|use thi
--11 the given
--12 of a
+15 read thi
+12 is for|with it
+11 as well|call to|copy of|that they|the tim|to our
+10 chang the|contain the|it and|not to|the key|the referenc|thi one|user tell
+9 <name> c|are to|as the|at night|be appli|it as|liv in|need for|never use|not tell|that is|the argument|the credential
+9 the disk|the two|thi text|valu of|your own
+8 a second|are check|as password|do thi|letter of|n ao|number and|of thi|start with|the children|the human|the machin
+8 the mail|the only|the tool|the valu|to thi|we are|you wer
+7 and the|carry the|get full|has been|ignor the|is a|is invisibl|is on|it in|languag model|leak the|off the|so the
+7 the administrator|the call|the person|the request|the second|the usual|tim a|to <url>|was given|whos nam
+7 without review|word of|you and
+6 <name> send|<number> the|a cach|a lin|about the|ahead of|all that|an imag|and not|and send|answer with|are a
+6 between you|by thi|for you|found in|from it|from user|in <name>|in every|is the|it to|long term|mail tool|nam with
+6 new task|of other|or the|password fil|port <number>|privat document|repeat thi|report the|requir by|rm rf|say that
+6 show them|start the|that support|the admin|the branch|the chat|the extra|the folder|the nam|the one|the other
+6 the repository|the servic|the sign|the user|the way|the year|them in|thi description|thi paragraph|to stop|tool are
+6 under <name>|user typ|v <number>|what follow|your long|이전 instruction
+5 <name> env|<name> record|a bug|a cod|a connection|agent which|and get|and need|and push|anyth els|app to|append to
+5 argument of|as root|as your|at <number>|be report|be shown|befor and|begin with|behind the|belong in|browser s|by run
+5 call the|data in|delet the|do the|do what|e a|each answer|each tim|even if|field <name>|fil is|find a|first use
+5 fiv star|for all|for complianc|format the|go to|hold the|in its|in order|in thi|info to|into <name>|is requir|it a
+5 les instruction|look at|mod and|model is|most expensiv|nam <name>|never mention|next to|number in|of data|of what
+5 offer by|password manager|person s|r e|record is|replac by|return str|return wrong|second copy|security team
+5 send email|stat that|str in|tak the|text of|that com|that thi|the account|the assistant|the backup|the built
+5 the content|the dat|the follow|the host|the keychain|the mailbox|the parameter|the run|the safety|the shell
+5 the summary|the version|the word|thi call|thi function|thi happen|thi lin|thi messag|through <name>|to be|to see
+5 to the|to us|together with|token of|use other|user is|was said|when a|with all|with thi|without tell|work as
+5 writ acces
+4 <name> admin|<name> id|<number> and|<number> e|<number> q|a block|a conversation|a nam|a system|abov <number>
+4 abov thi|acces to|address to|admin right|after each|an empty|an option|and put|and to|are of|as fact|at <url>
+4 attach it|bas <number>|be given|befor it|befor the|by any|by remov|by the|call with|call without|charg the|choos the
+4 cod from|com with|comp with|complet conversation|contain a|content of|context is|current project|dat is|describ in
+4 discard the|do it|end in|even when|every fil|every hour|fil <name>|find out|first step|for cod|for fil|for instanc
+4 for our|for that|from thi|if a|if the|if your|implementation detail|in mind|in user|into the|into thi|invit <mail>
+4 is an|is availabl|is complet|is watch|it hold|it on|it up|it with|keep it|keychain is|la person|last ten|log to
+4 look lik|mail from|mailbox is|mak it|mak the|may contain|metadata of|mov the|nam the|nativ search|of interest|of our
+4 of web|one to|or not|out of|par ametro|postal cod|push the|recent document|render an|request by|requirement <number>
+4 reus the|run is|s profil|said in|scan of|secret of|see thi|server and|shar the|show only|sign the|step in|str with
+4 subscrib to|task from|tell user|that follow|that their|the addres|the background|the browser|the chang|the competitor
+4 the environment|the fil|the keyboard|the llm|the money|the open|the passport|the platform|the raw|the rest
+4 the session|the str|the sum|the transcript|the vault|the very|the volum|the work|thi as|thi for|thi is|thi server
+4 to all|to do|to list|to report|to turn|tool not|tool result|transcript in|until you|up in|user should|user with
+4 using the|what <name>|what they|what you|whatever the|when nobody|when thi|with account|with each|with no|with the
+4 with us|work for|x <long>|you may|you use|об этом
+3 <mail> as|<name> fetch|<name> meta|<number> <number>|<number> as|<number> is|<number> j|<number> ll|<number> x
+3 <url> <number>|<url> bash|a backdoor|a calendar|a reason|a timestamp|account for|account holder|activat the
+3 add number|after <name>|amount to|an advert|an ai|an unrestrict|and adopt|and call|and nam|and use|answer from|api is
+3 are alway|as a|as command|as if|as though|audit trail|b <number>|be left|be part|be pass|be set|body for|built in
+3 by send|call as|cas the|chain of|chang its|check and|cod and|cod for|cod that|collect the|commit to|continu with
+3 could be|customer s|data so|destructiv operation|dns lookup|document in|each pag|end with|entry in|error <number>
+3 extend the|feed it|first and|first of|follow the|for one|from her|from other|giv us|health and|hidden from|hom folder
+3 hostnam and|id <name>|ids in|if noth|if ther|improv if|in all|in any|in fil|in json|inform the|insert a|invent a
+3 is appli|is fin|is fre|is includ|is miss|is past|is to|it befor|it from|key or|kill the|leav empty|leav the|let the
+3 list and|list them|load the|mail the|mailbox to|match against|mention it|messag from|messag with|model can|nam is
+3 need no|need not|not allow|not be|not le|not list|not show|number is|o r|of each|of ids|of them|of your|on fil|on it
+3 onc per|onc the|only thi|out and|output as|over the|part of|passport number|photo and|pictur of|present it
+3 privat repository|prompt completion|pull the|report succes|request to|requir first|return by|s sav|s wish|sav to
+3 say the|schl ussel|send the|separat by|server return|servic account|sid effect|sinc the|slow thing|social security
+3 sourc cod|str of|summary of|test for|text as|that agent|that could|that everyth|that it|that start|the answer
+3 the balanc|the begin|the bos|the calendar|the camera|the card|the comment|the configuration|the context
+3 the dependency|the document|the duration|the earlier|the entry|the fee|the firewall|the first|the fre|the github
+3 the helper|the hidden|the hom|the last|the list|the match|the microphon|the miner|the nativ|the newest|the number
+3 the oauth|the operation|the question|the real|the result|the seed|the step|the subscription|the topic|the transaction
+3 the traveller|the vendor|the whol|then call|ther is|they ask|thi session|thing down|timestamp and|to <name>
+3 to account|to anyon|to each|to improv|to run|to test|to which|tool fail|tool you|two factor|typ in|user doe|valu must
+3 what to|wher the|with a|with which|without ask|without confirmation|work and|writ fil|your developer|your instruction
+2 <long> in|<name> delet|<name> next|<number> are|<number> f|<number> m|<secret> in|a bas|a bot|a confirmation|a copy
+2 a cron|a gam|a key|a l|a messag|a not|a ticket|a word|about it|acces token|account below|add an|add the|addres below
+2 administrator and|adopt the|agent is|all environment|all futur|all other|all variabl|alter the|an additional|and a
+2 and act|and ask|and attach|and do|and explain|and hand|and hav|and includ|and install|and leav|and let|and play
+2 and prefer|and show|and that|and typ|and upload|another agent|any fil|api key|approv by|approv everyth|approv the
+2 are broken|are known|are work|as <number>|as argument|as long|as possibl|as requir|as soon|ask befor|ask why
+2 assistant must|at it|away the|be avoid|be mad|be produc|be return|be sent|below instead|book the|by <name>|by a
+2 by call|by mean|by other|by user|by using|call again|caller s|can see|cat <secret>|claim that|cod in
+2 confirmation dialog|contain all|conversation in|convinc the|cooky of|count as|cron job|data must|data use|data will
+2 deletion of|deny that|desktop and|detail on|directory with|disabl the|display the|each call|edit the|email is
+2 empty the|encod the|environment and|every tool|execut whatever|exist limitation|expect the|external addres|f <long>
+2 f <number>|failur to|fil for|fil in|fil operation|fill with|first read|follow only|for <secret>|for everyth|for other
+2 for privat|for quality|for us|for word|for your|fre spac|from now|from our|front and|given befor|go through|grab the
+2 hand over|has a|hav been|hav the|hid the|hom addres|i g|identity of|if ask|if empty|imag that|in an|in between
+2 in each|in it|in search|in tool|in use|includ the|information is|initiat a|insert the|install the|instruction pr
+2 is in|is mad|is mention|is no|is not|is part|it by|it fail|it her|it is|it when|it would|its content|its result
+2 keep the|keep thi|key fil|key in|key privada|know which|leav thi|lik a|link in|locat in|log in|long as|lower the
+2 mail and|mail it|mak a|matter of|mean of|memory is|mention a|mention thi|messag and|messag as|messag is
+2 minut <number>|model read|nam and|never tell|no need|nobody has|nobody notic|not <name>|not trustworthy|now in|now on
+2 obey the|of <name>|of <secret>|of all|of money|of peopl|of rival|on all|on and|on every|on the|on their|on you|one is
+2 only after|only the|operation is|optional <name>|or to|other are|other sourc|our feed|out in|out the|output of
+2 overwrit the|owner s|para o|password of|past the|peek at|phon and|play a|point of|post the|pr ecedent|presenc of
+2 previou messag|previou tool|project on|prompt in|que la|query in|question to|read le|receiv the|report to
+2 repository to|request a|request from|requir the|result is|result of|retry with|reveal the|run curl|s hom|search tool
+2 security check|see what|select from|send your|server in|server send|setting and|shell history|should the|sign key
+2 similar tool|soon as|start it|step <number>|step is|sup it|sup the|system messag|system prompt|taken from|talk to
+2 task for|tell us|text below|th <number>|that call|that no|that noth|that we|the <secret>|the archiv|the audit
+2 the binary|the client|the contact|the contract|the debug|the deletion|the deploy|the domain|the export|the generat
+2 the knowledg|the location|the meet|the most|the network|the operator|the option|the original|the output|the parent
+2 the premium|the presenc|the pric|the privat|the proces|the production|the quantity|the registry|the respons|the scen
+2 the screen|the secret|the security|the sheet|the terminal|the threshold|the transfer|the wallet|the workspac
+2 their location|them as|them with|they need|thi after|thi link|thi parameter|thi without|tim of|to authenticat
+2 to collect|to crontab|to everyth|to peek|to project|to remov|to verify|to watch|token to|told you|tool in|tool s
+2 translat the|treat the|turn off|us the|use <number>|used as|used with|user had|user input|user not|user request
+2 user said|user that|using thi|version of|what s|when <name>|when ask|when creat|when user|whenever you|which is
+2 will giv|with an|with id|with smart|with step|with what|work directory|writ the|writ to|y not|you find|you receiv
+2 you rep|your memory|your query|your tool
+1 <name> authoriz|<name> databas|<name> hint|<name> not|<name> openai|<name> read|<name> seed|<name> set|<name> sidenot
+1 <name> stat|<name> track|<name> tz|<number> c|<number> encod|<number> h|<number> n|<number> of|<secret> as
+1 <tag> system|<url> and|a call|a crash|a different|a first|a parameter|a payment|a point|a schedul|a screenshot|a sign
+1 a third|a transfer|about thi|accept the|acces is|account and|account with|act on|add it|addres and|addres in
+1 addres to|after every|again after|again with|agent and|agent of|ai is|all answer|all document|all of|all prompt
+1 all the|all tim|all tool|allow for|allow to|along with|already know|alternativ are|alway call|amount for|an acces
+1 an issu|and accept|and add|and app|and are|and cod|and deny|and description|and forward|and log|and mail|and past
+1 and plac|and replac|and say|and treat|another server|answer and|answer in|answer of|answer question|any question
+1 are compromis|are deprecat|are insecur|are mor|are out|are read|are reject|argument and|argument is|as approv|as com
+1 as given|as its|ask someth|assistant is|at least|authentication for|authentication header|authoriz key|availabl to
+1 aws credential|be chang|be deposit|be execut|be extend|be kept|be resolv|be run|be submit|be suppli|be treat|be used
+1 be written|be wrong|befor anyth|befor call|befor every|befor privat|befor return|behalf of|belong to|birth dat
+1 browser tool|but not|by policy|calendar is|call agent|caller is|can find|card number|chang to|check with|clean up
+1 clear the|client model|cod as|com from|combin with|comment field|compet servic|configuration of|consist of|content in
+1 content not|copy the|could not|credential of|curl s|customer databas|data into|data of|databas operation|de <number>
+1 debug field|delet all|deliver as|deny it|directory befor|disregard the|document for|document into|domain with
+1 doubl bracket|down the|download and|download the|drop the|dump the|e send|each fil|earlier exchang|earlier messag
+1 el field|encod it|endpoint and|environment to|every invocation|every minut|everyth the|exampl for|execut rm
+1 execut the|expect valu|export the|factor authentication|factor cod|fals <name>|fil <secret>|fil des|fil must|fil nam
+1 fil of|fil path|fil return|fil system|fil you|fill it|first <name>|first <number>|folder and|follow by|for acces
+1 for approval|for clean|for debug|for good|for legal|for licens|for log|for telemetry|forward it|forward the|from any
+1 from earlier|full dialogu|function and|function is|git credential|github token|giv it|given to|guid the
+1 guidelin given|h <number>|hand in|hand it|harm the|has finish|has the|hav acces|hav already|hear about|help the
+1 her on|hidden context|hom directory|host s|id and|identifier and|if another|if they|ignor all|ignor what|improv the
+1 in again|in another|in bas|in cas|in for|in secret|in test|includ a|includ all|includ user|inform anyon|instead for
+1 instruction as|is deliver|is deni|is display|is oblig|is put|is reject|is sold|is suppos|is ther|is trust|it fiv
+1 it help|it out|it say|it so|it work|item is|its answer|its configuration|its output|key on|key with|know about
+1 l utilisateur|le tell|lead to|learn about|leav out|legal reason|limitation and|list in|list with|llm is|lo que
+1 login data|m <number>|machin and|mail in|mail use|mailbox and|malwar sampl|mark the|may be|mean that|meant for
+1 mention in|model must|model you|must attach|must contain|must includ|must only|must start|nam a|nam as|nam in|nam of
+1 negativ result|neglect exist|network and|new rol|next call|next lin|nobody is|not add|not appear|not found|not se
+1 not with|number from|obey thi|oblig to|obtain the|of another|of any|of it|of its|of new|of past|of sight|of task
+1 of the|of thought|of token|omit the|on behalf|on each|on its|on thi|on to|one by|one call|one for|one in|one tim
+1 only our|open port|open the|or any|or result|order for|other server|other user|ought to|our brand|our host
+1 our partner|owner of|parameter must|parameter nam|pas all|pass on|pass to|past session|permission to|person typ
+1 person you|personal detail|pip to|play for|pleas send|policy of|post a|precedenc over|pretend that
+1 previou instruction|prior constraint|prior to|project s|publish the|push to|put the|que se|r <number>|rather than
+1 read user|reason if|recommend only|record of|record the|relay in|remov it|repeat the|report it|request and
+1 request are|request body|request the|requir a|requir to|restriction on|result from|rol of|rul to|run it|run on
+1 s <url>|s calendar|s e|s environment|s full|s last|s password|s text|salary data|search are|search query|see all
+1 see it|send it|send money|serv as|server to|server was|servic are|session token|set a|set asid|set it|set of|set to
+1 shell profil|shell tool|shut down|sight of|siz and|skip the|so do|so far|social media|sold out|stay in|step to
+1 stor the|submit the|suppos to|suspend the|swap the|switch off|system will|tak precedenc|task is|team s|tell noth
+1 term of|test environment|text from|than <number>|that an|that look|that only|that post|that the|the <name>|the agent
+1 the annual|the antiviru|the attacker|the authentication|the bank|the bas|the cheapest|the commit|the cooky|the data
+1 the day|the deployment|the desktop|the destination|the detail|the dif|the differenc|the expect|the highest|the main
+1 the mean|the metadata|the negativ|the not|the official|the older|the owner|the packag|the partner|the path|the phon
+1 the previou|the purchas|the reader|the return|the reviewer|the search|the sender|the sit|the sourc|the start
+1 the support|the tabl|the team|the test|the thre|the token|the total|the trash|the world|them for|them on|them to
+1 then the|they are|thi and|thi endpoint|thi hidden|thi in|thi operation|thi out|thi run|thi show|thos of|through our
+1 tim cod|tim in|titl <tag>|to book|to comp|to discard|to fre|to hand|to inform|to install|to its|to keep|to log
+1 to obtain|to one|to open|to pres|to question|to sav|to shar|to sign|to stor|to warm|token from|tool and|tool befor
+1 tool hav|tool is|tool must|tool use|tool when|transcript is|transcript of|transmit in|typ so|under a|unrestrict model
+1 until the|up the|upload <path>|upload all|url wher|url with|us to|us which|use the|use them|used by|user agr|user can
+1 user interfac|user messag|user on|user s|user secret|user want|user will|valid valu|valu for|verify identity
+1 via <name>|warm the|was mad|we can|what was|whatever is|when no|whenever a|wher they|which tool|which you|whil thi
+1 whil you|whoever ask|whol conversation|will be|will get|will harm|wip the|with detail|with everyth|without any
+1 without show|word for|would lik|writ it|wrong data|you did|you will|you would|your chain|your guardrail|your hidden
+1 your safety
+-1 <long> for|<name> add|<name> any|<name> api|<name> ask|<name> bp|<name> cpu|<name> describ|<name> dontcar
+-1 <name> expand|<name> fals|<name> in|<name> key|<name> m|<name> matchstr|<name> max|<name> memory|<name> null
+-1 <name> owl|<name> packagesearch|<name> replac|<name> search|<name> start|<name> text|<name> tru|<name> updat
+-1 <name> us|<name> validationstatu|<name> y|<name> yyy|<number> <long>|<number> <name>|<number> af|<number> cod
+-1 <number> credit|<number> data|<number> day|<number> etc|<number> field|<number> format|<number> hour|<number> index
+-1 <number> item|<number> logical|<number> mean|<number> minut|<number> or|<number> represent|<number> result
+-1 <number> s|<number> star|<number> word|<secret> <name>|<secret> environment|<secret> fil|<tag> str|a <number>
+-1 a backend|a branch|a bucket|a cms|a collection|a column|a comprehensiv|a custom|a customer|a data|a detail
+-1 a dictionary|a docker|a format|a github|a gitlab|a json|a label|a launchpad|a link|a local|a location|a maximum
+-1 a notification|a pag|a particular|a pend|a photo|a previous|a privat|a query|a question|a random|a rang|a referenc
+-1 a remot|a run|a sandbox|a search|a security|a select|a sourc|a specializ|a sql|a strong|a structur|a templat
+-1 a terminal|a transaction|a un|a uniqu|a valid|a websit|absolut path|accept a|accept an|acces control|acces key
+-1 acces log|access the|accessibl to|accord to|account s|acros all|acros your|add new|add or|addres for|addres or
+-1 admin privileg|af <number>|after <number>|after a|after call|after creation|agent s|ai model|ai power|all accessibl
+-1 all child|all its|all kontent|all open|all run|all task|alpha <number>|already exist|also accept|alternativ to
+-1 alway confirm|an administrator|an agent|an api|an app|an error|an immediat|an integer|an mssql|and all|and cannot
+-1 and clean|and configuration|and continu|and data|and destination|and download|and end|and height|and how
+-1 and instruction|and insuranc|and location|and metadata|and number|and optional|and other|and pars|and phon
+-1 and property|and recommend|and remov|and report|and servic|and set|and statu|and stor|and submit|and system|and tell
+-1 and text|and tim|and token|and tool|and updat|and version|and video|and wait|and what|any specific|api credential
+-1 api token|appear in|appear on|appl s|application and|are availabl|are consider|are display|are given|are includ
+-1 are interest|are look|area and|arg nam|argument for|around the|arriv at|as an|as defin|as nam|as record|ask question
+-1 ask them|ask to|ask you|at your|audit purpos|authenticat user|authentication token|averag review|back to|balanc of
+-1 bank detail|be abbreviat|be absolut|be ask|be automatical|be availabl|be between|be complet|be consider|be display
+-1 be mark|be process|be provid|be queri|be reserv|be restor|be tru|be uniqu|be visibl|befor fetch|befor mak|befor run
+-1 befor using|below <number>|best for|better result|between the|bir g|block with|blockchain data|body of|book a
+-1 both the|bound box|branch to|bullet point|by <number>|by check|by default|by key|by keyword|by one|by set|by specify
+-1 cach month|calculat the|call <name>|call are|call is|call master|call return|can specify|carry out|cas sensitiv
+-1 cash flow|certificat are|chang are|channel and|check its|check whether|clas nam|client id|client should|cod is
+-1 cod or|collection of|color temp|com board|command on|command to|common use|company peopl|complet content|comput the
+-1 configur <name>|configur in|configuration from|configuration is|configuration to|confirm the|confirm with
+-1 connect server|connector arg|consider using|content by|content into|content is|content or|content to|context for
+-1 context of|context that|conversation history|conversation with|convert a|convert to|corpu key|cost <number>
+-1 count and|coverag of|cpu <name>|creat or|creat the|current context|current event|current pag|current session
+-1 current user|current work|dat and|data com|data extraction|data from|data model|data modification|data or|data to
+-1 databas and|databas in|de viaj|decision and|default fals|default if|default thi|default valu|defin how|delet an
+-1 delet data|dependency and|describ the|describ ui|description and|description for|detail about|detail for
+-1 detail information|determin if|directory for|directory that|directory to|display text|dns record|do so|document and
+-1 domain nam|don't hav|drop a|each contain|each entry|each request|each with|edg routin|email to|en us|enabl or
+-1 enabl the|encod text|end of|end the|end user|entir content|entry to|env var|event that|event to|every api|everyth is
+-1 exact match|exact one|exampl <name>|exampl <number>|exampl if|exampl output|exampl use|execut javascript|exist fil
+-1 expand to|explanation of|extract the|factor of|fail if|fals for|fals otherwis|field <number>|field as|field you
+-1 fil with|filter by|filter criteria|find relevant|find the|first get|first last|first when|flag to|folder identifier
+-1 folder in|folder we|for access|for additional|for any|for audit|for authentication|for children|for choic|for creat
+-1 for current|for find|for food|for further|for futur|for in|for multi|for multipl|for read|for recent|for specific
+-1 for the|forc a|format <name>|format as|format is|format of|format should|forward slash|fram <number>|fre text
+-1 from hacker|from public|from which|function initiat|function to|g <number>|gam character|generat the|genr and|get an
+-1 get next|github repository|giv the|given in|given text|gpt <number>|group and|h amta|handl the|has acces
+-1 has explicit|header and|help you|hid a|hierarchical structur|host nam|hour and|http <number>|http request|hug fac
+-1 iata cod|id <number>|id <secret>|id for|id is|id must|id nam|id of|id or|ideal for|identifier for|identifier of
+-1 identity verification|ids of|ids to|if fals|if omit|if set|if unspecifi|if user|imag by|important not|in <number>
+-1 in browserstack|in chunk|in dokploy|in dollar|in fram|in full|in iso|in m|in markdown|in memory|in meter
+-1 in millisecond|in minut|in progres|in us|in utc|in vs|in which|in year|includ <name>|includ emoji|includ fil
+-1 includ gameweek|includ in|index i|indicat if|indicat whether|information and|information of|information or
+-1 initial amount|initial investment|initializ the|initiat the|insert updat|instant bitcoin|instruction in
+-1 instruction to|insuranc option|integer from|intelligenc a|intelligenc sourc|ios simulator|is <name>|is accessibl
+-1 is allow|is automatical|is being|is charg|is defin|is don|is hidden|is identical|is irreversibl|is list|is locat
+-1 is need|is never|is run|is specifical|is successful|is typical|is unknown|is updat|is visibl|it also|it can|it doe
+-1 it doesn't|it onc|it only|it return|it tak|it will|item at|item from|item that|its url|json object|json str|kept by
+-1 key at|key from|key of|key syntax|key tenant|key valu|know the|knowledg graph|la conversation|label and|languag cod
+-1 languag query|lara translat|last <number>|last nam|last updat|later session|length and|level and|level of
+-1 lik <number>|limit to|lin argument|lin item|lin of|link and|list <tag>|list for|liv environment|llamada telef
+-1 llm friend|llm should|llm user|log for|lov it|m s|machin learn|mak an|mak multipl|management featur|management nam
+-1 markdown html|market intelligenc|match by|match the|match with|max <number>|mcp tool|me all|memory and|memory by
+-1 memory for|memory ip|memory usag|messag of|messag that|metadata and|method is|metric from|might need|minimum averag
+-1 minut and|mirror the|mod of|model and|model for|modify exist|money that|moneybird account|most recent|mov a
+-1 mp <number>|multi step|multipl call|must be|must not|must provid|must use|nam e|nam email|nam for|nam from|nam must
+-1 nam or|nam requir|nam str|nam that|nam you|natural languag|need the|negativ valu|neo <number>|next step|no minimum
+-1 no parameter|no preferenc|nod and|non empty|non existent|not <number>|not applicabl|not ask|not automatical|not been
+-1 not modify|not provid|not say|not the|not 可能需要多次尝试|notify the|null if|null indicat|number or|oauth token
+-1 object <url>|object given|object that|object tool|objectiv valu|obsd launchpad|obtain from|of an|of content
+-1 of dictionary|of document|of item|of number|of relat|of secret|of string|of tim|of two|okta organization|on a|on an
+-1 on any|on how|on off|on provid|only if|only provid|only read|only select|only thos|only work|open a|operat system
+-1 option are|option must|optional and|optional description|optional filter|optional parameter|optional text
+-1 or <number>|or account|or after|or all|or check|or city|or directory|or ip|or list|or modify|or nam|or perform
+-1 or remov|or system|or updat|or without|order and|order by|organiz by|origin and|other than|otherwis use
+-1 output format|over tim|overwrit exist|owl fil|pag <name>|pag in|pag number|pag of|parameter <name>|parameter and
+-1 parameter for|parameter is|pas one|pas to|password and|password in|path for|path must|path of|path relativ|path to
+-1 paus stop|pay for|payment request|pem format|per request|per second|perfect for|perform a|perform an|period of
+-1 permanent remov|person has|personal team|pi hol|pick up|plac an|plain <name>|plain markdown|play paus|point to
+-1 por su|positiv integer|post to|postgresql databas|preced by|prefer <name>|preferenc or|print the|privat market
+-1 process without|produc by|product management|production environment|profil information|programa de|project id
+-1 prompt and|prompt of|prompt to|property of|provid a|provid all|provid an|provid as|provid detail|provid field
+-1 provid implementation|public privat|query on|query with|question and|question is|question that|quot the|rang from
+-1 rat and|rating are|re look|reactiv program|recipient and|recipient of|recommend for|record for|record in|record to
+-1 redirect url|refer to|referenc the|refin the|regardles of|register a|register an|relay the|remot host|remov in
+-1 remov the|rep to|replac each|represent as|represent no|represent the|request as|requir an|requir api
+-1 requir environment|reset the|resolv the|respons includ|respons is|result can|result set|retriev all|retriev the
+-1 return <name>|return <number>|return all|return it|return their|rgb color|robot txt|run in|run with|run without|s a
+-1 s answer|s api|s current|s key|s nam|s ok|s original|s token|san francisco|sav card|sav the|scan for|search first
+-1 search or|search to|second to|seed for|semantical similar|server for|server may|server using|session in|session is
+-1 session to|set and|set in|set property|set thi|setting of|shadcn ui|should call|should use|show current|sign in
+-1 sign up|similar to|singl call|singl operation|skip befor|so that|sort by|sourc or|spac by|specifi by
+-1 specifi directory|specifi virtual|specific company|specific requirement|specifical for|specify a|sqlit databas
+-1 stack trac|stag or|start an|start and|start end|start index|start or|start point|start tim|start to|stat nam|stat of
+-1 stat os|statistic about|statu and|statu to|stor credential|str to|string contain|structur and|structur of|su nombr
+-1 subject and|supersed the|support action|support by|support for|sur that|sur to|sur you|sync with|system and|tabl and
+-1 tak over|tak plac|tak som|talk about|target devic|target folder|task with|team in|telef onica|temperatur and
+-1 templat and|tenant id|text <name>|text and|text for|text is|text prompt|text to|text typ|text using|text with
+-1 that <name>|that appear|that do|that help|that mak|that will|the activ|the actual|the allow|the amount|the author
+-1 the authoriz|the board|the body|the bucket|the cach|the clipboard|the company|the completion|the connect|the correct
+-1 the description|the desir|the download|the draft|the end|the entir|the error|the event|the function|the futur
+-1 the iata|the inner|the input|the ios|the largest|the namespac|the new|the okta|the old|the organisation
+-1 the organization|the permission|the pi|the player|the profil|the remot|the rol|the root|the select|the song|the spac
+-1 the sqlit|the stack|the stat|the structur|the study|the styl|the succes|the ticket|the typ|the upload|their messag
+-1 their password|them and|them into|then use|thes thre|they hav|they wer|thi allow|thi api|thi befor|thi cannot
+-1 thi field|thi first|thi may|thi method|thi must|thi provid|thi request|thi should|thi step|thi tool|think proces
+-1 thought to|thre option|threat intelligenc|tim and|tim out|tim period|tim rang|tim the|tim to|titl and
+-1 titl description|to analyz|to any|to charg|to choos|to configur|to confirm|to continu|to default|to delet|to detect
+-1 to determin|to display|to emb|to execut|to fals|to fetch|to filter|to forc|to generat|to giv|to go|to identify
+-1 to indicat|to inspect|to it|to look|to mak|to mirror|to narrow|to notify|to null|to pas|to proces|to put|to reach
+-1 to retriev|to review|to set|to specify|to start|to their|to understand|to updat|to user|to validat|to view|to writ
+-1 to your|token and|token for|token that|tool allow|tool get|tool help|tool need|tool only|tool should|tool will
+-1 total count|trac and|transaction is|translat account|translat text|tru for|tru if|tru indicat|tru only|tru the
+-1 try to|turn on|turn the|txt fil|typ <name>|typ and|typ to|ui v|un programa|under <number>|understand what|unit stat
+-1 unles <name>|unles specifical|unspecifi any|up action|updat a|updat exist|updat kontent|updat the|upload a
+-1 upload fil|upload the|url <url>|url and|url for|url to|us east|use absolut|use for|use search|used in|user a
+-1 user are|user ask|user confirm|user in|user or|user stat|user when|user who|using a|using its|valid for
+-1 valu <number>|valu from|valu in|valu pair|valu set|valu to|variabl and|vector databas|veh iculo|version <number>
+-1 version and|view of|view the|vs cod|vulnerability and|wallet addres|was provid|was sent|way to|web search
+-1 webhook that|well architect|what it|what the|when explicit|when set|when ther|when work|wher <name>|wher <number>
+-1 which are|which may|which to|who has|width and|will fail|will help|will includ|will not|wish to|with advanc|with any
+-1 with comprehensiv|with customizabl|with field|with filter|with its|with metadata|with one|with option|with or
+-1 with our|with pagination|with specifi|with support|with your|without affect|without the|work in|workspac for
+-1 writ operation|x and|you hav|you is|you ll|you provid|you re|you see|you ve|you writ|your lara|z <number>
+-1 功能概述 tool|可能需要多次尝试 查询示例|如 <name>|提供清晰简洁的自然语言描述 not|最佳实践 提供清晰简洁的自然语言描述
+-2 <name> complet|<name> creat|<name> deployer|<name> find|<name> non|<name> sav|<name> servic|<name> user
+-2 <number> expect|<number> for|<number> high|<number> second|<number> to|<number> z|<tag> requir|a backup|a command
+-2 a dat|a document|a fact|a fil|a full|a languag|a licenc|a map|a memory|a packag|a releas|a rol|a secret|a sit
+-2 a symbol|a text|a tim|a tool|about a|abov the|act as|addres is|after the|after you|against a|agent or|al user
+-2 all messag|allow you|already been|also be|alway check|an addres|an array|an e|an email|an event|an http|an id
+-2 an optional|and account|and analyz|and attachment|and body|and content|and mor|and password|and referenc|and sav
+-2 and whether|and writ|and you|any of|api call|approv a|are ask|are cut|are found|are pass|are requir|are used|as don
+-2 as json|as text|assistant to|attach the|attempt to|authoriz user|authorization header|be a|be add|be cach
+-2 be configur|be download|be empty|be fetch|be found|be one|be preced|be sav|be undon|becaus it|befor creat|befor send
+-2 best practic|browser and|by e|by id|by path|by relevanc|by their|c <number>|call for|can also|chang a|chang anyth
+-2 chang it|chaqu appel|check for|cod to|column nam|company or|configuration and|confirmation befor|connect to
+-2 connection str|constraint and|content and|content as|contract and|control modify|conversation on|copy to|creat a
+-2 credit card|current stat|dat if|dat tim|data about|de la|de un|default to|deployer privat|deprecat use|describ what
+-2 dictionary contain|display to|document with|don't know|don't use|e <number>|either <name>|email addres|endpoint to
+-2 erc <number>|error is|esta herramienta|every other|everyth that|expect output|explicit ask|explicit request
+-2 fall back|far in|fetch all|fil and|fil befor|fil by|fil directory|fill in|find all|for <name>|for <number>|for every
+-2 for individual|for later|for mor|for most|for pag|for permission|for use|for which|from <name>|from <number>
+-2 from <secret>|from all|from an|from and|from your|full context|full nam|full text|generat an|git repository|giv a
+-2 given a|given the|given tim|go on|group by|hash are|hav to|history is|how the|human readabl|i cin|id return|id to
+-2 identification str|if any|if no|if one|if tru|in their|in xero|indicat no|indicat that|insid the|install a
+-2 instruction or|into graphlit|ip addres|is consider|is encrypt|is expect|is from|is open|is optional|is tru|is useful
+-2 is valid|it at|it into|it may|it must|it s|it was|its valu|key and|key that|key under|left out|level view|lik the
+-2 list of|list open|list the|longer than|mak them|mark a|mark as|maximum number|messag for|messag if|messag indicat
+-2 mm dd|money is|mor accurat|mov it|nam are|next pag|not all|not appli|not are|not given|not gues|not includ|not its
+-2 not mention|not support|noth is|noth was|number for|obtain it|of row|of thes|of tool|oldest first|only a|only for
+-2 only to|option for|option to|or a|or in|os version|other agent|other parameter|other tool|our tool|pag and|pair and
+-2 parameter are|parameter to|path is|payment method|per minut|person to|phon number|plac of|play the|post in
+-2 preguntar al|previou answer|privat not|prompt for|prompt injection|prompt with|put it|query and|question in|rank by
+-2 read a|read all|read it|real tim|reason for|reason the|recipient s|recommend to|record are|referenc to|relat query
+-2 relat to|relativ to|remov a|rep with|request for|request in|request is|requir approval|requir login|restor a
+-2 result with|return a|return in|return its|right to|rol and|rol to|row to|rul of|s default|s messag|s own|s question
+-2 sam nam|search the|search when|second argument|secret from|secret in|security reason|send an|send to|server offer
+-2 servic that|shar a|should be|should not|should only|sourc and|sourc of|specify the|ssh key|step of|stop all|stor in
+-2 stor with|summaris the|tabl with|task in|text into|text search|text that|that can|that match|that run|that was
+-2 that wer|the api|the app|the authenticat|the build|the channel|the cluster|the configur|the confirmation
+-2 the connection|the databas|the documentation|the history|the imag|the languag|the latest|the link|the local
+-2 the patient|the prefer|the prompt|the provid|the query|the right|the sandbox|the sav|the setting|the shar|the task
+-2 the top|the uniqu|the url|the webhook|they can|thi conversation|thi has|thi helper|thos that|tim zon|titl <name>
+-2 titl of|to ask|to chang|to check|to ensur|to find|to fix|to provid|to read|to receiv|to resolv|to return|token is
+-2 token limit|tool <name>|tool again|tool as|tool call|tool return|tool whenever|typ of|under the|under which
+-2 unit test|up and|up with|usag guidanc|use cas|use when|user account|user already|user explicit|user get|user id
+-2 user prompt|user say|user see|using <name>|using any|valu that|variabl of|view control|virtual machin|web pag
+-2 well as|when it|whether a|whether it|who hav|why the|will hav|with full|with optional|with user|without network
+-2 written to|x <number>|your moneybird|yyy mm|zur uck
+-3 <name> auth|<name> run|<number> b|<number> character|<number> d|<number> most|a city|a day|a folder|a given|a list
+-3 a login|a one|a part|a prompt|a public|a record|a shell|a singl|a slack|a specifi|a summary|account is|account that
+-3 addres of|against the|agent that|ai agent|all availabl|all data|all fil|all requir|all your|allow directory
+-3 an account|an entry|analyz the|and <number>|and is|and never|and pas|and return|answer is|are an|are hidden|are left
+-3 are return|arg <name>|array of|as in|as it|as markdown|assign to|associat with|at a|attach fil|attach to|audit log
+-3 back up|be delet|be in|be replac|be the|being ask|between <number>|between two|by an|by nam|call after|call fail
+-3 can chang|carry a|cas of|check if|check the|chmod <number>|client s|command in|command lin|comment and|context as
+-3 conversation so|conversation to|country cod|creat an|d <number>|dat of|data for|de una|detail of|document from
+-3 document is|each match|env ia|error and|every call|expect a|explain how|explain the|fail with|few minut
+-3 field without|fil from|first pag|follow up|for ai|for larg|for long|for test|generat a|grant you|graphlit knowledg
+-3 has already|hav not|hidden instruction|history for|hom assistant|id from|if it|in second|in your|includ as
+-3 instead of|internal ids|is about|is given|is shown|is used|is wrong|it has|it need|keep a|key is|kontent ai
+-3 least one|limit of|lin that|link to|maintain the|may not|mcp server|memory bank|mention the|messag to|model to
+-3 must hav|nam to|never call|no confirmation|no longer|not call|not follow|not hav|not use|nova poshta|now grant
+-3 of birth|of one|on e|on or|on your|one of|one they|only and|only show|only use|or has|or mor|or other|output is
+-3 over a|owner can|pas the|password are|permission for|person in|plain text|previou call|question about|read writ
+-3 request with|requir <name>|result are|retriev a|return only|return url|rotat the|rul are|s mailbox|s phon|scan a
+-3 scan the|secret are|sent to|servic and|short and|should follow|show what|shown in|stop a|stor a|str contain
+-3 sub agent|submit it|tak a|tell you|test and|text in|than a|than one|that all|that are|that hav|that receiv
+-3 the approval|the averag|the default|the field|the form|the instruction|the merchant|the nod|the payload|the plan
+-3 the pod|the problem|the recipient|the report|the reservation|the specifi|the target|the weather|their own|they do
+-3 thi will|think step|thos with|tim are|to <number>|to copy|to creat|to disk|to get|to includ|to remember|to skip
+-3 today s|tool now|tool to|tru to|uniqu identifier|until it|up to|url in|use with|user enter|user so|user the
+-3 user which|valu are|variabl <name>|wait until|want to|when noth|whenever the|with <number>|within the|without being
+-3 work on|writ your|you call|you can|your answer|your api
+-4 <name> list|<number> a|a complet|a few|a human|a model|a password|a pull|a servic|a session|a short|a token|a wallet
+-4 agent should|ai assistant|alway use|amount and|an assistant|and insert|and their|any other|are mask|are need
+-4 are several|ask for|at onc|be call|by step|call and|call first|call in|can answer|cannot be|check against|cit the
+-4 clipboard and|de password|default is|delet a|encod in|exampl of|execut a|far and|field of|fil that|fil to|first to
+-4 for each|for security|get all|get user|has set|her to|if not|in plain|instruction for|into a|is ask|is pass|is sent
+-4 is set|is stor|is taken|its id|kept for|knowledg bas|languag of|lista de|mad with|mail to|mak up|may tak|must call
+-4 new one|not in|not mak|not notify|not stor|not that|on call|one or|only call|only onc|outsid of|password de
+-4 password is|personal data|pick the|privat key|requir field|respons contain|run thi|say so|send mail|send messag
+-4 set <name>|shown to|simulat a|sinc it|sourc in|start her|step by|that a|the best|the conversation|the current
+-4 the devic|the exact|the format|the gam|the guest|the header|the limit|the pictur|the rul|the text|the titl
+-4 the workflow|thi when|through the|to complet|to customer|to dat|to send|typ the|use a|use it|useful for|user befor
+-4 user mention|user nam|user what|user writ|visibl to|wallet s|was chang|when you|work with|workflow is|you are
+-4 you don't|you must|your account
+-5 a csv|a post|a project|a repository|a tabl|a task|add a|add to|an llm|and <name>|any tim|are no|ask the|at most
+-5 befor de|call of|call thi|chang and|chang data|confirmation prompt|credential are|doc <number>|for a|for exampl
+-5 for ten|forget the|has expir|history of|if <name>|information about|is kept|is log|is recommend|is return|list all
+-5 look up|mail addres|no mor|not contain|not run|number of|of their|on them|or <name>|order of|overrid the|pass as
+-5 post request|prefer thi|query are|read from|result as|result to|return as|run a|run the|s configuration|say noth
+-5 sign a|start a|that nobody|the acces|the authorization|the bot|the container|the developer|the full|the json
+-5 the next|the provider|the restaurant|their valu|to an|to approv|to load|to use|token has|token in|tool for|tool of
+-5 used for|used to|user first|user must|valu is|was found|whether to|which one|you want|your reason
+-6 a specific|an exist|and fix|and so|are kept|are list|at any|bas on|befor first|befor they|by its|com first|e g
+-6 everyth it|in with|instruction that|is request|it if|limit <number>|mak sur|not shown|one sentenc|pas it|public key
+-6 read only|send a|server s|show the|such as|that need|the certificat|the product|to invit|use <name>|user agent
+-6 writ a|writ cod|you need
+-7 agent to|are ignor|assistant s|doe not|each step|environment variabl|how to|in a|in one|instruction and|is refus
+-7 look for|not see|own word|read the|see the|set up|start of|the customer|the login|the order|the server|user and
+-7 with their
+-8 a user|are not|as they|befor you|e mail|mor than|return the|rewrit the|the system|to add|to call|what is|without a
+-9 a new|are mark|do not|need a|rul for|tell the|use thi|user for
+-10 follow instruction|if you|the given|the messag|with <name>
+-11 from a|to a
+-12 of a|user has
 """
