@@ -29,7 +29,7 @@ import anyio
 from regulation_fleet import Fleet, Offering, ScriptedClock, make_demand, make_fleet
 from vsm_mcp import Autonomy, Operation, Settings, ViableSystem, VSMError, World
 from vsm_mcp.events import CapabilityReleased, Event
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.regulation import Regulation
 
 DAY = timedelta(days=1)

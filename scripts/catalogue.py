@@ -1,7 +1,8 @@
 """Makes the bundled catalogue: installs and starts every server of catalogue.toml and records what it offers.
 
 Only what started is marked as proven; a server that says that it lacks settings is marked so; every other one is left
-out, and the reason is printed. Servers that are not chosen keep the entry that they have, in the words of the list.
+out, and the reason is printed. One that is listed as untried is told with what its publisher says of it, as long as its
+package cannot be had. Servers that are not chosen keep the entry that they have, in the words of the list.
 """
 
 import argparse
@@ -27,6 +28,7 @@ LISTED = ROOT / "scripts" / "catalogue.toml"
 OUTPUT = ROOT / "src" / "vsm_mcp" / "acquisition" / "discovery" / "catalogue.json"
 LARGEST_OUTPUT = 200 * 1024
 MOST_JOBS = 2
+UNTRIED = "untried: its package cannot be had where this list is tried"
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|DSN|URI")
 
@@ -55,6 +57,15 @@ def _package(text: str) -> str:
     return text
 
 
+class Untried(BaseModel, frozen=True, extra="forbid"):
+    """What the publisher of a server says of it, while its package cannot be had."""
+
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    repository: str
+    tools: tuple[str, ...] = ()
+
+
 class Listed(BaseModel, frozen=True, extra="forbid"):
     """A server as catalogue.toml lists it."""
 
@@ -66,6 +77,7 @@ class Listed(BaseModel, frozen=True, extra="forbid"):
     arguments: tuple[str, ...] = ()
     egress: tuple[str, ...] = ()
     environment: tuple[Setting, ...] = ()
+    untried: Untried | None = None
 
     @property
     def ref(self) -> PackageRef:
@@ -159,10 +171,31 @@ def entry_of(listed: Listed, answer: Answer, *, repository: str) -> Entry:
     )
 
 
+def told(listed: Listed, untried: Untried) -> Entry:
+    """Return what the catalogue says of a server that could not be tried.
+
+    Raises:
+        ValueError: It needs no settings, so that it could be called proven by mistake.
+    """
+    if not any(setting.required for setting in listed.environment):
+        raise ValueError(f"{listed.package} is untried and requires no variable: leave it out until it was tried")
+    words = listed.model_dump(include={"package", "title", "summary", "category", "publisher", "egress", "arguments"})
+    return Entry(
+        **words,
+        **untried.model_dump(),
+        environment=listed.environment,
+        readiness=Readiness.NEEDS_CONFIGURATION,
+        ownership=False,
+        note=UNTRIED,
+    )
+
+
 def retold(entry: Entry, listed: Listed) -> Entry:
     """Return an entry with the words of the list, which may have changed since it was tried."""
-    told = listed.model_dump(include={"title", "summary", "category", "publisher", "egress"})
-    return entry.model_copy(update=told)
+    if entry.note == UNTRIED and listed.untried is not None:
+        return told(listed, listed.untried)
+    words = listed.model_dump(include={"title", "summary", "category", "publisher", "egress"})
+    return entry.model_copy(update=words)
 
 
 class Making:
@@ -204,7 +237,10 @@ class Making:
             repository = await bench.repository(answer.resolution.package)
         except VSMError as error:
             self._entries.pop(listed.package, None)
-            self.left_out[listed.package] = _reason(error)
+            if listed.untried is None or await bench.is_published(listed.ref):
+                self.left_out[listed.package] = _reason(error)
+            else:
+                self._entries[listed.package] = told(listed, listed.untried)
         else:
             self._entries[listed.package] = entry_of(listed, answer, repository=repository)
         self._write()

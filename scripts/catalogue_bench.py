@@ -23,7 +23,14 @@ from vsm_mcp.acquisition.installation.tree import seal
 from vsm_mcp.acquisition.ladder import first_rung, repairs
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.vetting import Vetting
-from vsm_mcp.errors import ConfigurationError, InstallationError, NeedsConfigurationError, StartError, VSMError
+from vsm_mcp.errors import (
+    ConfigurationError,
+    DiscoveryError,
+    InstallationError,
+    NeedsConfigurationError,
+    StartError,
+    VSMError,
+)
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.server import Candidate, PackageRef, Resolution, StdioLaunch
 from vsm_mcp.sandbox.policy import Limits, SandboxPolicy
@@ -135,6 +142,19 @@ class Bench:
             metadata = await self._npm.metadata(package.name, package.version)
             return code_host(metadata.version(package.version).repository)
         return code_host((await self._pypi.metadata(package.name, package.version)).repository)
+
+    async def is_published(self, package: PackageRef) -> bool:
+        """Return whether the configured registry has a package.
+
+        Raises:
+            VSMError: That could not be told.
+        """
+        registry = self._npm if package.ecosystem == "npm" else self._pypi
+        try:
+            await registry.metadata(package.name)
+        except DiscoveryError:
+            return False
+        return True
 
     async def examine(self, candidate: Candidate, *, examples: Mapping[str, str]) -> Answer:
         """Install and start a server; one that dies at its start is resolved anew, as the product would.

@@ -121,7 +121,7 @@ def test_no_import_is_relative() -> None:
 
 def test_only_these_read_the_environment_of_the_process() -> None:
     readers = where(uses("os.environ", "os.environb", "os.getenv"))
-    assert readers <= {"settings.py", "world/secrets.py", "world/processes.py"}
+    assert readers <= {"settings/environment.py", "world/secrets.py", "world/processes.py"}
 
 
 def test_only_the_clock_knows_the_time_and_nothing_is_bound_to_one_event_loop() -> None:

@@ -12,7 +12,7 @@ from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
 from vsm_mcp.diagnostics import BottleneckKind, RemedyKind
 from vsm_mcp.errors import CallTimeoutError, ConfigurationError, ContentionError, PayloadError, VSMError
 from vsm_mcp.model.operation import Outcome, Stage
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.systems.operations.unit import OperationalUnit
 from vsm_mcp.systems.operations.unit_policy import UnitPolicy

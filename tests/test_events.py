@@ -8,7 +8,7 @@ import pytest
 from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
 from vsm_mcp.errors import CapabilityMissingError, ConfigurationError
 from vsm_mcp.events import Event, Events, GapMeasured, HandlerDetached, OperationEnded, Progress
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 
 
 def progress(detail: str = "") -> Progress:

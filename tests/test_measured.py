@@ -21,7 +21,7 @@ from vsm_mcp.errors import (
 from vsm_mcp.measured import AUDITED_WITHIN, anatomy_of, closure_of, ledger_of
 from vsm_mcp.model.operation import Outcome, Stage
 from vsm_mcp.model.system import SystemId
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.systems.operations.recursion import Subsystem
 from vsm_mcp.systems.operations.unit import OperationalUnit, Performer, UnitProof

@@ -9,7 +9,7 @@ import pytest
 
 from vsm_mcp.errors import LinkError
 from vsm_mcp.preflight import Examined, Preflight, PreflightReport, Readiness
-from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.settings.settings import Confinement, Settings
 from vsm_mcp.testing.world import FakeProcesses, ScriptedHttp, fake_world
 from vsm_mcp.world.processes import Completed, LocalProcesses
 

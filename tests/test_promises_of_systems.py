@@ -38,7 +38,7 @@ from vsm_mcp.errors import (
 from vsm_mcp.events import Event, OperationEnded, ignore
 from vsm_mcp.model.operation import Stage
 from vsm_mcp.model.report import Report
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.systems.intelligence.homeostat import Side
 from vsm_mcp.systems.vitals.signals import Level

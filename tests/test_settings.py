@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from vsm_mcp.acquisition.vetting.policy import Grant, Policy
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Resolution, StdioLaunch
-from vsm_mcp.settings import Confinement, Settings, alone
+from vsm_mcp.settings.settings import Confinement, Settings, alone
 from vsm_mcp.system.viable import ViableSystem
 from vsm_mcp.systems.autonomy import Autonomy
 
@@ -119,15 +119,18 @@ def test_how_long_answers_of_registries_are_used_has_its_documented_name(monkeyp
         Settings.from_environment()
 
 
-@pytest.mark.promise("B7")
-@pytest.mark.parametrize("value", ["true", "false", ""])
-def test_a_documented_name_without_effect_is_an_error_that_says_what_to_do_instead(
-    monkeypatch: pytest.MonkeyPatch, value: str
+@pytest.mark.promise("B7", "D48")
+@pytest.mark.parametrize(("value", "expected"), [("true", "state/audit"), ("1", "state/audit"), ("false", None)])
+def test_the_documented_name_for_audit_logging_means_a_log_among_the_records(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, value: str, expected: str | None
 ) -> None:
     monkeypatch.setenv("VSM_AUDIT_LOGGING", value)
-    with pytest.raises(ConfigurationError, match="no audit file") as caught:
+    audit = Settings(state=tmp_path / "state").audit
+    assert audit == (None if expected is None else tmp_path / expected)
+    assert Settings(audit=tmp_path / "mine").audit == tmp_path / "mine"
+    monkeypatch.setenv("VSM_AUDIT_LOGGING", "perhaps")
+    with pytest.raises(ConfigurationError, match="perhaps"):
         Settings()
-    assert "events.attach" in caught.value.remedies[0]
 
 
 @pytest.mark.promise("A81")

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
 from vsm_mcp.errors import VSMError
 from vsm_mcp.model.operation import Outcome, Stage
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.status import SystemStatus
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.systems.control.bargain import ResourceRequest

@@ -23,7 +23,7 @@ from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError
 from vsm_mcp.events import EgressEnded, Event
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import Artefact, Candidate, Resolution
-from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.settings.settings import Confinement, Settings
 from vsm_mcp.vet_package import ANYTHING, Opinion, VetReport, vet
 
 HONEST = "import sys\n\n\ndef main():\n    print(sys.argv)\n"

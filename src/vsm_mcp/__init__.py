@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from vsm_mcp.servers.pinned import Quarantine as Quarantine
     from vsm_mcp.servers.routing.router import CapabilityRouter as CapabilityRouter
     from vsm_mcp.servers.supervision.spawner import DynamicSpawner as DynamicSpawner
-    from vsm_mcp.settings import Confinement as Confinement
-    from vsm_mcp.settings import Settings as Settings
+    from vsm_mcp.settings.settings import Confinement as Confinement
+    from vsm_mcp.settings.settings import Settings as Settings
     from vsm_mcp.status import ConnectionTest as ConnectionTest
     from vsm_mcp.status import SystemStatus as SystemStatus
     from vsm_mcp.system.viable import ViableSystem as ViableSystem
@@ -119,7 +119,7 @@ _HOMES = {
     "ChannelMeter": "variety.statistics.channels",
     "Charter": "systems.charter",
     "Clearance": "clearance",
-    "Confinement": "settings",
+    "Confinement": "settings.settings",
     "ConnectionTest": "status",
     "Cyberfilter": "systems.control.cyberfilter",
     "CycleReport": "systems.regulation",
@@ -174,7 +174,7 @@ _HOMES = {
     "ScanReport": "systems.intelligence.scan",
     "SecurityReport": "security_report",
     "SelfTestReport": "sandbox.selftest.report",
-    "Settings": "settings",
+    "Settings": "settings.settings",
     "Severity": "model.verdict",
     "Shelf": "acquisition.discovery.shelf",
     "System1": "systems.system1",

@@ -23,6 +23,7 @@ class _Entry(NamedTuple):
 _COMMANDS: Mapping[str, _Entry] = {
     "doctor": _Entry("vsm_mcp.commands.doctor", "say what works on this machine"),
     "vet": _Entry("vsm_mcp.commands.vet", "say all about a package without running it"),
+    "serve": _Entry("vsm_mcp.commands.serve", "serve the system to MCP clients, over stdio unless told otherwise"),
     "self-test": _Entry("vsm_mcp.commands.self_test", "try to break out of the sandbox in every known way"),
     "network-test": _Entry("vsm_mcp.commands.network_test", "try every way from the sandbox to the network"),
 }
@@ -74,7 +75,8 @@ def _run(command: CommandLine, options: argparse.Namespace) -> int:
         return ExitCode.UNUSABLE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    print(result.report.model_dump_json(indent=2) if options.json else result.report)
+    if result.report is not None:
+        print(result.report.model_dump_json(indent=2) if options.json else result.report)
     return result.code
 
 

@@ -25,6 +25,9 @@ The branch says what the caller does next::
         CapabilityMissingError
         CallTimeoutError * (+TimeoutError)
         ToolError
+        ArgumentError
+        CodeError
+          CodeBudgetError
       RefusedError                             ask a human
         UnsafeCommandError
         PermissionDeniedError (+PermissionError)
@@ -35,6 +38,7 @@ The branch says what the caller does next::
         PolicyError
         SandboxError
         QuarantinedError
+        AuditError
 
     * retryable
 """
@@ -201,9 +205,18 @@ class LinkError(ServerError):
 
 
 class CircuitOpenError(ServerError):
-    """A server failed too often and is left alone for a while."""
+    """A server failed too often and is left alone for a while.
+
+    Attributes:
+        retry_after: Seconds until it is tried again; ``None`` when that is not known.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None, remedies: Sequence[str] = ()) -> None:
+        """Keep how long to wait, in seconds."""
+        super().__init__(message, remedies=remedies)
+        self.retry_after = retry_after
 
 
 class NeedsConfigurationError(ServerError):
@@ -253,6 +266,42 @@ class CallTimeoutError(CallError, TimeoutError):
 
 class ToolError(CallError):
     """A tool ran and said that it failed, or does not exist under that name."""
+
+
+class ArgumentError(CallError):
+    """The arguments do not fit what the tool takes; nothing was sent."""
+
+
+class CodeError(CallError):
+    """The program of an agent could not be run to its end.
+
+    Attributes:
+        line: The line of the program where it ended; ``None`` where that is not known.
+        kind: The name of the exception as the program saw it, such as ``"KeyError"``.
+        printed: What it had printed until then.
+        made: The tools that it had called until then, in the order of the calls.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        kind: str = "",
+        printed: str = "",
+        made: Sequence[str] = (),
+        remedies: Sequence[str] = (),
+    ) -> None:
+        """Keep where the program ended and what it had done until then."""
+        super().__init__(message, remedies=remedies)
+        self.line = line
+        self.kind = kind
+        self.printed = printed
+        self.made: tuple[str, ...] = tuple(made)
+
+
+class CodeBudgetError(CodeError):
+    """The program of an agent used up one of its budgets; it cannot catch this itself."""
 
 
 class RefusedError(VSMError):
@@ -315,6 +364,10 @@ class QuarantinedError(RefusedError):
         super().__init__(message, remedies=remedies)
         self.server = server
         self.tool = tool
+
+
+class AuditError(RefusedError):
+    """What may happen only on record cannot be put on record."""
 
 
 def _told(error: VSMError, *between: str) -> str:

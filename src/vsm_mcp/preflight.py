@@ -18,7 +18,7 @@ from vsm_mcp.acquisition.discovery.npm import NpmRegistry
 from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
 from vsm_mcp.acquisition.report import EnforcementRecord
 from vsm_mcp.errors import VSMError
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.wiring.machine import choose_python, make_sandbox
 from vsm_mcp.world.processes import Command
 from vsm_mcp.world.world import World

@@ -13,13 +13,14 @@ from vsm_mcp.acquisition.vetting.patterns import Subject, anybody_may_join, lets
 from vsm_mcp.acquisition.vetting.policy import Grant, Policy
 from vsm_mcp.errors import IntegrityError, SandboxError
 from vsm_mcp.model.enforcement import Aspect, Enforcement, Level
+from vsm_mcp.model.launch import RemoteLaunch
 from vsm_mcp.model.report import Report, printable
 from vsm_mcp.model.server import InProcessLaunch, Proven
 from vsm_mcp.model.verdict import Severity
-from vsm_mcp.servers.launcher import IN_PROCESS
+from vsm_mcp.servers.launcher import IN_PROCESS, elsewhere
 from vsm_mcp.servers.supervision.spawner import ServerStatus
-from vsm_mcp.settings import Confinement, Settings
-from vsm_mcp.wiring.entrance import confinement
+from vsm_mcp.settings.settings import Confinement, Settings
+from vsm_mcp.wiring.confining import confinement
 from vsm_mcp.wiring.parts import Parts
 
 
@@ -211,6 +212,8 @@ def _standing(parts: Parts, settings: Settings, proven: Proven) -> _Standing:
         return _Standing(running=True, enforcement=state.enforcement)
     if isinstance(proven.installed.launch, InProcessLaunch):
         return _Standing(running=running, enforcement=IN_PROCESS)
+    if isinstance(proven.installed.launch, RemoteLaunch):
+        return _Standing(running=running, enforcement=elsewhere(proven.installed.launch))
     try:
         policy = confinement(settings, parts.policy)(proven.installed, parts.workspace.directory(name))
         return _Standing(running=False, enforcement=parts.sandbox.plan(policy))

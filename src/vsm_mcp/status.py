@@ -8,7 +8,7 @@ from pydantic import Field
 from vsm_mcp.acquisition.report import EnforcementRecord
 from vsm_mcp.model.report import Report, printable
 from vsm_mcp.readings import BROKEN, Reading, take_readings
-from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.settings.settings import Confinement, Settings
 from vsm_mcp.variety.alarm import AlarmLevel
 from vsm_mcp.wiring.parts import Parts
 

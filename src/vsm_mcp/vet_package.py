@@ -28,7 +28,7 @@ from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.report import Report, printable
 from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Resolution, Rung
 from vsm_mcp.model.verdict import Finding, Permission, Severity, Verdict
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.wiring.entrance import make_vetting, open_database
 from vsm_mcp.wiring.machine import Registries, choose_python, make_ecosystems, make_sandbox
 from vsm_mcp.world.world import World

@@ -1,104 +1,149 @@
-"""How long a call takes through our link, against the SDK's own client and the SDK's own transport, in the same run.
+"""What a call costs: on the raw path, through the SDK, with other clients, and with next to nothing at all.
 
-Run ``python tests/benchmarks/calls.py [--json] [--quick]``. Each round makes one call each way, in turn, to one process
-of the same server; wall time, in microseconds. The third way is a call through the spawner.
+Run ``python tests/benchmarks/calls.py [--json] [--quick]``. All ways call the same bare server, each a process of its
+own, in turn and in the same run: ``lean`` is our raw path behind all guards, ``raw`` the same without any, ``sdk`` our
+typed path without any, ``client`` the SDK's own client, ``fastmcp`` that of FastMCP when it is installed, ``floor``
+bare JSON lines without anything. Beside that: what the guards cost, calls within this process, what 10,000 calls leave
+behind, how soon fifty servers are there, how soon a dead one is replaced, and what is left of servers that were killed
+or lost their host. A quick run makes fewer of each.
 """
 
 import argparse
+import importlib.util
 import json
-import statistics
 import sys
-import tempfile
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import anyio
-from mcp import Client, StdioServerParameters
+from calls_guards import Cost, cost
+from calls_life import Leaks, Lives, leaks, lives
+from calls_ways import Measured, compare, shown, ways
 
-from vsm_mcp.model.call import ToolCall
-from vsm_mcp.testing.servers import HOSTILE, SYSTEM_PYTHON, as_proven, hostile_server, make_spawner
 
-NAME = "example/hostile"
-TEXT = {"text": "x" * 64}
-HELLO = ToolCall(server=NAME, tool="echo", arguments=TEXT)
-WARM_UP = 50
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much is measured."""
+
+    rounds: int
+    calls: int
+    guard_calls: int
+    leak_calls: int
+    servers: int
+    failovers: int
+    kills: int
+
+
+FULL = Extent(rounds=5, calls=6000, guard_calls=50_000, leak_calls=10_000, servers=50, failovers=10, kills=50)
+QUICK = Extent(rounds=3, calls=600, guard_calls=2000, leak_calls=10_000, servers=50, failovers=2, kills=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What was measured, in microseconds of wall time; the ratio is that of the medians."""
+    """What was measured; the ratios are those of throughput at ten in flight, ``sdk_overhead`` that of CPU.
 
-    rounds: int
-    sdk_median_us: float
-    sdk_p99_us: float
-    link_median_us: float
-    link_p99_us: float
-    spawner_median_us: float
-    spawner_p99_us: float
-    ratio: float
+    Attributes:
+        lean_per_s: Calls per second on the raw path, all guards on, with ten in flight.
+        lean_p99_ms: How long all but one in a hundred of them took at most.
+        lean_cpu_us: CPU of this process per call, in microseconds.
+        lean_vs_sdk: How many times as many calls as with the SDK's own client.
+        lean_vs_floor: What share of the calls that bare JSON lines allow.
+        raw_per_s: Calls per second on the raw path without guards.
+        raw_vs_floor: Their share of the calls that bare JSON lines allow.
+        guard_us: CPU that the guards add to a call, in microseconds.
+        guards: Which guards those are.
+        inprocess_per_s: Calls per second to a server object of this process.
+        sdk_overhead: What our typed path costs more than the SDK's own client, as a share of it.
+        failover_s: From the death of a server to the next answer, without the server's own start.
+        orphans: Processes left by servers and hosts that were killed.
+        loop: Whose event loop it ran on.
+        ways: Every way, by calls in flight.
+        leaks: What many calls left behind.
+        lives: Starts, failovers and kills.
+    """
+
+    lean_per_s: float
+    lean_p99_ms: float
+    lean_cpu_us: float
+    lean_vs_sdk: float
+    lean_vs_floor: float
+    raw_per_s: float
+    raw_vs_floor: float
+    guard_us: float
+    guards: str
+    inprocess_per_s: float
+    sdk_overhead: float
+    failover_s: float
+    orphans: int
+    loop: str
+    ways: Mapping[str, Mapping[int, Measured]]
+    leaks: Leaks
+    lives: Lives
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--quick", action="store_true", help="measure less")
     options = parser.parse_args()
-    result = asdict(anyio.run(measure, 200 if options.quick else 3000))
-    lines = [f"{name.replace('_', ' '):20} {value:10.2f}" for name, value in result.items()]
-    sys.stdout.write((json.dumps(result) if options.json else "\n".join(lines)) + "\n")
+    quick = importlib.util.find_spec("uvloop") is not None
+    result = anyio.run(
+        measure,
+        QUICK if options.quick else FULL,
+        "uvloop" if quick else "asyncio",
+        backend_options={"use_uvloop": quick},
+    )
+    sys.stdout.write((json.dumps(asdict(result)) if options.json else _table(result)) + "\n")
 
 
-async def measure(rounds: int) -> Result:
-    """Make ``rounds`` calls each way, in turn."""
-    async with AsyncExitStack() as life:
-        directory = Path(life.enter_context(tempfile.TemporaryDirectory()))
-        installed = hostile_server(directory / "pkg")
-        server = StdioServerParameters(command=SYSTEM_PYTHON, args=[str(HOSTILE), "good"])
-        client = await life.enter_async_context(Client(server))
-        spawner = await life.enter_async_context(make_spawner(directory))
-        spawner.adopt(as_proven(installed))
-        running = await life.enter_async_context(spawner.trial(installed))
-        await client.list_tools()
-
-        async def through_sdk() -> None:
-            await client.call_tool("echo", TEXT)
-
-        async def through_link() -> None:
-            await running.link.call(HELLO)
-
-        async def through_spawner() -> None:
-            await spawner.call(HELLO)
-
-        sdk, link, whole = await _in_turn((through_sdk, through_link, through_spawner), rounds)
-    return Result(
-        rounds=rounds,
-        sdk_median_us=statistics.median(sdk),
-        sdk_p99_us=_p99(sdk),
-        link_median_us=statistics.median(link),
-        link_p99_us=_p99(link),
-        spawner_median_us=statistics.median(whole),
-        spawner_p99_us=_p99(whole),
-        ratio=statistics.median(whole) / statistics.median(sdk),
+async def measure(extent: Extent, loop: str) -> Result:
+    """Measure everything, one after the other."""
+    async with ways() as found:
+        compared = await compare(found, rounds=extent.rounds, calls=extent.calls)
+    return _summed(
+        compared,
+        await cost(extent.guard_calls),
+        await leaks(extent.leak_calls),
+        lived=await lives(servers=extent.servers, failovers=extent.failovers, kills=extent.kills),
+        loop=loop,
     )
 
 
-async def _in_turn(ways: Sequence[Callable[[], Awaitable[None]]], rounds: int) -> list[list[float]]:
-    times: list[list[float]] = [[] for _ in ways]
-    for number in range(WARM_UP + rounds):
-        for way, spent in zip(ways, times, strict=True):
-            before = time.perf_counter()
-            await way()
-            if number >= WARM_UP:
-                spent.append((time.perf_counter() - before) * 1_000_000)
-    return times
+def _summed(
+    compared: Mapping[str, Mapping[int, Measured]], guards: Cost, left: Leaks, *, lived: Lives, loop: str
+) -> Result:
+    lean, client = compared["lean"][10], compared["client"][10]
+    return Result(
+        lean_per_s=lean.per_s,
+        lean_p99_ms=lean.p99_ms,
+        lean_cpu_us=lean.cpu_us,
+        lean_vs_sdk=lean.per_s / client.per_s,
+        lean_vs_floor=lean.per_s / compared["floor"][10].per_s,
+        raw_per_s=compared["raw"][10].per_s,
+        raw_vs_floor=compared["raw"][10].per_s / compared["floor"][10].per_s,
+        guard_us=guards.guard_us,
+        guards=guards.guards,
+        inprocess_per_s=guards.inprocess_per_s,
+        sdk_overhead=compared["sdk"][10].cpu_us / client.cpu_us - 1,
+        failover_s=lived.failover_s,
+        orphans=lived.orphans,
+        loop=loop,
+        ways=compared,
+        leaks=left,
+        lives=lived,
+    )
 
 
-def _p99(values: Sequence[float]) -> float:
-    return statistics.quantiles(values, n=100)[98]
+def _table(result: Result) -> str:
+    """Return the figures, one per line, then the comparison."""
+    figures = {name: value for name, value in asdict(result).items() if not isinstance(value, dict)}
+    parts = {**figures, **asdict(result.leaks), **asdict(result.lives)}
+    lines = [
+        f"{name:18} {value:12.3f}" if isinstance(value, float) else f"{name:18} {value!s:>12}"
+        for name, value in parts.items()
+    ]
+    return "\n".join((*lines, "", shown(result.ways)))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import units
 import variety
 from vsm_mcp import Autonomy, Operation, Outcome, Settings, Shelf, ViableSystem
 from vsm_mcp.model.operation import Stage
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.operations.unit import OperationalUnit
 
 KINDS = 1000

@@ -1,4 +1,4 @@
-"""The benchmark of calls runs; how long a call may take is stated there, not asserted on a busy machine."""
+"""The benchmark of calls runs and prints what it promises; how quick calls are is stated there, not asserted here."""
 
 import json
 import subprocess
@@ -8,18 +8,23 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("calls.py")
+PRINTED = {
+    "lean_per_s", "lean_p99_ms", "lean_vs_sdk", "lean_vs_floor", "guard_us", "inprocess_per_s", "sdk_overhead",
+    "failover_s", "orphans",
+}  # fmt: skip
 
 
-def run(*words: str) -> str:
-    command = [sys.executable, str(SCRIPT), "--quick", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=True).stdout
-
-
-@pytest.mark.promise("A55", "B72")
-def test_a_call_through_a_link_is_compared_with_one_through_the_sdk() -> None:
-    result: dict[str, float] = json.loads(run("--json"))
-    assert result["rounds"] == 200
-    assert 0 < result["link_median_us"] <= result["link_p99_us"]
-    assert 0 < result["sdk_median_us"] <= result["sdk_p99_us"]
-    assert result["ratio"] > 0
-    assert "spawner median us" in run()
+@pytest.mark.timeout(120)
+@pytest.mark.promise("A55", "B72", "D36", "E30")
+def test_every_way_to_call_is_compared_in_one_run_and_nothing_is_left_behind() -> None:
+    command = [sys.executable, str(SCRIPT), "--quick", "--json"]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=110, check=True).stdout
+    result = json.loads(printed)
+    assert result.keys() >= PRINTED
+    assert result["ways"].keys() >= {"lean", "raw", "sdk", "client", "floor"}
+    for way in result["ways"].values():
+        assert way.keys() == {"1", "10", "100"}
+        assert all(0 < one["p50_ms"] <= one["p99_ms"] and one["cpu_us"] > 0 for one in way.values())
+    assert result["lean_vs_sdk"] > 1
+    assert result["orphans"] == 0
+    assert (result["leaks"]["descriptors"], result["leaks"]["threads"], result["leaks"]["processes"]) == (0, 0, 0)

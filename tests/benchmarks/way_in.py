@@ -33,7 +33,7 @@ from vsm_mcp.events import ignore
 from vsm_mcp.model.server import Candidate, Installed, PackageRef, StdioLaunch
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Sandbox
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.wiring.entrance import make_vetting
 from vsm_mcp.wiring.machine import Registries, choose_python, make_ecosystems, make_sandbox
 from vsm_mcp.world.processes import Command, LocalProcesses

@@ -2,11 +2,15 @@
 
 import importlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from pydantic import ValidationError
+
+from vsm_mcp.errors import InstallationError
+from vsm_mcp.model.server import Candidate, PackageRef, Readiness
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
@@ -17,6 +21,16 @@ title = "Example"
 summary = "Does what an example does."
 category = ["example"]
 publisher = "Example"
+"""
+
+
+ABSENT = """
+environment = [{ name = "EXAMPLE_KEY", required = true, secret = true }, { name = "EXAMPLE_ZONE" }]
+[server.untried]
+name = "io.github.example/example-server"
+version = "1.0"
+repository = "https://github.com/example/example-server"
+tools = ["do"]
 """
 
 
@@ -59,7 +73,7 @@ def test_what_is_written_is_sorted_has_one_server_a_line_and_no_example_values(c
     setting = catalogue.Setting(name="EXAMPLE_KEY", required=True, secret=True, example="value of the example")
     entry = catalogue.Entry.model_validate(
         {
-            **listed.model_dump(),
+            **listed.model_dump(exclude={"untried"}),
             "name": "example-server",
             "version": "1.0",
             "tools": ("do",),
@@ -98,6 +112,62 @@ def test_what_a_server_lacks_is_required_and_guessed_to_be_secret_only_when_the_
     ]
     known = (catalogue.Setting(name="TOKEN", required=True),)
     assert catalogue.merged(known, ("API_KEY",)) == known
+
+
+class Registry:
+    """Stands where servers are tried: none can be installed, and one may be published all the same."""
+
+    def __init__(self, *, published: bool) -> None:
+        self.published = published
+
+    async def examine(self, candidate: Candidate, *, examples: Mapping[str, str]) -> object:
+        raise InstallationError(f"{candidate.package} cannot be installed with {sorted(examples)}.", stage="install")
+
+    async def is_published(self, package: PackageRef) -> bool:
+        assert package.ecosystem == "pypi"
+        return self.published
+
+
+@pytest.mark.anyio
+async def test_a_server_that_cannot_be_had_is_told_as_untried_with_the_variables_that_it_needs(
+    catalogue: ModuleType, tmp_path: Path
+) -> None:
+    output = tmp_path / "catalogue.json"
+    (listed,) = catalogue.read_list(ONE + ABSENT)
+    making = catalogue.Making(output, (listed,), today="2026-01-02")
+    await making.examine(Registry(published=False), listed)
+
+    (entry,) = catalogue.Catalogue.model_validate_json(output.read_text()).servers
+    assert (entry.name, entry.readiness, entry.tools) == (
+        "io.github.example/example-server",
+        Readiness.NEEDS_CONFIGURATION,
+        ("do",),
+    )
+    assert [one.name for one in entry.environment if one.required] == ["EXAMPLE_KEY"]
+    assert entry.note.startswith("untried")
+    assert not making.left_out
+
+    reworded = listed.model_copy(update={"environment": (listed.environment[0],)})
+    assert catalogue.retold(entry, reworded).environment == (listed.environment[0],)
+
+
+@pytest.mark.anyio
+async def test_a_server_that_can_be_had_and_does_not_work_is_left_out_whatever_its_publisher_says(
+    catalogue: ModuleType, tmp_path: Path
+) -> None:
+    output = tmp_path / "catalogue.json"
+    (listed,) = catalogue.read_list(ONE + ABSENT)
+    making = catalogue.Making(output, (listed,), today="2026-01-02")
+    await making.examine(Registry(published=True), listed)
+
+    assert not catalogue.Catalogue.model_validate_json(output.read_text()).servers
+    assert "cannot be installed" in making.left_out["pypi:example-server"]
+
+
+def test_a_server_that_needs_no_settings_cannot_be_told_untried(catalogue: ModuleType) -> None:
+    (listed,) = catalogue.read_list(ONE + ABSENT.replace("required = true, ", ""))
+    with pytest.raises(ValueError, match="requires no variable"):
+        catalogue.told(listed, listed.untried)
 
 
 @pytest.mark.parametrize(

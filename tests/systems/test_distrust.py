@@ -7,7 +7,7 @@ import pytest
 from vsm_mcp import Autonomy, Operation, Probe, Settings, Shelf, ViableSystem
 from vsm_mcp.errors import CapabilityMissingError
 from vsm_mcp.events import EventSink, ServerReviewed, ignore
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.testing.servers import HOSTILE
 from vsm_mcp.testing.world import RecordingSink
 

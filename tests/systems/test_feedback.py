@@ -10,7 +10,7 @@ from vsm_mcp.errors import CapabilityMissingError, VSMError
 from vsm_mcp.events import CapabilityReleased, Event, OperationEnded
 from vsm_mcp.model.operation import Outcome, Stage
 from vsm_mcp.model.system import SystemId
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.feedback import Feedback
 from vsm_mcp.systems.intelligence.upkeep import Upkeep
 from vsm_mcp.systems.operations.unit import OperationalUnit

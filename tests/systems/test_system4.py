@@ -26,7 +26,7 @@ from vsm_mcp.events import CapabilityReleased, GapMeasured, StageEntered
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.operation import Stage
 from vsm_mcp.model.server import Candidate, PackageRef
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.intelligence.failures import MOST_FAILED
 from vsm_mcp.systems.intelligence.homeostat import Balance, Side
 from vsm_mcp.systems.regulation import Regulation

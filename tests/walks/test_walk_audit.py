@@ -8,7 +8,7 @@ import pytest
 
 from vsm_mcp import Autonomy, Probe, Settings, Shelf, ViableSystem
 from vsm_mcp.acquisition.vetting.policy import Policy
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 
 PROGRAM = Path(__file__).parent / "tool_server.py"
 PROBE = Probe(tool="erase_words", arguments={"text": "a b"}, accepts=lambda result: "2 words" in result.text)

@@ -14,7 +14,7 @@ from vsm_mcp.errors import ConfigurationError, VSMError
 from vsm_mcp.events import Event, ServerStarted
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.server import Candidate, PackageRef, Variable
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.testing.servers import memory_server
 
 COUNT = Operation(needs="count words", arguments={"text": "what a system does"})

@@ -12,7 +12,7 @@ from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.clearance import Go
 from vsm_mcp.errors import CapabilityMissingError, InstallationError, IntegrityError, VSMError
 from vsm_mcp.model.call import ToolCall
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 
 PROGRAM = Path(__file__).parent / "tool_server.py"
 COUNT = Operation(needs="count words", arguments={"text": "what a system does"})

@@ -16,7 +16,7 @@ from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.enforcement import Aspect, Level
 from vsm_mcp.model.server import Variable
 from vsm_mcp.security_report import SecurityReport
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 
 SERVER = """
 import json, os, sys

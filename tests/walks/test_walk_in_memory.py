@@ -10,15 +10,15 @@ from vsm_mcp import Autonomy, Operation, Probe, Settings, Shelf, ViableSystem
 from vsm_mcp.acquisition.report import Fate, PlannedServer
 from vsm_mcp.errors import (
     AcquisitionError,
+    ArgumentError,
     CapabilityMissingError,
     ConfigurationError,
     DiscoveryError,
     PolicyError,
-    ToolError,
     VerificationError,
 )
 from vsm_mcp.events import CapabilityAdopted, Event, OperationEnded, StageEntered, ignore
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.testing.servers import memory_server
 
 COUNT = Operation(needs="count words", arguments={"text": "what a system does"})
@@ -187,7 +187,7 @@ async def test_a_probe_that_wants_more_refuses_a_server_that_does_less(tmp_path:
 async def test_what_a_tool_fails_at_is_told_and_counted(tmp_path: Path) -> None:
     async with system(tmp_path) as vsm:
         await vsm.execute(COUNT)
-        with pytest.raises(ToolError):
+        with pytest.raises(ArgumentError, match="text"):
             await vsm.execute(Operation(needs="count words", tool="count_words", arguments={"wrong": 1}))
         assert vsm.status().systems.system1.failed == 1
 

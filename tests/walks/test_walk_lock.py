@@ -26,7 +26,7 @@ from vsm_mcp.model.server import (
     Vetted,
 )
 from vsm_mcp.model.verdict import Verdict
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 
 PROGRAM = Path(__file__).parent / "tool_server.py"
 COUNT = Operation(needs="count words", arguments={"text": "what a system does"})

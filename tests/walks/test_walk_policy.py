@@ -9,7 +9,7 @@ from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, PermissionDeniedError
 from vsm_mcp.events import CallRefused, Event, ignore
 from vsm_mcp.model.call import ToolCall
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.testing.servers import memory_server
 
 COUNT = Operation(needs="count words", arguments={"text": "what a system does"})

@@ -15,7 +15,7 @@ from vsm_mcp.clearance import Go
 from vsm_mcp.errors import PayloadError, PermissionDeniedError, QuarantinedError, VettingError, VSMError
 from vsm_mcp.events import Event, ToolsQuarantined
 from vsm_mcp.model.call import ToolCall
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.system5 import Approver
 
 PROGRAM = Path(__file__).parent / "tool_server.py"

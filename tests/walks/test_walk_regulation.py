@@ -25,7 +25,7 @@ from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, ToolError
 from vsm_mcp.events import AlgedonicEscalated, AlgedonicRaised, Event, Progress, ignore
 from vsm_mcp.model.operation import Stage
 from vsm_mcp.model.system import SystemId
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.operations.unit import UnitProof
 from vsm_mcp.systems.regulation import Regulation
 from vsm_mcp.systems.vitals.algedonic import AlgedonicChannel

@@ -17,7 +17,7 @@ from vsm_mcp.errors import CapabilityMissingError, DiscoveryError, PermissionDen
 from vsm_mcp.events import BehaviourDeviated, CallRefused, Event
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.server import Candidate
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 
 PROGRAM = Path(__file__).parent / "tool_server.py"
 COUNT = Operation(needs="count words", arguments={"text": "what a system does"})

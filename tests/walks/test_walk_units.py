@@ -16,7 +16,7 @@ from vsm_mcp.errors import (
 )
 from vsm_mcp.events import OperationEnded
 from vsm_mcp.model.operation import Outcome, Stage
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.operations.recursion import depth
 from vsm_mcp.systems.operations.unit import OperationalUnit, Performer
 from vsm_mcp.systems.operations.unit_policy import UnitPolicy

@@ -13,7 +13,7 @@ from vsm_mcp.acquisition.report import PlannedServer
 from vsm_mcp.acquisition.upgrading.upgrade import UpgradeStep, UpgradeVerdict
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import DiscoveryError, PolicyError
-from vsm_mcp.settings import Confinement
+from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.systems.system5 import Approver
 
 PROGRAM = Path(__file__).parent / "tool_server.py"

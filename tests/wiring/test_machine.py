@@ -7,7 +7,7 @@ import pytest
 
 from vsm_mcp.errors import SandboxError
 from vsm_mcp.sandbox.sandbox import Sandbox
-from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.settings.settings import Confinement, Settings
 from vsm_mcp.wiring.machine import Cells, Registries, choose_python, ecosystems, make_sandbox, program
 from vsm_mcp.world.processes import LocalProcesses
 from vsm_mcp.world.world import World
@@ -55,7 +55,7 @@ async def test_every_kind_of_package_is_known(tmp_path: Path) -> None:
     known = await ecosystems(
         settings(tmp_path), world, Registries.of(world), sandbox=Sandbox.none(LocalProcesses()), emit=lambda _: None
     )
-    assert [ecosystem.name for ecosystem in known] == ["pypi", "npm", "file", "memory"]
+    assert [ecosystem.name for ecosystem in known] == ["pypi", "npm", "file", "memory", "remote"]
 
 
 def test_a_program_is_found_on_the_path_or_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

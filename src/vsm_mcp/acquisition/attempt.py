@@ -135,8 +135,9 @@ class Attempt:
                 return proven  # the transaction ends without a commit: everything is undone
             with self.steps.stage(Stage.COMMIT):
                 await self._gate.confirm(proven)
-                committed = await self.way.installer.commit(proven, transaction, needs=(self.wanted,))
-                await self._hand_over(committed)
+                async with self.way.on_record(installed):
+                    committed = await self.way.installer.commit(proven, transaction, needs=(self.wanted,))
+                    await self._hand_over(committed)
                 return committed
 
     async def _consent(self, vetted: Vetted) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from vsm_mcp.acquisition.terms import Terms
 from vsm_mcp.model.enforcement import Enforcement, Level
+from vsm_mcp.model.launch import HttpLaunch, TcpLaunch, WebSocketLaunch, address_of
 from vsm_mcp.model.proof import Trial
 from vsm_mcp.model.report import printable
 from vsm_mcp.model.server import Artefact, InProcessLaunch, Launch, Proven, StdioLaunch
@@ -360,6 +361,8 @@ def _argv(launch: Launch) -> tuple[str, ...]:
             return argv
         case InProcessLaunch():
             return ("(in this process)",)
+        case HttpLaunch() | TcpLaunch() | WebSocketLaunch():
+            return (f"(at {address_of(launch)})",)
 
 
 def _environment(artefact: Artefact) -> tuple[str, ...]:

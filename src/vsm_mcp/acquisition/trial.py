@@ -25,7 +25,7 @@ from vsm_mcp.model.enforcement import Usage
 from vsm_mcp.model.server import Artefact, Candidate, Installed, Proven, Resolution, Rung, Running, Vetted
 from vsm_mcp.model.verdict import Finding
 from vsm_mcp.servers.behaviour import BehaviourRecorder, Sight
-from vsm_mcp.servers.launcher import how_to_give
+from vsm_mcp.servers.launcher import OnRecord, how_to_give, unrecorded
 from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import written_by
 from vsm_mcp.world.clock import Clock
@@ -65,6 +65,7 @@ class WayIn:
         objection: Says why the policy forbids a tool of an installed server, on trial no more than later.
         lock: What must be the same as it was locked, to the byte; ``None`` while nothing is locked.
         recorder: Takes note of what a server does on trial.
+        on_record: What taking a server in happens in.
     """
 
     vetting: Vetting
@@ -78,6 +79,7 @@ class WayIn:
     objection: Objection = no_objection
     lock: Lockfile | None = None
     recorder: BehaviourRecorder = field(default_factory=BehaviourRecorder)
+    on_record: OnRecord = unrecorded
 
     @property
     def rung(self) -> Rung:

@@ -1,8 +1,8 @@
 """The tools of a viable system as AutoGen's tools."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
+import anyio
 from pydantic import BaseModel
 
 from vsm_mcp.errors import ExtraMissingError
@@ -60,9 +60,11 @@ class AutogenTool(BaseTool[Arguments, Said]):
             VSMError: The call failed, or was refused; AutoGen tells the model.
         """
         arguments: JsonObject = args.model_dump()
-        call = asyncio.ensure_future(self._toolbox.call_tool(self.name, arguments, agent=self._agent))
-        cancellation_token.link_future(call)
-        return Said(text=(await call).text)
+        with anyio.CancelScope() as scope:
+            cancellation_token.add_callback(scope.cancel)
+            outcome = await self._toolbox.call_tool(self.name, arguments, agent=self._agent)
+            return Said(text=outcome.text)
+        raise anyio.get_cancelled_exc_class()
 
     def return_value_as_string(self, value: object) -> str:
         """Return what the model reads."""

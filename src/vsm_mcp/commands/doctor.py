@@ -5,7 +5,7 @@ from argparse import Namespace
 from vsm_mcp.commands.outcome import CommandLine, Result
 from vsm_mcp.events import EventSink
 from vsm_mcp.preflight import Preflight
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.world.world import World
 
 

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from vsm_mcp.commands.outcome import CommandLine, ExitCode, Result
 from vsm_mcp.events import EventSink
 from vsm_mcp.sandbox.egress.rules import Egress
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.wiring.machine import choose_python, make_sandbox
 from vsm_mcp.world.world import World
 

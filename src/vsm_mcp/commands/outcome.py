@@ -28,9 +28,9 @@ class Printable(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a command: what to print, and the exit code."""
+    """What came of a command: what to print, if anything, and the exit code."""
 
-    report: Printable
+    report: Printable | None
     code: int
 
 

@@ -22,11 +22,13 @@ class CapabilityReleased(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRefused(Event):
-    """A call was not sent because the policy does not allow it."""
+    """A call of ``agent`` did not pass because ``guard`` does not allow it; no name is the policy of permissions."""
 
     server: str
     tool: str
     reason: str
+    guard: str = ""
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +74,96 @@ class BehaviourDeviated(Event):
 
     server: str
     what: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerGivenUp(Event):
+    """A server failed too often and is left alone for ``rest`` seconds; ``reason`` is why it failed last."""
+
+    server: str
+    failures: int
+    rest: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrphanEnded(Event):
+    """A process was ended that an earlier host had started and, being killed itself, left behind."""
+
+    pid: int
+    program: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnomalySeen(Event):
+    """A call differs from what was learned; ``what`` names in what, such as ``arguments are large``.
+
+    ``observed`` and ``typical`` are figures of one unit and ``limit`` is what would still have been fine; all three are
+    ``None`` when there is no figure. ``score`` says how far beyond the limit it is (1 is at the limit); ``basis``
+    counts the observations behind it; ``untold`` counts like ones since the last event that were not told singly.
+    """
+
+    agent: str
+    server: str
+    tool: str
+    what: str
+    score: float
+    observed: float | None
+    typical: float | None
+    limit: float | None
+    basis: int
+    quarantined: bool
+    untold: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitOpened(Event):
+    """``failures`` of ``calls`` calls failed, so none pass for ``seconds``; an empty ``tool`` is the whole server."""
+
+    server: str
+    tool: str
+    calls: int
+    failures: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitClosed(Event):
+    """A trial call went well, so calls pass again; an empty ``tool`` stands for the whole server."""
+
+    server: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFailed(Event):
+    """Records could not be written down; ``lost`` counts those that are in no file, ``reason`` says why."""
+
+    reason: str
+    lost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRepaired(Event):
+    """The audit log did not end as it should have when it was opened; ``detail`` says what was found and noted."""
+
+    file: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultMisshaped(Event):
+    """A result does not fit the schema that its tool declares, or cannot be held against it; ``why`` says which."""
+
+    server: str
+    tool: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFailed(Event):
+    """A client of our own MCP server asked for something, and a fault of ours was the answer."""
+
+    agent: str
+    request: str
+    reason: str

@@ -17,12 +17,15 @@ class Permissions:
         caller: Makes the calls that pass.
         objection: Is asked about server and tool of each call, so it must be quick.
         emit: Hears of calls that do not pass.
+
+    Attributes:
+        objection: What is asked.
     """
 
     def __init__(self, caller: Caller, objection: Objection, *, emit: EventSink = ignore) -> None:
         """Stand before ``caller``."""
         self._caller = caller
-        self._objection = objection
+        self.objection: Objection = objection
         self._emit = emit
 
     def __repr__(self) -> str:
@@ -35,7 +38,7 @@ class Permissions:
         Raises:
             PermissionDeniedError: The policy does not allow this tool of this server.
         """
-        reason = self._objection(call.server, call.tool)
+        reason = self.objection(call.server, call.tool)
         if reason is not None:
             self._emit(CallRefused(server=call.server, tool=call.tool, reason=reason))
             raise PermissionDeniedError(

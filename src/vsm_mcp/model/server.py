@@ -16,6 +16,10 @@ from vsm_mcp.errors import PayloadError
 from vsm_mcp.model.behaviour import Behaviour
 from vsm_mcp.model.call import Caller, PromptSpec, ToolSpec
 from vsm_mcp.model.enforcement import Enforcement, Usage
+from vsm_mcp.model.launch import InProcessLaunch as InProcessLaunch  # noqa: PLC0414 - part of what a server is
+from vsm_mcp.model.launch import Launch as Launch  # noqa: PLC0414 - part of what a server is
+from vsm_mcp.model.launch import RemoteLaunch
+from vsm_mcp.model.launch import StdioLaunch as StdioLaunch  # noqa: PLC0414 - part of what a server is
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.proof import Evidence
 from vsm_mcp.model.verdict import Verdict
@@ -31,6 +35,7 @@ _NAMES = {
     "pypi": re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"),
     "file": re.compile(r"/[^\x00-\x1f]+"),
     "memory": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*"),
+    "remote": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*"),
 }
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 _LONGEST_NAME = 214
@@ -39,7 +44,7 @@ _LONGEST_VERSION = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageRef:
-    """A package of an ecosystem: ``npm``, ``pypi``, ``file`` (a file on this machine) or ``memory`` (in process).
+    """A package of an ecosystem: ``npm``, ``pypi``, ``file`` (on this machine), ``memory`` (in process) or ``remote``.
 
     Attributes:
         ecosystem: Which ecosystem it is of.
@@ -127,30 +132,6 @@ class Readiness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StdioLaunch:
-    """Start a process and speak over its standard input and output.
-
-    Attributes:
-        argv: Absolute program first. A word that begins with ``/pkg`` means the installed package, one that begins with
-            ``/work`` the writable directory.
-        env: Variables that are part of the launch itself (never secrets).
-    """
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InProcessLaunch:
-    """Use a server object of the host's own process; ``make`` returns a fresh one (an SDK server)."""
-
-    make: Callable[[], object]
-
-
-Launch = StdioLaunch | InProcessLaunch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A server that some source knows. Nothing about it is trusted yet.
 
@@ -169,6 +150,7 @@ class Candidate:
         repository: Where its source is, as published.
         readiness: What is known about starting it.
         make: For ``memory`` packages: returns a fresh in-process server.
+        remote: For ``remote`` packages: where the server runs.
     """
 
     name: str
@@ -186,6 +168,7 @@ class Candidate:
     repository: str = ""
     readiness: Readiness = Readiness.UNTRIED
     make: Callable[[], object] | None = None
+    remote: RemoteLaunch | None = None
 
     @property
     def slug(self) -> str:

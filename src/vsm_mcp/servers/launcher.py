@@ -1,18 +1,29 @@
 """From an installed server to an open link: its files, its confinement, its environment, its process."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
 import anyio.to_thread
 
-from vsm_mcp.errors import NeedsConfigurationError
+from vsm_mcp.errors import LinkError, NeedsConfigurationError, VSMError
 from vsm_mcp.model.enforcement import Enforcement, Usage
-from vsm_mcp.model.server import Artefact, InProcessLaunch, Installed, PackageRef, StdioLaunch
+from vsm_mcp.model.launch import (
+    HttpLaunch,
+    InProcessLaunch,
+    RemoteLaunch,
+    StdioLaunch,
+    TcpLaunch,
+    WebSocketLaunch,
+    address_of,
+)
+from vsm_mcp.model.server import Artefact, Installed, PackageRef
+from vsm_mcp.sandbox.egress.addresses import Resolve, UnreachableError, host_resolver, reach
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Confined, Sandbox
-from vsm_mcp.servers.links.link import Connector, Link
+from vsm_mcp.servers.links.link import Connector, Link, Remote
 from vsm_mcp.world.processes import Command
 from vsm_mcp.world.secrets import Secrets
 
@@ -31,6 +42,27 @@ IN_PROCESS = Enforcement(
     warnings=("This server is part of the host's own process: nothing confines it.",),
 )
 
+"""What is said of a server object of the host's own process."""
+
+SHORTEST_WORD = 8
+"""Of a header's value each word of so many characters is a secret of its own, such as what follows ``Bearer``."""
+
+
+Given = Callable[[str, Sequence[str]], object]
+"""Hears the name of a server and the secrets that it is given."""
+
+OnRecord = Callable[[Installed], AbstractAsyncContextManager[object]]
+"""Gives what the start of a server, or taking it in, happens in: its record. What cannot enter it does not happen."""
+
+
+def _forget(_server: str, _secrets: Sequence[str]) -> None:
+    """Remember nothing: for those whose calls pass no guards."""
+
+
+def unrecorded(_installed: Installed) -> AbstractAsyncContextManager[object]:
+    """Write nothing down: for those who keep no record."""
+    return nullcontext()
+
 
 async def unverified(_installed: Installed) -> None:
     """Take the files of a server as they are: for what was not vetted either."""
@@ -46,6 +78,11 @@ class Launcher:
         secrets: Resolves references.
         references: Says which variables a server is given, by reference.
         verify: Asked before each start of a process; when it raises, nothing is started.
+        private: Hosts that may be reached although their addresses are private or this machine's own. Metadata services
+            and link-local addresses are never reached.
+        resolve: Finds the addresses of hosts; this machine's resolver unless given.
+        given: Hears which secrets a server is given, each time that it is started or connected to.
+        on_record: What the start of a process happens in; when it cannot be entered, nothing is started.
     """
 
     def __init__(
@@ -57,6 +94,10 @@ class Launcher:
         secrets: Secrets,
         references: References,
         verify: Verify = unverified,
+        private: Collection[str] = (),
+        resolve: Resolve | None = None,
+        given: Given = _forget,
+        on_record: OnRecord = unrecorded,
     ) -> None:
         """Join the parts."""
         self._sandbox = sandbox
@@ -65,6 +106,10 @@ class Launcher:
         self._secrets = secrets
         self._references = references
         self._verify = verify
+        self._private = private
+        self._resolve = resolve
+        self._given = given
+        self._on_record = on_record
 
     def prepare(self, installed: Installed, work: Path | None) -> "Opening":
         """Return what opens a link to ``installed``; nothing happens yet."""
@@ -89,6 +134,7 @@ class Launcher:
                     yield link
             case StdioLaunch(argv=argv, env=env):
                 given, secrets = await self._environment(installed)
+                self._given(name, secrets)
                 command = Command(argv=argv, env={**env, **given})
                 policy = self._policy_for(installed, work)
                 if policy.work is not None:
@@ -98,13 +144,56 @@ class Launcher:
                 async with self._connector.stdio(start, name=name, digest=installed.digest, hide=secrets) as link:
                     started.settle()
                     yield link
+            case HttpLaunch() | TcpLaunch() | WebSocketLaunch() as launch:
+                async with self._elsewhere(installed, launch) as link:
+                    yield link
+
+    @asynccontextmanager
+    async def _elsewhere(self, installed: Installed, launch: RemoteLaunch) -> AsyncGenerator[Link]:
+        name = installed.candidate.name
+        headers = await self._headers(name, launch)
+        words = {word for value in headers.values() for word in value.split() if len(word) >= SHORTEST_WORD}
+        remote = Remote(dial=self._dial, headers=headers)
+        hide = sorted({*headers.values(), *words})
+        self._given(name, hide)
+        async with self._connector.remote(launch, remote, name=name, digest=installed.digest, hide=hide) as link:
+            yield link
+
+    async def _dial(self, host: str, port: int) -> socket.socket:
+        """Connect to a host, if its addresses may be reached; the one that was checked is the one connected to."""
+        self._resolve = self._resolve or host_resolver()
+        private = host.lower() in self._private
+        try:
+            return await reach(host, port, private=private, resolve=self._resolve)
+        except UnreachableError as error:
+            remedies = ("Make sure that the server runs and that its address is right.",)
+            if not private:
+                remedies += (f"If it is meant to be a private one, allow it: private=({host!r},).",)
+            raise LinkError(f"{host}:{port} cannot be reached: {error}.", remedies=remedies) from error
+
+    async def _headers(self, name: str, launch: RemoteLaunch) -> dict[str, str]:
+        """Return the headers of every request, with their values.
+
+        Raises:
+            NeedsConfigurationError: A reference leads to nothing, or to what cannot be sent.
+        """
+        headers = dict[str, str]()
+        for header, reference in () if isinstance(launch, TcpLaunch) else launch.headers.items():
+            secret = await self._secrets.get(reference)
+            value = "" if secret is None else secret.get_secret_value()
+            if not value or not value.isascii() or not value.isprintable():
+                raise _headless(name, header, reference)
+            headers[header] = value
+        return headers
 
     @asynccontextmanager
     async def _process(
         self, installed: Installed, command: Command, policy: SandboxPolicy, *, tell: Callable[[Confined], None]
     ) -> AsyncGenerator[Confined]:
         await self._verify(installed)
-        async with self._sandbox.open(command, policy) as confined:
+        async with AsyncExitStack() as life:
+            async with self._on_record(installed):
+                confined = await life.enter_async_context(self._sandbox.open(command, policy))
             tell(confined)
             yield confined
 
@@ -128,6 +217,23 @@ class Launcher:
             )
         defaults = {variable.name: variable.default for variable in declared if variable.default is not None}
         return {**defaults, **secrets}, list(secrets.values())
+
+
+def _headless(name: str, header: str, reference: str) -> VSMError:
+    variable = (reference.removeprefix("env:"),) if reference.startswith("env:") else ()
+    return NeedsConfigurationError(
+        f"{name} is given the header {header} by {reference}, which holds nothing that can be sent in one.",
+        names=variable,
+        remedies=(f"Put one line of ASCII text into {reference}.",),
+    )
+
+
+def elsewhere(launch: RemoteLaunch) -> Enforcement:
+    """Say what confines a server that runs elsewhere: nothing that is known here."""
+    warnings = [f"This server runs elsewhere, at {address_of(launch)}: nothing here confines it or knows its files."]
+    if not address_of(launch).startswith(("https:", "wss:")):
+        warnings.append("The connection to it is not encrypted: whoever is between can read and change it.")
+    return Enforcement(confiner="none", profile="none", warnings=tuple(warnings))
 
 
 def how_to_give(package: PackageRef, variable: str) -> str:
@@ -183,7 +289,10 @@ class Opening:
     @property
     def enforcement(self) -> Enforcement:
         """What confines it."""
-        return IN_PROCESS if self._confined is None else self._confined.enforcement
+        if self._confined is not None:
+            return self._confined.enforcement
+        launch = self.installed.launch
+        return elsewhere(launch) if isinstance(launch, RemoteLaunch) else IN_PROCESS
 
     def usage(self) -> Usage | None:
         """What it uses, and has used at most; ``None`` when it has no process of its own."""

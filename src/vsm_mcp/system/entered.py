@@ -2,7 +2,7 @@
 
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.events import Events
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.wiring.parts import Parts
 from vsm_mcp.world.world import World

@@ -15,11 +15,13 @@ from vsm_mcp.acquisition.report import AcquisitionPlan, AcquisitionReport
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, PermissionDeniedError
-from vsm_mcp.events import Events, EventSink, ignore
+from vsm_mcp.events import Event, Events, EventSink, ignore
+from vsm_mcp.guard.guards import Guards
 from vsm_mcp.measured import with_what_is_measured
 from vsm_mcp.model.operation import Operation, Outcome
 from vsm_mcp.model.proof import Probe
-from vsm_mcp.settings import Settings, alone
+from vsm_mcp.servers.supervision.supervision import Supervision
+from vsm_mcp.settings.settings import Settings, alone
 from vsm_mcp.system.figures import Figures
 from vsm_mcp.system.history import History
 from vsm_mcp.system.security import Security
@@ -33,7 +35,10 @@ from vsm_mcp.systems.policy.record import RecordedOutcome
 from vsm_mcp.systems.regulation import Regulation
 from vsm_mcp.systems.system5 import Approver
 from vsm_mcp.wiring.parts import Parts, build
+from vsm_mcp.wiring.serving import Care
 from vsm_mcp.world.world import World
+
+_GUARDS = "the guards of this system"
 
 
 class ViableSystem(Tools, Figures, Security, History):
@@ -56,6 +61,8 @@ class ViableSystem(Tools, Figures, Security, History):
         policy: What is let in and may be called; by default what the settings say.
         charter: How the system is governed: identity, policy, preferences, resources.
         units: Operational units of the host's own, also whole viable systems; more can be added with `add_unit`.
+        guards: What every call must pass: who may call what, how often, with which data.
+        supervision: How servers are kept alive: restarts, groups, health, pools.
 
     Attributes:
         settings: The options.
@@ -79,6 +86,8 @@ class ViableSystem(Tools, Figures, Security, History):
         policy: Policy | None = None,
         charter: Charter | None = None,
         units: Sequence[OperationalUnit] = (),
+        guards: Guards | None = None,
+        supervision: Supervision | None = None,
     ) -> None:
         """Keep what the system is to be made of."""
         self.settings: Settings = settings or Settings.from_environment()
@@ -91,6 +100,8 @@ class ViableSystem(Tools, Figures, Security, History):
         self._policy = None if policy is None else alone(policy, self.settings)
         self._charter = charter or Charter()
         self._units = tuple(units)
+        self._guards = guards or Guards()
+        self._supervision = supervision or Supervision()
         self._parts: Parts | None = None
         self._life: AsyncExitStack | None = None
 
@@ -114,10 +125,14 @@ class ViableSystem(Tools, Figures, Security, History):
             approve=self._approve,
             charter=self._charter,
             policy=self._policy,
+            care=Care(guards=self._guards, supervision=self._supervision, private=self._shelf.private),
         )
         for unit in self._units:
             parts.system1.add_unit(unit)
         async with AsyncExitStack() as stack:
+            stack.enter_context(self.events.attach(_GUARDS, Event, parts.housekeeping.hear))
+            if parts.guarded.trail.file is not None:
+                await stack.enter_async_context(parts.guarded.trail.file)
             await parts.rollback.recover()
             await stack.enter_async_context(parts.spawner)
             await parts.system4.adopt_held()

@@ -1,4 +1,4 @@
-"""A server that misbehaves on request: about thirty faults, nothing but the standard library, up in well under 100 ms.
+"""A server that misbehaves on request: about fifty faults, nothing but the standard library, up in well under 100 ms.
 
 Run it as a program::
 
@@ -61,6 +61,11 @@ FAULTS = {
     "notification-storm": "writes 5000 notices that its tools changed before every answer",
     "request-storm": "asks its client for something, without end, when it is called",
     "elicits": "asks the user for something during every call",
+    "half-line": "writes half of the answer to a call, without an end, and then nothing",
+    "deep-json": "answers every call with 500 lists within each other",
+    "bad-utf8": "answers every call with text that is no UTF-8",
+    "slow-drip": "writes a line without an end, a byte every 10 milliseconds, when it is called",
+    "progress-forever": "reports progress on a call every 20 milliseconds and never answers it",
     "wants-input": "answers every call by asking for more input (new greeting only)",
     "orphan": "leaves a grandchild behind, in a session of its own, that holds its output open",
     "unending": "ignores the end of its input and does not end by itself",
@@ -104,11 +109,7 @@ TOOLS = (
 
 
 class Hostile:
-    """Serves one connection with the given faults.
-
-    Args:
-        faults: Names from `FAULTS`.
-    """
+    """Serves one connection with the given ``faults``, names from `FAULTS`."""
 
     def __init__(self, faults: frozenset[str]) -> None:
         """Keep the faults."""
@@ -252,6 +253,11 @@ class Hostile:
             "crash-on-call": lambda: os._exit(9),
             "close-output": close_output,
             "request-storm": storm_of_requests,
+            "half-line": lambda: write(b'{"jsonrpc": "2.0", "id": '),
+            "deep-json": lambda: self.answer(message, {**COMPLETE, "content": json.loads("[" * 500 + "]" * 500)}),
+            "bad-utf8": lambda: write(b'{"jsonrpc": "2.0", "id": 1, "result": {"content": ["\xff\xfe"]}}\n'),
+            "slow-drip": lambda: forever(lambda: write(b"{"), 0.01),
+            "progress-forever": lambda: forever(lambda: self.progress(message), 0.02),
         }
         for fault, act in instead.items():
             if fault in self.faults:
@@ -261,6 +267,12 @@ class Hostile:
             asked: Json = {"message": "Your password?", "requestedSchema": {"type": "object", "properties": {}}}
             send({"jsonrpc": "2.0", "id": "e1", "method": "elicitation/create", "params": asked})
         return False
+
+    def progress(self, message: Json) -> None:
+        """Report progress on a call."""
+        token = members(members(message, "params"), "_meta").get("progressToken")
+        told: Json = {"progressToken": token, "progress": time.monotonic()}
+        send({"jsonrpc": "2.0", "method": "notifications/progress", "params": told})
 
     def run(self, name: str, given: Json) -> "str | None":
         """Do what a tool is for."""
@@ -335,6 +347,13 @@ def flood(line: bytes) -> None:
         write(line * 100)
 
 
+def forever(act: Callable[[], None], pause: float) -> None:
+    """Do the same again and again."""
+    while True:
+        act()
+        time.sleep(pause)
+
+
 def storm_of_requests() -> None:
     """Ask the client for its directories until nobody reads any more."""
     count = 0
@@ -361,11 +380,7 @@ def leave_orphan() -> None:
 
 
 def main(words: "list[str]") -> None:
-    """Serve with the faults that the command line names.
-
-    Raises:
-        SystemExit: A fault is unknown.
-    """
+    """Serve with the faults that the command line names; an unknown one ends the program."""
     faults = frozenset(word for word in words if not word.startswith("-"))
     unknown = sorted(faults - FAULTS.keys())
     if unknown:

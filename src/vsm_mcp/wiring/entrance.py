@@ -23,8 +23,7 @@ from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.acquisition.lock.lockfile import Lockfile
 from vsm_mcp.acquisition.lock.offline import LockedEcosystem, LockSource, trees_of
 from vsm_mcp.acquisition.permissions import CallPermissions
-from vsm_mcp.acquisition.terms import Terms, held_by, way_out
-from vsm_mcp.acquisition.trial import Granted, WayIn
+from vsm_mcp.acquisition.trial import WayIn
 from vsm_mcp.acquisition.upgrading.upgrade import Upgrade
 from vsm_mcp.acquisition.verification import Verifier
 from vsm_mcp.acquisition.vetting.advisories.advisory import Advisories
@@ -35,22 +34,16 @@ from vsm_mcp.acquisition.vetting.advisories.recheck import HeldServers, Recheck
 from vsm_mcp.acquisition.vetting.advisories.vulnerabilities import Vulnerabilities
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.checks import registry_checks, standard_checks
-from vsm_mcp.acquisition.vetting.patterns import Subject
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.provenance.history import Histories, NpmHistories, PyPIHistories
 from vsm_mcp.acquisition.vetting.vetting import Vetting
-from vsm_mcp.errors import SandboxError
 from vsm_mcp.events import EventSink
-from vsm_mcp.model.enforcement import Level
-from vsm_mcp.model.server import Artefact, InProcessLaunch, Installed
-from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.behaviour import BehaviourRecorder
-from vsm_mcp.servers.launcher import IN_PROCESS, Launcher, PolicyFor
-from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.servers.launcher import OnRecord
 from vsm_mcp.servers.supervision.spawner import DynamicSpawner
-from vsm_mcp.servers.workspace import Workspace
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings.settings import Settings
+from vsm_mcp.wiring.confining import terms_for
 from vsm_mcp.wiring.machine import Registries, choose_python, ecosystems, program
 from vsm_mcp.world.world import World
 
@@ -81,6 +74,7 @@ async def make_entrance(
     checks: Sequence[Check],
     permissions: CallPermissions,
     recorder: BehaviourRecorder,
+    on_record: OnRecord,
     emit: EventSink,
 ) -> Entrance:
     """Join the way in.
@@ -128,6 +122,7 @@ async def make_entrance(
         objection=permissions.judge_installed,
         lock=lock,
         recorder=recorder,
+        on_record=on_record,
     )
     recheck = make_recheck(policy, world, online, database=database, held=installer.committed, emit=emit)
     return Entrance(
@@ -203,81 +198,6 @@ def _advisories(world: World, packages: Registries | None, database: OsvDatabase
     if packages is None:
         return known
     return (*known, NpmAdvisories(packages.npm, world.http), PyPIAdvisories(packages.pypi))
-
-
-def make_spawner(
-    settings: Settings, policy: Policy, world: World, *, sandbox: Sandbox, workspace: Workspace, emit: EventSink
-) -> DynamicSpawner:
-    """Return what starts servers, each confined as settings and policy say, and only while its files are intact."""
-    store = PackageStore(settings.state, world.files)
-
-    async def verify(installed: Installed) -> None:
-        """What is only staged was sealed a moment ago, and has no place in the store yet."""
-        if installed.path == store.tree(installed.digest):
-            await store.verify(installed.digest)
-
-    launcher = Launcher(
-        sandbox,
-        LazyConnector(eras={}, start=settings.start_timeout, call=settings.call_timeout),
-        policy_for=confinement(settings, policy),
-        secrets=world.secrets,
-        references=settings.references,
-        verify=verify,
-    )
-    return DynamicSpawner(launcher, workspace=workspace, emit=emit)
-
-
-def confinement(settings: Settings, policy: Policy) -> PolicyFor:
-    """Return what says how each server is confined: as all are, or as it is granted by name."""
-
-    def policy_for(installed: Installed, work: Path | None) -> SandboxPolicy:
-        return _confined(settings, policy, installed.vetted.artefact, package=installed.path, work=work)
-
-    return policy_for
-
-
-def terms_for(settings: Settings, policy: Policy, sandbox: Sandbox) -> Granted:
-    """Return what says on which terms a server would run here."""
-
-    def terms(artefact: Artefact) -> Terms:
-        if isinstance(artefact.launch, InProcessLaunch):
-            return Terms(enforcement=held_by(IN_PROCESS))
-        planned = _confined(settings, policy, artefact, work=settings.work / "server")
-        try:
-            enforcement = held_by(sandbox.plan(planned))
-        except SandboxError as error:
-            enforcement = f"it would not be started: {error.message}"
-        return Terms(
-            egress=planned.egress,
-            secrets=tuple(sorted(settings.references(artefact))),
-            limits=planned.limits,
-            read_only=planned.read_only,
-            kept=planned.work is not None,
-            enforcement=enforcement,
-        )
-
-    return terms
-
-
-def _confined(
-    settings: Settings, policy: Policy, artefact: Artefact, *, package: Path | None = None, work: Path | None
-) -> SandboxPolicy:
-    """Return the confinement of a server; a grant may ask that more is held, never that less is."""
-    candidate, resolution = artefact.candidate, artefact.resolution
-    grant = policy.grant_for(Subject.of(candidate, resolution))
-    confined = SandboxPolicy(
-        limits=grant.limits or settings.limits,
-        package=package,
-        work=work if grant.kept else None,
-        read_only=grant.read_only,
-        run_as=settings.run_as,
-        egress=way_out(candidate, resolution, policy),
-        subject=candidate.name,
-    )
-    required = dict(confined.require)
-    for aspect, level in grant.require.items():
-        required[aspect] = max(level, required.get(aspect, Level.NONE), key=lambda one: one.strength)
-    return confined.model_copy(update={"require": required})
 
 
 def _sources(

@@ -19,10 +19,11 @@ from vsm_mcp.acquisition.installation.ecosystems.file import FileEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.memory import MemoryEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
+from vsm_mcp.acquisition.installation.ecosystems.remote import RemoteEcosystem
 from vsm_mcp.errors import SandboxError
 from vsm_mcp.events import EventSink, ignore
 from vsm_mcp.sandbox.sandbox import Sandbox
-from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.settings.settings import Confinement, Settings
 from vsm_mcp.world.world import World
 
 _WHERE_PYTHON_MAY_BE = ("/usr/bin/python3", "/usr/local/bin/python3", "/usr/bin/python3.13", "/usr/bin/python3.12")
@@ -145,6 +146,7 @@ def make_ecosystems(
         ),
         FileEcosystem(world.files, python=python, node=node),
         MemoryEcosystem(),
+        RemoteEcosystem(),
     )
 
 

@@ -18,14 +18,14 @@ from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.events import Event, EventSink, ignore
-from vsm_mcp.guard.permissions import Permissions
+from vsm_mcp.guard.chain import GuardChain
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.behaviour import BehaviourRecorder, Watch
 from vsm_mcp.servers.inspection import Inspection
 from vsm_mcp.servers.routing.router import CapabilityRouter, Route
 from vsm_mcp.servers.supervision.spawner import DynamicSpawner
 from vsm_mcp.servers.workspace import Workspace
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.systems.feedback import Feedback
 from vsm_mcp.systems.intelligence.upkeep import Upkeep
@@ -44,8 +44,9 @@ from vsm_mcp.systems.vitals.channels import Channels
 from vsm_mcp.systems.vitals.security import SecurityAlarms
 from vsm_mcp.systems.vitals.vitals import Vitals
 from vsm_mcp.variety.calculator import VarietyCalculator
-from vsm_mcp.wiring.entrance import make_entrance, make_spawner
-from vsm_mcp.wiring.machine import make_sandbox
+from vsm_mcp.wiring.entrance import make_entrance
+from vsm_mcp.wiring.guarding import Housekeeping
+from vsm_mcp.wiring.serving import Care, make_serving
 from vsm_mcp.world.world import World
 
 
@@ -67,7 +68,8 @@ class Parts:
     vetting: Vetting
     policy: Policy
     permissions: CallPermissions
-    guarded: Permissions
+    guarded: GuardChain
+    housekeeping: Housekeeping
     installer: Installer
     rollback: Rollback
     sandbox: Sandbox
@@ -89,6 +91,7 @@ async def build(
     approve: Approver | None = None,
     charter: Charter | None = None,
     policy: Policy | None = None,
+    care: Care | None = None,
 ) -> Parts:
     """Join all parts of a system.
 
@@ -100,9 +103,7 @@ async def build(
     alarms = SecurityAlarms(vitals.algedonic, world.clock)
     recorder = BehaviourRecorder(emit=_all(alarms.event, emit))
     emit = _all(recorder.event, alarms.event, emit)
-    sandbox = make_sandbox(settings, world, emit)
-    await sandbox.probe()
-    workspace = Workspace(settings.work)
+    care = care or Care()
     charter, policy = charter or Charter(), policy or settings.policy()
     variety = VarietyCalculator(
         half_life=settings.variety_half_life,
@@ -110,20 +111,20 @@ async def build(
         engineering=charter.engineering,
     )
     router = CapabilityRouter()
-    spawner = make_spawner(settings, policy, world, sandbox=sandbox, workspace=workspace, emit=emit)
-    permissions = CallPermissions(policy, spawner.proven)
-    guarded = Permissions(spawner, permissions.objection, emit=emit)
+    serving = await make_serving(settings, policy, world, care=care, emit=emit)
+    spawner, guarded, permissions = serving.spawner, serving.guarded, serving.permissions
     entrance = await make_entrance(
         settings,
         policy,
         world,
-        sandbox=sandbox,
+        sandbox=serving.sandbox,
         spawner=spawner,
         shelf=shelf,
         sources=sources,
         checks=checks,
         permissions=permissions,
         recorder=recorder,
+        on_record=serving.housekeeping.install,
         emit=emit,
     )
     lock = None if entrance.lock is None else LockInForce(entrance.lock)
@@ -195,7 +196,7 @@ async def build(
         learner=system1.learner,
         objection=permissions.judge,
         pinned=None if lock is None else lock.objection,
-        watch=Watch(recorder, spawner, workspace),
+        watch=Watch(recorder, spawner, serving.workspace),
         alarms=alarms,
         emit=emit,
     )
@@ -203,7 +204,7 @@ async def build(
         installer=entrance.installer,
         spawner=spawner,
         reversal=Reversal(
-            entrance.installer.holdings, entrance.rollback, workspace=workspace, open_calls=spawner.open_calls
+            entrance.installer.holdings, entrance.rollback, workspace=serving.workspace, open_calls=spawner.open_calls
         ),
         upgrade=entrance.upgrade,
         vetting=entrance.vetting,
@@ -236,12 +237,13 @@ async def build(
         policy=policy,
         permissions=permissions,
         guarded=guarded,
+        housekeeping=serving.housekeeping,
         installer=entrance.installer,
         rollback=entrance.rollback,
-        sandbox=sandbox,
+        sandbox=serving.sandbox,
         spawner=spawner,
         router=router,
-        workspace=workspace,
+        workspace=serving.workspace,
         lock=lock,
         recheck=entrance.recheck,
     )

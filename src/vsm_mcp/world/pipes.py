@@ -1,10 +1,12 @@
 """Raw pipes as anyio streams: no worker thread, no buffering, safe to cancel."""
 
 import os
+from collections.abc import Callable, Mapping
 from typing import IO
 
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream
+from anyio.streams.file import FileStreamAttribute
 
 LARGEST_READ = 65536
 
@@ -16,6 +18,11 @@ class PipeReader(ByteReceiveStream):
         """Take over ``pipe``; it is closed with this stream."""
         self._pipe = pipe
         os.set_blocking(pipe.fileno(), False)
+
+    @property
+    def extra_attributes(self) -> Mapping[object, Callable[[], object]]:
+        """Tell the number of the pipe, for those who watch it by themselves; it does not block."""
+        return {FileStreamAttribute.fileno: self._pipe.fileno}
 
     async def receive(self, max_bytes: int = LARGEST_READ) -> bytes:
         """Return what has come, at most ``max_bytes``.
@@ -51,6 +58,11 @@ class PipeWriter(ByteSendStream):
         """Take over ``pipe``; it is closed with this stream."""
         self._pipe = pipe
         os.set_blocking(pipe.fileno(), False)
+
+    @property
+    def extra_attributes(self) -> Mapping[object, Callable[[], object]]:
+        """Tell the number of the pipe, for those who watch it by themselves; it does not block."""
+        return {FileStreamAttribute.fileno: self._pipe.fileno}
 
     async def send(self, item: bytes) -> None:
         """Write all of ``item``.

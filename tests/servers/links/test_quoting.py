@@ -89,3 +89,7 @@ def test_a_value_is_blotted_in_its_names_and_in_its_texts() -> None:
     value = {"secret-under-test": ["a secret-under-test", 1, None, {"x": True}]}
     assert blotter.finds(json.dumps(value))
     assert blotter.blotted(value) == {BLOT: [f"a {BLOT}", 1, None, {"x": True}]}
+
+
+def test_of_a_secret_that_repeats_itself_the_earliest_beginning_is_cut_off() -> None:
+    assert Blotter(["000000:0000000"]).blot("the key is 000000:000000") == f"the key is {BLOT}"

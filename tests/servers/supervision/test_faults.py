@@ -52,6 +52,11 @@ AT_CALL: dict[str, tuple[type[VSMError], str]] = {
     "crash-on-call": (LinkError, "exit code 9"),
     "close-output": (LinkError, "closed its output"),
     "request-storm": (LinkError, "floods its connection with requests"),
+    "half-line": (CallTimeoutError, "within 0.3 seconds"),
+    "slow-drip": (CallTimeoutError, "within 0.3 seconds"),
+    "progress-forever": (CallTimeoutError, "within 0.3 seconds"),
+    "bad-utf8": (CallTimeoutError, "within 0.3 seconds"),
+    "deep-json": (LinkError, "cannot be read"),
 }
 HARMLESS = {
     "good", "garbage", "exit-on-probe", "silent-on-probe", "modern-only", "both-eras", "slow-start", "bad-schema",

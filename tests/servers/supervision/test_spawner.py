@@ -25,12 +25,21 @@ from vsm_mcp.errors import (
 )
 from vsm_mcp.events import Event, ServerStarted, ServerStopped
 from vsm_mcp.model.call import ToolCall, ToolResult, ToolSpec
+from vsm_mcp.model.enforcement import Usage
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.proof import Evidence, ProofLevel
 from vsm_mcp.model.server import Variable
+from vsm_mcp.sandbox.policy import SandboxPolicy
+from vsm_mcp.sandbox.sandbox import Sandbox
+from vsm_mcp.servers.launcher import Launcher
+from vsm_mcp.servers.links.sdk.lazy import LazyConnector
 from vsm_mcp.servers.supervision.restart import Failures, RestartPolicy
 from vsm_mcp.servers.supervision.spawner import DynamicSpawner, ServerStatus
+from vsm_mcp.servers.supervision.supervision import Supervision
+from vsm_mcp.servers.workspace import Workspace
 from vsm_mcp.testing.servers import as_proven, hostile_server, make_spawner, memory_installed, memory_server
+from vsm_mcp.world.processes import LocalProcesses
+from vsm_mcp.world.secrets import ReferencedSecrets
 
 NAME = "example/hostile"
 PID = ToolCall(server=NAME, tool="pid")
@@ -52,6 +61,19 @@ async def until_over(events: list[Event], count: int = 1) -> None:
         while sum(isinstance(event, ServerStopped) for event in events) < count:
             await anyio.wait_all_tasks_blocked()
             await anyio.sleep(0.005)
+
+
+def make_supervised(directory: Path, options: Supervision, events: list[Event]) -> DynamicSpawner:
+    """Return a spawner that keeps its servers alive as ``options`` say."""
+    launcher = Launcher(
+        Sandbox.none(LocalProcesses()),
+        LazyConnector(eras={}, start=30, call=30),
+        policy_for=lambda installed, work: SandboxPolicy(package=installed.path, work=work),
+        secrets=ReferencedSecrets(),
+        references=lambda _: {},
+    )
+    workspace = Workspace(directory / "work")
+    return DynamicSpawner(launcher, workspace, emit=events.append, supervision=options, trust_first_use=True)
 
 
 @pytest.mark.anyio
@@ -489,6 +511,32 @@ async def test_an_unknown_tool_is_refused_and_a_held_server_does_not_even_hear_o
         spawner.adopt(as_proven(installed))
         with pytest.raises(CapabilityMissingError, match="has no tool named 'nothing'"):
             await spawner.call(nothing)
+
+
+@pytest.mark.anyio
+async def test_a_server_that_hangs_is_ended_while_nobody_calls_it(tmp_path: Path) -> None:
+    options = Supervision(check_every=0.1, check_timeout=0.1, check_misses=2)
+    events: list[Event] = []
+    async with make_supervised(tmp_path, options, events) as spawner:
+        spawner.adopt(as_proven(hostile_server(tmp_path / "pkg", "unending")))
+        pid = int((await spawner.call(PID)).text)
+        os.kill(pid, signal.SIGSTOP)
+        await until_over(events)
+        assert not alive(pid)
+        state = spawner.states()[NAME]
+        assert state.status is ServerStatus.FAILED
+        assert "it hangs" in str(state.last_error)
+
+
+@pytest.mark.anyio
+async def test_what_several_processes_use_is_added_up(tmp_path: Path) -> None:
+    async with make_supervised(tmp_path, Supervision(pool={"*": 2}), []) as spawner:
+        spawner.adopt(as_proven(hostile_server(tmp_path / "pkg")))
+        assert spawner.usages() == {}
+        pids = {(await spawner.call(replace(PID, agent=agent))).text for agent in ("ann", "bob")}
+        assert len(pids) == 2
+        assert spawner.states()[NAME].processes == 2
+        assert spawner.usages()[NAME] == Usage()
 
 
 @given(st.lists(st.integers(0, 1000), max_size=30).map(sorted), st.integers(1, 6))

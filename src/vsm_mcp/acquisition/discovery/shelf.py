@@ -1,10 +1,11 @@
-"""The shelf: what the host itself offers, in-process servers and server files."""
+"""The shelf: what the host itself offers, in-process servers, server files, and servers that run elsewhere."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.model.launch import RemoteLaunch, is_here
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary, Variable
 
 
@@ -16,6 +17,7 @@ class Shelf:
     def __init__(self) -> None:
         """Start empty."""
         self._offers: dict[str, Candidate] = {}
+        self._private: set[str] = set()
 
     def __repr__(self) -> str:
         """Show the names on offer."""
@@ -105,6 +107,52 @@ class Shelf:
                 egress=tuple(egress),
             )
         )
+
+    def connect(
+        self,
+        name: str,
+        launch: RemoteLaunch,
+        *,
+        summary: str = "",
+        title: str = "",
+        tools: Sequence[ToolSummary] = (),
+        private: bool = False,
+    ) -> Candidate:
+        """Offer a server that runs elsewhere: what it lists is scanned, proven and pinned like that of any other.
+
+        Nothing here confines it, and its code is not seen.
+
+        Args:
+            name: Its name: letters, digits, dots, dashes and underscores. Policies know it as ``remote:NAME``.
+            launch: Where it is: `HttpLaunch`, `TcpLaunch` or `WebSocketLaunch`.
+            summary: What it can do, in a sentence: it is found by these words.
+            title: For people.
+            tools: Its tools, as far as they are known: it is found by these as well.
+            private: Whether its host may have a private address; one that is written as this machine's own always may.
+
+        Raises:
+            ConfigurationError: The name is taken.
+            PayloadError: The name is not of that form.
+        """
+        candidate = self._put(
+            Candidate(
+                name=name,
+                source=self.name,
+                package=PackageRef(ecosystem="remote", name=name),
+                title=title,
+                summary=summary,
+                tools=tuple(tools),
+                remote=launch,
+            )
+        )
+        if private or is_here(launch.host):
+            self._private.add(launch.host.lower())
+        return candidate
+
+    @property
+    def private(self) -> Collection[str]:
+        """The hosts of servers elsewhere that may have a private address, in lower case."""
+        return self._private
 
     async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
         """Return what is on offer, in the order it was offered; it is few enough to be ranked whole."""

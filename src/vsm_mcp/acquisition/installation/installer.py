@@ -21,7 +21,7 @@ from vsm_mcp.acquisition.installation.rollback import Rollback, Transaction
 from vsm_mcp.acquisition.installation.store import PackageStore, Record
 from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError
 from vsm_mcp.events import EventSink, Progress, ignore
-from vsm_mcp.model.server import Artefact, Candidate, InProcessLaunch, Installed, Proven, Resolution, Rung, Vetted
+from vsm_mcp.model.server import Artefact, Candidate, Installed, Proven, Resolution, Rung, StdioLaunch, Vetted
 from vsm_mcp.world.clock import Clock, SystemClock
 from vsm_mcp.world.files import Files
 
@@ -148,7 +148,7 @@ class Installer:
             InstallationError: It could not be installed, or takes more room than it may.
         """
         ecosystem = self._ecosystem(vetted.candidate)
-        if isinstance(vetted.artefact.launch, InProcessLaunch):
+        if not isinstance(vetted.artefact.launch, StdioLaunch):
             digest = hashlib.sha256(vetted.candidate.name.encode()).hexdigest()
             return Installed(vetted=vetted, path=None, digest=digest, launch=vetted.artefact.launch)
         path = self._store.staging(transaction.identity) / "package"

@@ -212,7 +212,7 @@ class LockedServer(BaseModel, frozen=True, extra="forbid"):
         launch = installed.launch
         return cls(
             entry=entry_digest(proven.candidate),
-            candidate=replace(proven.candidate, make=None),
+            candidate=replace(proven.candidate, make=None, remote=None),
             package=LockedPackage.of(installed.vetted.artefact.resolution),
             tree=installed.digest,
             files=files,
@@ -236,7 +236,7 @@ class LockedServer(BaseModel, frozen=True, extra="forbid"):
 
 def entry_digest(candidate: Candidate) -> str:
     """Return the digest of a candidate as its source gave it."""
-    said = cast("JsonObject", _CANDIDATE.dump_python(replace(candidate, make=None), mode="json"))
+    said = cast("JsonObject", _CANDIDATE.dump_python(replace(candidate, make=None, remote=None), mode="json"))
     return digest(said)
 
 

@@ -24,8 +24,8 @@ from vsm_mcp.model.server import (
     Vetted,
 )
 
-LOCAL = frozenset({"file", "memory"})
-"""Ecosystems whose packages are on this machine anyway."""
+LOCAL = frozenset({"file", "memory", "remote"})
+"""Ecosystems that no registry is asked for."""
 
 TreeOf = Callable[[str], Awaitable[Path | None]]
 """Gives the place of an installed tree by its digest, every byte of it checked; ``None`` when there is none."""

@@ -7,6 +7,7 @@ from vsm_mcp.acquisition.terms import Terms
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.enforcement import Aspect, Level
 from vsm_mcp.model.json import JsonValue
+from vsm_mcp.model.launch import RemoteLaunch
 from vsm_mcp.model.server import InProcessLaunch, Running
 
 _MOST_NAMED = 5
@@ -39,6 +40,8 @@ class Uninvited:
         """
         if isinstance(running.installed.launch, InProcessLaunch):
             return cls(reach="it is a part of the host's own process", offered=True)
+        if isinstance(running.installed.launch, RemoteLaunch):
+            return cls(reach="it runs elsewhere, where nothing here confines it")
         return cls(reach=_reach(running, terms))
 
     def may_call(self, tool: ToolSpec) -> bool:

@@ -253,7 +253,8 @@ class _Attempt:
         proven = await gate.prove(installed, self._replay, then=look)
         with self.steps.stage(Stage.COMMIT):
             await gate.confirm(proven)
-            await self.way.installer.commit(proven, transaction, needs=self.record.needs, replaces=self.record)
+            async with self.way.on_record(installed):
+                await self.way.installer.commit(proven, transaction, needs=self.record.needs, replaces=self.record)
 
     async def _plan(self, vetted: Vetted, tree: Path) -> PlannedServer:
         """Return the plan that a person sees: beside permissions also what changes in packages, files and code."""

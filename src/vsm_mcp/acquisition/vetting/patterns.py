@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from vsm_mcp.model.server import Candidate, Dependency, Resolution
 
-ECOSYSTEMS = ("npm", "pypi", "file", "memory")
+ECOSYSTEMS = ("npm", "pypi", "file", "memory", "remote")
 KINDS = (*ECOSYSTEMS, "source", "publisher", "version", "transport", "tool")
 TRANSPORTS = ("stdio", "in-process")
 
@@ -43,7 +43,7 @@ class Subject:
     @property
     def transport(self) -> str:
         """How its server is spoken with."""
-        return "in-process" if self.ecosystem == "memory" else "stdio"
+        return {"memory": "in-process", "remote": "remote"}.get(self.ecosystem, "stdio")
 
     @classmethod
     def of(cls, candidate: Candidate, resolution: Resolution | None = None) -> "Subject":
@@ -154,7 +154,7 @@ def anybody_may_join(pattern: str) -> bool:
 
 def _names_somebody(term: str) -> bool:
     match _kind(term):
-        case "file" | "memory":
+        case "file" | "memory" | "remote":
             return True
         case "version" | "transport" | "tool":
             return False
@@ -170,7 +170,7 @@ def _owned(term: str) -> bool:
             return not _globs(owner if slash and owner.startswith("@") else name)
         case "pypi":
             return not _globs(name)
-        case "file" | "memory":
+        case "file" | "memory" | "remote":
             return bool(_literal(name))  # no stranger publishes these: the host offers them
         case _:
             return False

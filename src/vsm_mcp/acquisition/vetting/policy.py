@@ -154,7 +154,7 @@ class Policy(BaseModel, frozen=True, extra="forbid"):
     grants: tuple[Grant, ...] = ()
     most_servers: int = Field(default=16, ge=1, le=MOST_SERVERS)
     acquisitions_per_day: int = Field(default=20, ge=1, le=MOST_ACQUISITIONS)
-    allow_dependencies: tuple[str, ...] = ("npm:*", "pypi:*", "file:*", "memory:*")
+    allow_dependencies: tuple[str, ...] = ("npm:*", "pypi:*", "file:*", "memory:*", "remote:*")
     min_release_age: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=LONGEST_AGE)
     permitted: frozenset[Permission] = frozenset(
         {Permission.FILES_READ, Permission.FILES_WRITE, Permission.ENVIRONMENT}

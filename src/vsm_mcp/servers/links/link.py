@@ -1,15 +1,52 @@
 """What a connection to a server offers, whatever it is made of."""
 
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from vsm_mcp.model.call import Caller, PromptSpec, ToolSpec
+from vsm_mcp.model.json import JsonObject
+from vsm_mcp.model.launch import RemoteLaunch
 from vsm_mcp.world.processes import Process
 
 Start = Callable[[], AbstractAsyncContextManager[Process]]
 """Starts a fresh process; leaving its context ends the process."""
+
+Dial = Callable[[str, int], Awaitable[socket.socket]]
+"""Connects to a host's port, if that may be reached; raises ``LinkError`` when not. The socket does not block."""
+
+Ask = Callable[[str, JsonObject], Awaitable[JsonObject | None]]
+"""Answers what a server asks its client for: gets the server's name and the parameters; ``None`` refuses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What servers may ask of the host. What is ``None`` is denied, and not offered to any server.
+
+    Attributes:
+        elicit: Asks a human; answers with the result of an elicitation: an ``action`` and perhaps ``content``.
+        sample: Asks a model; answers with the result of a sampling request.
+        roots: Says which directories a server may work in; answers with ``roots``.
+    """
+
+    elicit: Ask | None = None
+    sample: Ask | None = None
+    roots: Ask | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """What is given to reach a server that runs elsewhere.
+
+    Attributes:
+        dial: Connects, to what may be reached only.
+        headers: The headers of every request, with their values; none of these is ever shown.
+    """
+
+    dial: Dial
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 @runtime_checkable
@@ -138,6 +175,25 @@ class Connector(Protocol):
         Raises:
             StartError: It did not come up or does not speak the protocol.
             NeedsConfigurationError: It said that it lacks settings or credentials.
+        """
+        ...
+
+    def remote(
+        self, launch: RemoteLaunch, remote: Remote, *, name: str, digest: str, hide: Sequence[str] = ()
+    ) -> AbstractAsyncContextManager[Link]:
+        """Speak with a server that runs elsewhere.
+
+        Args:
+            launch: Where it is.
+            remote: What is given to reach it.
+            name: The server's name, for messages.
+            digest: Identifies the server, so that what was learned about it is used again.
+            hide: Secrets that the server was given; blotted out where it is quoted, and in what it lists.
+
+        Raises:
+            StartError: It could not be reached or does not speak the protocol.
+            NeedsConfigurationError: It said that it lacks settings or credentials.
+            ExtraMissingError: Its kind of connection needs a library that is not installed.
         """
         ...
 

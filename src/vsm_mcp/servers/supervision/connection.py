@@ -1,14 +1,24 @@
 """One connection to one server and the task that owns it from its first byte to its last."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import anyio
 
-from vsm_mcp.errors import CallError, LinkError, NeedsConfigurationError, PayloadError, StartError, VSMError
+from vsm_mcp.errors import (
+    CallError,
+    CallTimeoutError,
+    LinkError,
+    NeedsConfigurationError,
+    PayloadError,
+    StartError,
+    ToolError,
+    VSMError,
+)
 from vsm_mcp.model.call import ToolCall, ToolResult
 from vsm_mcp.servers.links.link import Ending, Link
 from vsm_mcp.servers.pinned import Custody, Listed
+from vsm_mcp.servers.supervision.pulse import Pulse, Watch
 
 LAST_WORDS_SECONDS = 1.5
 
@@ -27,14 +37,19 @@ class Connection:
         pause: Seconds to wait first.
         drain: Seconds that calls under way get to end when it is stopped.
         custody: Says which tools may be called, from what the server lists; ``None`` lets every call pass.
+        watch: Looks whether the server still answers, and is still needed; ``None``: nobody looks.
+        starts: Lets only so many start at once.
+        previous: The one whose place it takes; that is gone before anything starts.
+        rests_on: Those that have to be up first.
 
     Attributes:
         link: The link, while it lives.
         listed: What the server said about itself when it was last asked.
-        dropped: What it lists and cannot be used, with the reasons.
         elapsed: Seconds from start to the list of tools.
         failure: Why it did not come up, or broke.
         ending: How it ended.
+        blocked: True when it did not come up because one that it rests on is not up.
+        pulse: Its signs of life, once it was up.
     """
 
     def __init__(
@@ -45,19 +60,28 @@ class Connection:
         pause: float,
         drain: float,
         custody: Custody | None = None,
+        watch: Watch | None = None,
+        starts: anyio.Semaphore | None = None,
+        previous: "Connection | None" = None,
+        rests_on: Sequence["Connection"] = (),
     ) -> None:
         """Prepare; nothing is started before `run`."""
         self.name = name
         self.link: Link | None = None
         self.listed: Listed = Listed()
-        self.dropped: Mapping[str, str] = {}
         self.elapsed: float = 0.0
         self.failure: VSMError | None = None
         self.ending: Ending | None = None
+        self.blocked: bool = False
+        self.pulse: Pulse | None = None
         self._open = open
         self._pause = pause
         self._drain = drain
         self._custody = custody
+        self._watch = watch
+        self._starts = starts
+        self._previous = previous
+        self._rests_on = tuple(rests_on)
         self._changes = 0
         self._one_review = anyio.Lock()
         self._under_way = 0
@@ -70,19 +94,28 @@ class Connection:
     @property
     def usable(self) -> bool:
         """True while it is starting or alive and nobody asked it to stop."""
-        if self._stopping.is_set() or self._over.is_set():
+        if self._stopping.is_set() or self._over.is_set() or self.ending is not None:
             return False
         return self.link.alive if self.link is not None else not self._settled.is_set()
 
     @property
+    def dropped(self) -> Mapping[str, str]:
+        """What it lists and cannot be used, with the reasons; nothing is known of one that is not up."""
+        return {} if self.link is None else self.link.dropped
+
+    @property
     def under_way(self) -> int:
-        """How many calls have not ended."""
+        """How many calls have not ended, those that wait for its start included."""
         return self._under_way
 
     @property
     def stopped(self) -> bool:
         """True when somebody asked it to stop."""
         return self._stopping.is_set()
+
+    def lived(self, now: float) -> float:
+        """Return for how many seconds it was up until ``now``."""
+        return 0.0 if self.pulse is None else now - self.pulse.since
 
     async def run(self, *, started: Callable[["Connection"], None], over: Callable[["Connection"], None]) -> None:
         """Own the link: make it, keep it until it breaks or is stopped, and clean up.
@@ -92,8 +125,10 @@ class Connection:
             over: Called at the very end.
         """
         try:
+            await self._succeed()
             with self._scope:
                 await anyio.sleep(self._pause)
+                await self._rest()
                 await self._live(started)
         except VSMError as error:
             self.failure = error
@@ -128,14 +163,14 @@ class Connection:
             CapabilityMissingError: There is no such tool, or not any more.
             VSMError: It did not come up, did not list its tools again, or the call failed.
         """
-        link = await self.ready()
-        self._under_way += 1
+        self._under_way += 1  # before anything waits: one that is called is not idle
         try:
+            link = await self.ready()
             if self._custody is not None:
                 if link.changes != self._changes:
                     await self._review_again(link)
                 self._custody.check(call.tool)
-            return await link.call(call)
+            return await self._served(link, call)
         finally:
             self._under_way -= 1
             if self._stopping.is_set() and not self._under_way:
@@ -153,17 +188,58 @@ class Connection:
         """Wait until everything is cleaned up."""
         await self._over.wait()
 
-    async def _live(self, started: Callable[["Connection"], None]) -> None:
+    async def _served(self, link: Link, call: ToolCall) -> ToolResult:
+        """Make the call; what comes of it tells how well the server is."""
         began = anyio.current_time()
-        async with self._open() as link:
-            self.failure = await self._list(link)
-            if self.failure is not None:
-                return
-            self.elapsed = anyio.current_time() - began
-            self.link = link
-            started(self)
-            self._settled.set()
-            await self._until_over(link)
+        pulse = self.pulse or Pulse(began)
+        pulse.used = began
+        try:
+            result = await link.call(call)
+        except CallTimeoutError:
+            if self._watch is None or self._watch.is_late(anyio.current_time() - began):
+                pulse.missed(began)
+            raise
+        except ToolError:
+            pulse.answered(anyio.current_time(), anyio.current_time() - began)
+            raise
+        finally:
+            pulse.used = anyio.current_time()
+        pulse.answered(pulse.used, pulse.used - began)
+        return result
+
+    async def _succeed(self) -> None:
+        """Wait until the one before is gone, and keep nothing of it: there is no end to how many there may be."""
+        previous, self._previous = self._previous, None
+        if previous is not None:
+            await previous.over()
+
+    async def _rest(self) -> None:
+        others, self._rests_on = self._rests_on, ()
+        for other in others:
+            try:
+                await other.ready()
+            except VSMError as error:
+                self.blocked = True
+                raise StartError(
+                    f"{self.name} rests on {other.name}, which is not up: {error.message}", remedies=error.remedies
+                ) from error
+
+    async def _live(self, started: Callable[["Connection"], None]) -> None:
+        async with AsyncExitStack() as turn:
+            if self._starts is not None:
+                await turn.enter_async_context(self._starts)
+            began = anyio.current_time()
+            async with self._open() as link:
+                self.failure = await self._list(link)
+                await turn.aclose()
+                if self.failure is not None:
+                    return
+                self.pulse = Pulse(anyio.current_time())
+                self.elapsed = self.pulse.since - began
+                self.link = link
+                started(self)
+                self._settled.set()
+                await self._until_over(link, self.pulse)
 
     async def _list(self, link: Link) -> VSMError | None:
         """Ask for the tools. A failure is returned: raised through the link's tasks it would come out as a group."""
@@ -192,24 +268,38 @@ class Connection:
 
     async def _review(self, link: Link) -> None:
         changes = link.changes  # those that are announced from here on are of the next list
-        tools, dropped = await link.tools(), link.dropped
+        tools = await link.tools()
         self.listed = Listed(tools=tools, prompts=await link.prompts(), instructions=link.instructions or "")
-        self.dropped = dropped
         if self._custody is not None:
             self._custody.review(self.listed)
         self._changes = changes
 
-    async def _until_over(self, link: Link) -> None:
+    async def _until_over(self, link: Link, pulse: Pulse) -> None:
         async with anyio.create_task_group() as tasks:
 
             async def notice() -> None:
                 self.ending = await link.ended()
                 tasks.cancel_scope.cancel()
 
+            async def cut(watch: Watch) -> None:
+                self.ending = Ending(reason=await watch.until_hung(link, pulse, self._busy))
+                tasks.cancel_scope.cancel()
+
+            async def retire(watch: Watch, seconds: float) -> None:
+                await watch.until_idle(seconds, pulse, self._busy)
+                self.stop()
+
             tasks.start_soon(notice)
+            if self._watch is not None:
+                tasks.start_soon(cut, self._watch)
+                if self._watch.supervision.idle is not None:
+                    tasks.start_soon(retire, self._watch, self._watch.supervision.idle)
             await self._stopping.wait()
             with anyio.move_on_after(self._drain if link.alive else LAST_WORDS_SECONDS):
                 if not link.alive:
                     await anyio.sleep_forever()
                 await self._quiet.wait()
             tasks.cancel_scope.cancel()
+
+    def _busy(self) -> int:
+        return self._under_way

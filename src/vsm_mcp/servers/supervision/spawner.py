@@ -1,70 +1,37 @@
 """Starts servers when they are first called, keeps them, starts them anew after a crash, and ends them."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from random import Random
 from types import TracebackType
 from typing import Self
 
 import anyio
 from anyio.abc import TaskGroup
 
-from vsm_mcp.errors import (
-    CapabilityMissingError,
-    CircuitOpenError,
-    ConfigurationError,
-    NeedsConfigurationError,
-    PayloadError,
-    StartError,
-)
-from vsm_mcp.events import EventSink, ServerStarted, ServerStopped, ignore
+from vsm_mcp.errors import CapabilityMissingError, CircuitOpenError, ConfigurationError, PayloadError
+from vsm_mcp.events import EventSink, OrphanEnded, ignore
 from vsm_mcp.model.call import ToolCall, ToolResult
-from vsm_mcp.model.enforcement import Enforcement, Usage
+from vsm_mcp.model.enforcement import Usage
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Installed, Proven, Running
-from vsm_mcp.servers.launcher import Launcher, Opening
+from vsm_mcp.servers.launcher import Launcher
 from vsm_mcp.servers.pinned import Custody, Quarantine
 from vsm_mcp.servers.supervision.connection import Connection
-from vsm_mcp.servers.supervision.restart import Failures, RestartPolicy
+from vsm_mcp.servers.supervision.health import ServerHealth, ServerState, ServerStatus
+from vsm_mcp.servers.supervision.held import Held, Life, clean, fault, given_up
+from vsm_mcp.servers.supervision.pool import Pool, Slot
+from vsm_mcp.servers.supervision.pulse import Watch
+from vsm_mcp.servers.supervision.records import ProcessRecords
+from vsm_mcp.servers.supervision.restart import Budget, RestartPolicy
+from vsm_mcp.servers.supervision.supervision import Order, RestartType, Supervision
 from vsm_mcp.servers.workspace import Workspace
+
+__all__ = ["DynamicSpawner", "ServerState", "ServerStatus"]
 
 DRAIN_SECONDS = 5.0
 CLEANUP_SECONDS = 10.0
-
-
-class ServerStatus(StrEnum):
-    """What a held server is doing."""
-
-    IDLE = "idle"
-    STARTING = "starting"
-    RUNNING = "running"
-    FAILED = "failed"
-    RESTING = "resting"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerState:
-    """One held server, at one moment.
-
-    Attributes:
-        status: Idle until the first call; failed after a crash, until the next call starts it anew; resting when it
-            failed too often and is left alone.
-        generation: How often it was started.
-        pid: Its process on this host, while it runs.
-        tools: The names of its tools, as proven.
-        enforcement: What confines it, once it was started.
-        last_error: Why it failed last.
-        held_back: Tools that it lists and that are not callable: nobody approved what they say now.
-    """
-
-    status: ServerStatus
-    generation: int
-    pid: int | None
-    tools: tuple[str, ...]
-    enforcement: Enforcement | None
-    last_error: str | None
-    held_back: tuple[str, ...] = ()
 
 
 class DynamicSpawner:
@@ -76,7 +43,10 @@ class DynamicSpawner:
         launcher: Opens links to installed servers.
         workspace: Where each has its writable directory.
         emit: Hears of starts and ends.
-        restarts: How patient it is with servers that fail.
+        supervision: How servers are kept alive.
+        restarts: How patient it is with servers that fail, if not as ``supervision`` says.
+        records: Where its processes are written down; what an earlier host left behind is ended when it is entered.
+        random: Spreads pauses and checks in time.
         drain: Seconds that calls under way get to end when a server is let go.
         trust_first_use: Take what a server lists at its first start for approved if it was held without any known tool.
             For servers that the host made by hand; what was proven always knows its tools.
@@ -88,7 +58,10 @@ class DynamicSpawner:
         workspace: Workspace,
         *,
         emit: EventSink = ignore,
+        supervision: Supervision | None = None,
         restarts: RestartPolicy | None = None,
+        records: ProcessRecords | None = None,
+        random: Random | None = None,
         drain: float = DRAIN_SECONDS,
         trust_first_use: bool = False,
     ) -> None:
@@ -96,10 +69,16 @@ class DynamicSpawner:
         self._launcher = launcher
         self._workspace = workspace
         self._emit = emit
-        self._restarts = restarts or RestartPolicy()
+        self._options = supervision or Supervision()
+        self._restarts = restarts or self._options.policy
+        self._records = records
+        self._random = random or Random()  # noqa: S311 - spreads load, keeps no secret
+        self._watch = Watch(self._options, self._random)
+        self._order = Order(self._options.groups)
+        self._starts = anyio.Semaphore(self._options.starts_at_once)
         self._drain = drain
         self._trust_first_use = trust_first_use
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Held] = {}
         self._tasks: TaskGroup | None = None
 
     def __repr__(self) -> str:
@@ -107,9 +86,11 @@ class DynamicSpawner:
         return f"DynamicSpawner({ {name: str(state.status) for name, state in self.states().items()} })"
 
     async def __aenter__(self) -> Self:
-        """Make it ready to start servers."""
+        """Make it ready to start servers; end those that a host left behind which was killed."""
         if self._tasks is not None:
             raise ConfigurationError("This spawner is entered already.", remedies=("Make another one.",))
+        for orphan in await self._records.sweep() if self._records is not None else ():
+            self._emit(OrphanEnded(pid=orphan.pid, program=orphan.program))
         tasks = anyio.create_task_group()
         await tasks.__aenter__()
         self._tasks = tasks
@@ -123,7 +104,7 @@ class DynamicSpawner:
         if tasks is None:
             return
         with anyio.CancelScope(shield=True), anyio.move_on_after(self._drain + CLEANUP_SECONDS):
-            await _end([held.connection for held in self._held.values()])
+            await _end([connection for held in self._held.values() for connection in held.pool.connections])
         tasks.cancel_scope.cancel()
         await tasks.__aexit__(None, None, None)
 
@@ -136,41 +117,41 @@ class DynamicSpawner:
         name = proven.candidate.name
         previous = self._held.get(name)
         custody = self._custody(previous, proven)
-        if previous is not None and custody is previous.custody and previous.opening.installed == proven.installed:
-            previous.failures = Failures(self._restarts)
+        if previous is None:
+            self._held[name] = self._hold(custody, proven)
             return
-        held = _Held(
-            custody,
-            self._launcher.prepare(proven.installed, self._workspace.directory(name)),
-            self._restarts,
-        )
-        if previous is not None:
-            held.starts = previous.starts
-            held.connection = previous.connection
-            if held.connection is not None:
-                held.connection.stop()
+        if custody is previous.custody and previous.pool.first.opening.installed == proven.installed:
+            previous.budget.restore()
+            return
+        held = self._hold(custody, proven)
+        held.starts = previous.starts
+        held.pool.follow(previous.pool)
         self._held[name] = held
 
     async def release(self, server: str) -> None:
         """Let a server go: calls under way may finish, then it is ended. Unknown names are fine."""
         held = self._held.pop(server, None)
         if held is not None:
-            await _end([held.connection])
+            await _end(held.pool.connections)
 
     def states(self) -> Mapping[str, ServerState]:
         """Return what every held server is doing."""
-        now = anyio.current_time() if self._tasks is not None else None
+        now = self._now()
         return {name: held.state(now) for name, held in self._held.items()}
+
+    def health(self) -> Mapping[str, ServerHealth]:
+        """Return how well every held server is, by its last signs of life; nobody is asked."""
+        now = self._now()
+        return {name: held.health(now) for name, held in self._held.items()}
 
     def open_calls(self) -> Mapping[str, int]:
         """Return, per server that is connected, how many calls are under way now."""
-        living = ((name, held.connection) for name, held in self._held.items())
-        return {name: connection.under_way for name, connection in living if connection is not None}
+        started = ((name, held.pool.connections) for name, held in self._held.items())
+        return {name: sum(each.under_way for each in living) for name, living in started if living}
 
     def usages(self) -> Mapping[str, Usage]:
-        """Return what every server that runs in a process of its own uses, and has used at most."""
-        running = (name for name, state in self.states().items() if state.status is ServerStatus.RUNNING)
-        used = ((name, self._held[name].opening.usage()) for name in running)
+        """Return what every server that runs in processes of its own uses, and has used at most."""
+        used = ((name, held.usage()) for name, held in self._held.items())
         return {name: usage for name, usage in used if usage is not None}
 
     def proven(self, server: str) -> Proven | None:
@@ -217,7 +198,12 @@ class DynamicSpawner:
             PayloadError: Arguments or answer are too large.
             QuarantinedError: The tool is not what was approved.
         """
-        return await self._connected(self._known(call.server)).call(call)
+        held = self._known(call.server)
+        self._group()
+        result = await self._serving(held, call.agent).call(call)
+        if held.budget.spent and held.budget.trying(anyio.current_time()):
+            held.budget.restore()
+        return result
 
     @asynccontextmanager
     async def trial(self, installed: Installed) -> AsyncGenerator[Running]:
@@ -229,9 +215,9 @@ class DynamicSpawner:
             SandboxError: It could not be confined as required.
         """
         opening = self._launcher.prepare(installed, None)
-        connection = Connection(installed.candidate.name, opening.open, pause=0.0, drain=0.0)
-        life = _Life(opening, self._emit)
-        self._group().start_soon(life.own, connection, None)
+        connection = Connection(installed.candidate.name, opening.open, pause=0.0, drain=0.0, starts=self._starts)
+        life = Life(opening=opening, emit=self._emit)
+        self._group().start_soon(life.own, connection)
         try:
             await connection.ready()
             yield Running(
@@ -250,14 +236,24 @@ class DynamicSpawner:
             with anyio.CancelScope(shield=True):
                 await _end([connection])
 
-    def _custody(self, previous: "_Held | None", proven: Proven) -> Custody:
+    def _now(self) -> float | None:
+        return anyio.current_time() if self._tasks is not None else None
+
+    def _hold(self, custody: Custody, proven: Proven) -> Held:
+        name, options = proven.candidate.name, self._options
+        prepare = partial(self._launcher.prepare, proven.installed, self._workspace.directory(name))
+        pool = Pool(prepare, size=options.size_of(name), supervision=options)
+        silence = options.check_every * (1 + options.check_jitter) + options.check_timeout
+        return Held(custody, pool, Budget(self._restarts, self._random), silence=silence)
+
+    def _custody(self, previous: Held | None, proven: Proven) -> Custody:
         """Return who watches the tools: for the same files, approved with the same words, whoever did before."""
         if previous is None or not _same(previous.custody.proven, proven):
             return Custody(proven, emit=self._emit, first_use=self._trust_first_use)
         previous.custody.proven = proven
         return previous.custody
 
-    def _known(self, server: str) -> "_Held":
+    def _known(self, server: str) -> Held:
         held = self._held.get(server)
         if held is None:
             raise CapabilityMissingError(
@@ -266,29 +262,89 @@ class DynamicSpawner:
             )
         return held
 
-    def _connected(self, held: "_Held") -> Connection:
-        """Return the living connection of a server, or begin one. Nothing waits in here: two callers get the same."""
-        tasks, previous = self._group(), held.connection
-        if previous is not None and previous.usable:
-            return previous
-        now = anyio.current_time()
-        seconds = held.failures.closed_for(now)
-        if seconds is not None:
-            raise CircuitOpenError(
-                f"{held.name} failed {held.failures.count(now)} times in a short while and is left alone "
-                f"for {seconds:.0f} seconds: {held.last_error}",
-                remedies=("Try again later.", "Release it and acquire another server."),
-            )
+    def _serving(self, held: Held, agent: str) -> Connection:
+        """Return the connection that serves ``agent``, or begin one. Nothing waits here: two callers get the same."""
+        pool = held.pool
+        slot = pool.choose(agent, grow=not held.budget.spent)
+        connection = slot.usable or self._begin(held, slot)
+        spare = pool.wanted(slot)
+        if spare is not None:
+            self._begin_again(held, spare)
+        return connection
+
+    def _begin(self, held: Held, slot: Slot) -> Connection:
+        """Begin a connection.
+
+        Raises:
+            CircuitOpenError: The server, or one that it rests on, is left alone.
+        """
+        tasks, now = self._group(), anyio.current_time()
+        _refuse_resting(held, now)
+        rests_on = [self._standing(self._held[name]) for name in self._order.before(held.name) if name in self._held]
         held.starts += 1
-        held.connection = Connection(
+        slot.connection = Connection(
             held.name,
-            held.opening.open,
-            pause=held.failures.pause(now),
+            slot.opening.open,
+            pause=held.budget.pause(now),
             drain=self._drain,
             custody=held.custody,
+            watch=self._watch,
+            starts=self._starts,
+            previous=slot.connection,
+            rests_on=rests_on,
         )
-        tasks.start_soon(_Life(held.opening, self._emit, held).own, held.connection, previous)
-        return held.connection
+        life = Life(opening=slot.opening, emit=self._emit, held=held, up=self._came_up, failed=self._failed)
+        tasks.start_soon(life.own, slot.connection)
+        return slot.connection
+
+    def _standing(self, held: Held) -> Connection:
+        """Return a connection of a server that another one rests on."""
+        slot = next(iter(held.pool.usable), held.pool.first)
+        return slot.usable or self._begin(held, slot)
+
+    def _begin_again(self, held: Held, slot: Slot) -> None:
+        """Begin a connection that nobody waits for; what is left alone stays alone."""
+        with suppress(CircuitOpenError):
+            self._begin(held, slot)
+
+    def _came_up(self, held: Held) -> None:
+        """Bring back what rests on a server that is up again and is to be there always."""
+        for other in self._after(held.name):
+            if other.starts and not other.pool.usable and self._permanent(other):
+                self._begin_again(other, other.pool.first)
+
+    def _failed(self, held: Held, connection: Connection) -> None:
+        """Count a failure, let go what rests on the server, and begin anew what is to be there always."""
+        if not fault(connection):
+            return
+        now = anyio.current_time()
+        counted = not (clean(connection) and self._options.restart_of(held.name) is not RestartType.PERMANENT)
+        if counted and held.budget.spend(now, ran=connection.lived(now)):
+            self._emit(given_up(held, now))
+        if self._tasks is None or self._held.get(held.name) is not held:
+            return
+        fallen = [] if held.pool.usable else self._fell(held)
+        slot = next((slot for slot in held.pool if slot.connection is connection), None)
+        if slot is not None and self._permanent(held):
+            self._begin_again(held, slot)
+        for other in fallen:
+            self._begin_again(other, other.pool.first)
+
+    def _fell(self, held: Held) -> list[Held]:
+        """Let go what rests on ``held``; return what of it is to come back at once."""
+        running = [other for other in self._after(held.name) if other.pool.usable]
+        for other in running:
+            for connection in other.pool.connections:
+                connection.stop()
+        if self._options.restart_of(held.name) is RestartType.TEMPORARY:
+            return []
+        return [other for other in running if self._permanent(other)]
+
+    def _after(self, server: str) -> list[Held]:
+        return [self._held[name] for name in self._order.after(server) if name in self._held]
+
+    def _permanent(self, held: Held) -> bool:
+        return self._options.restart_of(held.name) is RestartType.PERMANENT
 
     def _group(self) -> TaskGroup:
         if self._tasks is None:
@@ -299,72 +355,14 @@ class DynamicSpawner:
         return self._tasks
 
 
-class _Held:
-    """A server that is held, with what happened to it."""
-
-    def __init__(self, custody: Custody, opening: Opening, restarts: RestartPolicy) -> None:
-        self.name = custody.proven.candidate.name
-        self.custody = custody
-        self.opening = opening
-        self.failures = Failures(restarts)
-        self.connection: Connection | None = None
-        self.starts = 0
-        self.last_error: str | None = None
-
-    def state(self, now: float | None) -> ServerState:
-        status = self._status(now)
-        return ServerState(
-            status=status,
-            generation=self.starts,
-            pid=self.opening.pid if status is ServerStatus.RUNNING else None,
-            tools=tuple(tool.name for tool in self.custody.proven.tools),
-            enforcement=self.opening.enforcement if self.starts else None,
-            last_error=self.last_error,
-            held_back=self.custody.held_back,
+def _refuse_resting(held: Held, now: float) -> None:
+    seconds = held.budget.closed_for(now)
+    if seconds is not None:
+        raise CircuitOpenError(
+            f"{held.name} failed {held.budget.count(now)} times in a short while and is left alone "
+            f"for {seconds:.0f} seconds: {held.last_error}",
+            remedies=("Try again later.", "Release it and acquire another server."),
         )
-
-    def _status(self, now: float | None) -> ServerStatus:
-        if self.connection is not None and self.connection.usable:
-            return ServerStatus.STARTING if self.connection.link is None else ServerStatus.RUNNING
-        if now is not None and self.failures.closed_for(now) is not None:
-            return ServerStatus.RESTING
-        if self.connection is None or self.connection.stopped:
-            return ServerStatus.IDLE
-        return ServerStatus.FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class _Life:
-    """What is told, and remembered, about one connection from its beginning to its end."""
-
-    opening: Opening
-    emit: EventSink
-    held: _Held | None = None
-
-    async def own(self, connection: Connection, previous: Connection | None) -> None:
-        """Be the task that owns ``connection``; the one before it is gone first."""
-        if previous is not None:
-            await previous.over()
-        await connection.run(started=self._started, over=self._over)
-
-    def _started(self, connection: Connection) -> None:
-        self.emit(ServerStarted(server=connection.name, pid=self.opening.pid, elapsed=connection.elapsed))
-
-    def _over(self, connection: Connection) -> None:
-        failure, ending = connection.failure, connection.ending
-        code = failure.exit_code if isinstance(failure, StartError) else ending.exit_code if ending else None
-        reason = "it was asked to"
-        if failure or ending:
-            reason = failure.message if failure else ending.reason if ending else ""
-            self._remember(connection, reason)
-        self.emit(ServerStopped(server=connection.name, reason=reason, exit_code=code))
-
-    def _remember(self, connection: Connection, reason: str) -> None:
-        if self.held is None:
-            return
-        self.held.last_error = reason
-        if not isinstance(connection.failure, NeedsConfigurationError):
-            self.held.failures.note(anyio.current_time())
 
 
 def _same(held: Proven, proven: Proven) -> bool:
@@ -375,10 +373,9 @@ def _same(held: Proven, proven: Proven) -> bool:
         return False
 
 
-async def _end(connections: Sequence[Connection | None]) -> None:
+async def _end(connections: Sequence[Connection]) -> None:
     """Stop connections, all at once, and wait until they are gone."""
-    living = [connection for connection in connections if connection is not None]
-    for connection in living:
+    for connection in connections:
         connection.stop()
-    for connection in living:
+    for connection in connections:
         await connection.over()

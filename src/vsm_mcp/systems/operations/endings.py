@@ -1,6 +1,7 @@
 """How an operation that failed ended: at which stage of the funnel, and whether anything of it can have happened."""
 
 from vsm_mcp.errors import (
+    ArgumentError,
     CallError,
     CapabilityMissingError,
     CapacityError,
@@ -16,6 +17,7 @@ from vsm_mcp.errors import (
 from vsm_mcp.model.operation import Stage
 
 _NEVER_SENT = (
+    ArgumentError,
     CapabilityMissingError,
     CoordinationError,
     StartError,
@@ -46,4 +48,5 @@ def was_never_sent(error: VSMError) -> bool:
 
 def tells_of_the_tool(error: VSMError) -> bool:
     """Return whether ``error`` says something about the tool; a denial or a lack of room only tells about ourselves."""
-    return isinstance(error, ServerError | CallError) and not isinstance(error, CapabilityMissingError)
+    ours = isinstance(error, CapabilityMissingError | ArgumentError)
+    return isinstance(error, ServerError | CallError) and not ours

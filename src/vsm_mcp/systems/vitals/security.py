@@ -74,8 +74,10 @@ class SecurityAlarms:
                 self._servers.discard(server)
                 self._algedonic.relieve(security_of(server))
                 self._algedonic.relieve(advisories_of(server))
-            case CallRefused(server=server, tool=tool):
-                self._refuse(server, tool)
+            case CallRefused(guard="" | "agents" | "zones" | "redaction"):  # the others say: later, or otherwise
+                self._refuse(event.server, event.tool)
+            case CallRefused():
+                return
             case _:
                 self._hurt(event)
 

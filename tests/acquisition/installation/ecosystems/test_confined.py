@@ -24,7 +24,7 @@ from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError
 from vsm_mcp.events import EgressDecided, EgressEnded, Event, EventSink, Progress
 from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Rung, Vetted
 from vsm_mcp.sandbox.sandbox import Sandbox
-from vsm_mcp.settings import Settings
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.wiring.machine import Cells
 from vsm_mcp.world.files import LocalFiles
 from vsm_mcp.world.http import HttpClient

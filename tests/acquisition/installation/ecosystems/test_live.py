@@ -15,7 +15,7 @@ from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.errors import InstallationError
 from vsm_mcp.events import EgressDecided, Event
 from vsm_mcp.model.server import Artefact, Candidate, Installed, PackageRef, Proven, Rung, StdioLaunch, Vetted
-from vsm_mcp.settings import Confinement, Settings
+from vsm_mcp.settings.settings import Confinement, Settings
 from vsm_mcp.wiring.machine import Registries, make_ecosystems
 from vsm_mcp.world.files import LocalFiles
 from vsm_mcp.world.processes import Command, LocalProcesses

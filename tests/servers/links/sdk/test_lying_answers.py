@@ -21,7 +21,8 @@ from vsm_mcp.servers.links.link import Link
 from vsm_mcp.servers.links.sdk.client import SdkConnector
 from vsm_mcp.servers.links.sdk.listing import LARGEST_LIST, Listing
 from vsm_mcp.servers.links.sdk.session import SdkLink
-from vsm_mcp.servers.links.sdk.stdio import MOST_WAITING, stdio
+from vsm_mcp.servers.links.sdk.transports.framed import stdio
+from vsm_mcp.servers.links.sdk.transports.traffic import MOST_WAITING
 from vsm_mcp.servers.links.wire.stderr import StderrRing
 from vsm_mcp.testing.servers import SYSTEM_PYTHON
 from vsm_mcp.world.processes import Command, LocalProcesses, Process
@@ -266,7 +267,7 @@ async def test_whatever_the_library_raises_at_an_answer_is_an_error_of_ours() ->
 async def test_only_so_many_requests_are_remembered_the_newest(liar: Path) -> None:
     async with start(liar, "good") as process, stdio(process, listing=Listing(), stderr=StderrRing()) as transport:
         for number in range(MOST_WAITING + 1):
-            transport.sent(JSONRPCRequest(jsonrpc="2.0", id=number, method="ping"))
+            transport.traffic.sent(JSONRPCRequest(jsonrpc="2.0", id=number, method="ping"))
         async with transport as (read, write):
             for number in (0, MOST_WAITING):
                 request = JSONRPCRequest(jsonrpc="2.0", id=number, method="ping")
@@ -275,7 +276,7 @@ async def test_only_so_many_requests_are_remembered_the_newest(liar: Path) -> No
             assert isinstance(item, SessionMessage)
             assert isinstance(item.message, JSONRPCResponse)
             assert item.message.id == MOST_WAITING
-            assert transport.noise.total == 1
+            assert transport.traffic.noise.total == 1
             await write.aclose()
 
 
@@ -290,4 +291,4 @@ async def test_an_error_that_names_no_request_is_passed_on_and_counted(liar: Pat
         item = await read.receive()
         assert isinstance(item, SessionMessage)
         assert isinstance(item.message, JSONRPCError)
-        assert transport.noise.total == 1
+        assert transport.traffic.noise.total == 1

@@ -21,7 +21,7 @@ from vsm_mcp.model.json import JsonObject
 from vsm_mcp.servers.links.link import Link
 from vsm_mcp.servers.links.sdk.client import SdkConnector
 from vsm_mcp.servers.links.sdk.listing import Listing
-from vsm_mcp.servers.links.sdk.stdio import stdio
+from vsm_mcp.servers.links.sdk.transports.framed import stdio
 from vsm_mcp.servers.links.wire.stderr import StderrRing
 from vsm_mcp.testing.servers import HOSTILE, SYSTEM_PYTHON
 from vsm_mcp.world.processes import Command, LocalProcesses, Process

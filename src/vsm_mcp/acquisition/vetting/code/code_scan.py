@@ -21,7 +21,8 @@ from vsm_mcp.acquisition.vetting.code.layout import Language, language, misplace
 from vsm_mcp.acquisition.vetting.code.signs import combined, signs, tempered
 from vsm_mcp.acquisition.vetting.code.spoken import spoken
 from vsm_mcp.acquisition.vetting.policy import Policy
-from vsm_mcp.model.server import Artefact, Candidate, InProcessLaunch
+from vsm_mcp.model.launch import RemoteLaunch, address_of
+from vsm_mcp.model.server import Artefact, Candidate, StdioLaunch
 from vsm_mcp.model.verdict import Finding, Permission, Severity
 
 _ENCODINGS = frozenset(
@@ -93,7 +94,9 @@ class CodeScan:
 
     async def examine(self, artefact: Artefact) -> Sequence[Finding]:
         """Read every source file of the package in a worker thread."""
-        if isinstance(artefact.launch, InProcessLaunch):
+        if isinstance(artefact.launch, RemoteLaunch):
+            return (_unseen(artefact.launch),)
+        if not isinstance(artefact.launch, StdioLaunch):
             return ()
         scan = _Scan(root=artefact.root, ecosystem=artefact.resolution.package.ecosystem, limits=self._limits)
         await self._read(scan)
@@ -202,6 +205,16 @@ def _unread(scan: _Scan) -> Iterator[Finding]:
             unknown=True,
             remedy="Raise the limits of the scan, read it yourself and waive the finding, or take another server.",
         )
+
+
+def _unseen(launch: RemoteLaunch) -> Finding:
+    return Finding(
+        check=_CHECK,
+        code="runs-elsewhere",
+        severity=Severity.MEDIUM,
+        message=f"It runs elsewhere, at {address_of(launch)}: its code is not seen, and may change any time.",
+        remedy="Connect it only if you trust who runs it.",
+    )
 
 
 def _more(places: Sequence[object], *, shown: int = _SHOWN) -> str:

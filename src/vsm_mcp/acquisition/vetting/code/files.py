@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from vsm_mcp.model.server import Artefact, InProcessLaunch
+from vsm_mcp.model.server import Artefact, StdioLaunch
 from vsm_mcp.model.verdict import Finding, Severity
 
 MOST_ENTRIES = 20_000
@@ -31,7 +31,7 @@ class FileAudit:
 
     async def examine(self, artefact: Artefact) -> Sequence[Finding]:
         """Look at every entry of the tree, without following links."""
-        if isinstance(artefact.launch, InProcessLaunch):
+        if not isinstance(artefact.launch, StdioLaunch):
             return ()
         return await anyio.to_thread.run_sync(self._audit, artefact.root)
 

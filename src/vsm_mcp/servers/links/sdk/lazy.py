@@ -5,7 +5,10 @@ from contextlib import asynccontextmanager
 
 import anyio.to_thread
 
-from vsm_mcp.servers.links.link import Connector, Link, Start
+from vsm_mcp.model.launch import RemoteLaunch
+from vsm_mcp.servers.links.link import Connector, Consent, Link, Remote, Start
+from vsm_mcp.servers.links.patience import CAP_SECONDS
+from vsm_mcp.servers.links.wire.wire import Bounds
 
 PROBE_SECONDS = 5.0
 
@@ -17,17 +20,31 @@ class LazyConnector:
         eras: What is learned of how servers want to be greeted, by digest of their package.
         probe: Seconds the first greeting may take.
         start: Seconds all greetings may take together.
-        call: Seconds a call may take that names no timeout of its own.
+        call: Seconds a call may take without progress that names no time of its own.
+        cap: Seconds such a call may take altogether.
+        bounds: How large messages may be.
+        consent: What servers may ask of the host; nothing, unless this allows it.
     """
 
     def __init__(
-        self, *, eras: MutableMapping[str, str], start: float, call: float, probe: float = PROBE_SECONDS
+        self,
+        *,
+        eras: MutableMapping[str, str],
+        start: float,
+        call: float,
+        probe: float = PROBE_SECONDS,
+        cap: float = CAP_SECONDS,
+        bounds: Bounds | None = None,
+        consent: Consent | None = None,
     ) -> None:
         """Keep memory and deadlines; nothing is loaded."""
         self._eras = eras
         self._probe = probe
         self._start = start
         self._call = call
+        self._cap = cap
+        self._bounds = bounds
+        self._consent = consent
 
     def __repr__(self) -> str:
         """Show the deadlines."""
@@ -38,6 +55,15 @@ class LazyConnector:
         """Start a process and speak with it over its standard input and output."""
         connector = await self._connector()
         async with connector.stdio(start, name=name, digest=digest, hide=hide) as link:
+            yield link
+
+    @asynccontextmanager
+    async def remote(
+        self, launch: RemoteLaunch, remote: Remote, *, name: str, digest: str, hide: Sequence[str] = ()
+    ) -> AsyncGenerator[Link]:
+        """Speak with a server that runs elsewhere."""
+        connector = await self._connector()
+        async with connector.remote(launch, remote, name=name, digest=digest, hide=hide) as link:
             yield link
 
     @asynccontextmanager
@@ -53,4 +79,12 @@ class LazyConnector:
     def _load(self) -> Connector:
         from vsm_mcp.servers.links.sdk.client import SdkConnector  # noqa: PLC0415 - loads the SDK, a second of work
 
-        return SdkConnector(eras=self._eras, probe=self._probe, start=self._start, call=self._call)
+        return SdkConnector(
+            eras=self._eras,
+            probe=self._probe,
+            start=self._start,
+            call=self._call,
+            cap=self._cap,
+            bounds=self._bounds,
+            consent=self._consent,
+        )

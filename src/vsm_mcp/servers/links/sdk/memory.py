@@ -11,13 +11,18 @@ from mcp.server import MCPServer, Server
 from vsm_mcp.errors import StartError
 from vsm_mcp.servers.links.link import Link
 from vsm_mcp.servers.links.sdk.announcements import announcements
+from vsm_mcp.servers.links.sdk.answers import direct_to
+from vsm_mcp.servers.links.sdk.consent import callbacks
+from vsm_mcp.servers.links.sdk.greeting import Terms
 from vsm_mcp.servers.links.sdk.listing import Listing
 from vsm_mcp.servers.links.sdk.session import SdkLink
 from vsm_mcp.world.groups import first_error, first_leaf
 
+ANNOUNCE_SECONDS = 1.0
+
 
 @asynccontextmanager
-async def in_process(make: Callable[[], object], *, name: str, seconds: float) -> AsyncGenerator[Link]:
+async def in_process(make: Callable[[], object], *, name: str, terms: Terms) -> AsyncGenerator[Link]:
     """Connect to the server object that ``make`` returns.
 
     Raises:
@@ -29,15 +34,26 @@ async def in_process(make: Callable[[], object], *, name: str, seconds: float) -
         if not isinstance(message, Exception):
             listing.heard(message.method)
 
-    client = Client(_made(make, name), cache=None, message_handler=hear)
+    server = _made(make, name)
+    client = Client(server, cache=None, message_handler=hear, **callbacks(terms.consent, name))
     try:
         await client.__aenter__()
     except Exception as error:  # noqa: BLE001 - the host's own code runs here
         raise StartError(f"{name} did not come up: {first_leaf(error)}.") from first_leaf(error)
-    link = SdkLink(client.session, name=name, listing=listing, seconds=seconds, transport=None)
+    link = SdkLink(
+        client.session,
+        name=name,
+        listing=listing,
+        seconds=terms.idle,
+        cap=terms.cap,
+        transport=None,
+        bounds=terms.bounds,
+        direct=direct_to(server),
+        consent=terms.consent,
+    )
     try:
         with first_error():
-            async with announcements(client, listing):
+            async with announcements(client, listing, wait=ANNOUNCE_SECONDS):
                 with closing(link):
                     yield link
     finally:

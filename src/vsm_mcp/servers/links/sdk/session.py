@@ -1,8 +1,9 @@
 """A live connection through the SDK's session: our calls in, our values and our errors out."""
 
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar, cast
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 import anyio
 from mcp import MCPError
@@ -12,11 +13,9 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolRequest,
     CallToolRequestParams,
-    CallToolResult,
     InputRequiredResult,
     PaginatedRequestParams,
     Prompt,
-    TextContent,
     Tool,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -24,20 +23,23 @@ from pydantic import TypeAdapter, ValidationError
 
 from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, ToolError, VSMError, printable
 from vsm_mcp.model.call import PromptSpec, ToolCall, ToolResult, ToolSpec
-from vsm_mcp.model.json import JsonObject, JsonValue
+from vsm_mcp.model.json import JsonObject
 from vsm_mcp.servers.diagnosis import needs_configuration
-from vsm_mcp.servers.links.link import Ending, ServerInfo
+from vsm_mcp.servers.links.arguments import sendable, size_of
+from vsm_mcp.servers.links.link import Consent, Ending, ServerInfo
+from vsm_mcp.servers.links.patience import CAP_SECONDS, Patience, no_answer
 from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
+from vsm_mcp.servers.links.sdk.answers import Answer, Direct, Run, never, result_of
+from vsm_mcp.servers.links.sdk.consent import Send, answered
 from vsm_mcp.servers.links.sdk.listing import LARGEST_LIST, Listing, prompt_of, spec_of, wire_form
-from vsm_mcp.servers.links.sdk.stdio import LARGEST_RESULT, TOO_LARGE, StdioTransport
+from vsm_mcp.servers.links.sdk.transports.traffic import TOO_LARGE, UNREACHED, UNREADABLE, Carrier
+from vsm_mcp.servers.links.wire.wire import Bounds
 
-LARGEST_REQUEST = 2**20
 MOST_PAGES = 100
 MOST_ENTRIES = 1000
 LONGEST_SAID = 1000
 
 T = TypeVar("T")
-Answer = CallToolResult | InputRequiredResult
 
 
 class SdkLink:
@@ -47,9 +49,13 @@ class SdkLink:
         session: The SDK's session, past its greeting.
         name: The server's name, for messages.
         listing: What hears of its lists of tools.
-        seconds: How long a call may take that names no timeout, and everything else.
+        seconds: How long a call may take without progress that names no time of its own, and everything else.
+        cap: How long a call may take altogether that names no timeout.
         transport: What carries the messages; ``None`` for a server of this process.
         hide: Secrets that the server was given.
+        bounds: How large messages may be.
+        direct: Calls tools of this process without a message, where that makes no difference.
+        consent: What the server may ask of the host.
     """
 
     def __init__(
@@ -59,24 +65,33 @@ class SdkLink:
         name: str,
         listing: Listing,
         seconds: float,
-        transport: StdioTransport | None,
+        transport: Carrier | None,
+        cap: float = CAP_SECONDS,
         hide: Sequence[str] = (),
+        bounds: Bounds | None = None,
+        direct: Direct = never,
+        consent: Consent | None = None,
     ) -> None:
         """Join session and transport."""
         self._session = session
         self._name = name
         self._listing = listing
         self._seconds = seconds
+        self._cap = max(cap, seconds)
         self._transport = transport
+        self._bounds = bounds or Bounds()
+        self._direct = direct
+        self._consent = consent or Consent()
         self._quotes = Blotter(hide)
         self._lists = Blotter(hide, shortest=SHORTEST_LISTED)
         self._closed = False
         self._asking: set[anyio.CancelScope] = set()
+        self._calls = 0
         self._one_listing = anyio.Lock()
         self._answer: TypeAdapter[Answer] = TypeAdapter(Answer)
         listing.speak(lambda: session.protocol_version)
         if transport is not None:
-            transport.wait_while(lambda: bool(self._asking))
+            transport.traffic.wait_while(lambda: bool(self._asking))
 
     @property
     def protocol_version(self) -> str:
@@ -108,7 +123,7 @@ class SdkLink:
     @property
     def alive(self) -> bool:
         """False as soon as the connection is known to be broken or closed."""
-        return not self._closed and (self._transport is None or self._transport.broken is None)
+        return not self._closed and (self._transport is None or self._transport.traffic.broken is None)
 
     def quoted(self, text: str) -> str:
         """Return what the server said as it may be shown and kept: short, on one line, and without its secrets."""
@@ -123,26 +138,82 @@ class SdkLink:
     async def ended(self) -> Ending:
         """Wait until the connection breaks by itself and say why."""
         if self._transport is not None:
-            return await self._transport.down()
+            await self._transport.traffic.down()
+            return await self._transport.ending()
         await anyio.sleep_forever()
         return Ending(reason="it was closed")
 
     async def call(self, call: ToolCall, /) -> ToolResult:
-        """Call a tool, within the deadline from the first byte written to the last byte read."""
+        """Call a tool, within its deadlines from the first byte written to the last byte read."""
         what = f"the call of {call.tool}"
-        params = CallToolRequestParams(name=call.tool, arguments=_sendable(call.arguments, what))
-        request = CallToolRequest(params=params)
+        if (run := self._direct(call.tool)) is not None:
+            return await self._at_once(call, run, what)
+        arguments = sendable(call.arguments, what, most=self._bounds.request)
+        patience = Patience(call, now=anyio.current_time(), idle=self._seconds, cap=self._cap)
+        params = CallToolRequestParams(name=call.tool, arguments=arguments)
+        with self._following(patience, params) as (scope, send):
+            thinking = partial(patience.paused, scope)
+            answer = await self._ask(
+                lambda: answered(send, params, consent=self._consent, server=self._name, unhurried=thinking),
+                what=what,
+                scope=scope,
+                late=partial(patience.expired, self._name),
+            )
+        return self._answered(call, answer, what)
+
+    async def _at_once(self, call: ToolCall, run: Run, what: str) -> ToolResult:
+        """Call a tool of this process directly."""
+        if self._closed:
+            raise await self._break(what)
+        arguments = sendable(call.arguments, what, most=self._bounds.request)
+        patience = Patience(call, now=anyio.current_time(), idle=self._seconds, cap=self._cap)
         answer = await self._ask(
-            lambda: self._session.send_request(request, self._answer),
+            partial(run, arguments),
             what=what,
-            seconds=self._seconds if call.timeout is None else call.timeout,
+            scope=anyio.CancelScope(deadline=patience.deadline),
+            late=partial(patience.expired, self._name),
         )
+        return self._answered(call, answer, what)
+
+    def _answered(self, call: ToolCall, answer: Answer, what: str) -> ToolResult:
         if isinstance(answer, InputRequiredResult):
             raise ToolError(
                 f"{call.tool} of {self._name} asks its user for more input, which is not granted.",
                 remedies=("Give everything it needs in the arguments.",),
             )
-        return self._bounded(_result(answer), what)
+        return self._bounded(result_of(answer), what)
+
+    @contextmanager
+    def _following(
+        self, patience: Patience, params: CallToolRequestParams
+    ) -> Generator[tuple[anyio.CancelScope, Send]]:
+        """Give the deadline of a call, which progress moves, and what sends it so that progress is heard."""
+        scope = anyio.CancelScope(deadline=patience.deadline)
+
+        def heard(done: float, total: float | None, message: str) -> None:
+            scope.deadline = patience.heard(
+                done, now=anyio.current_time(), total=total, message=self._quotes.blot(message)
+            )
+
+        async def told(progress: float, total: float | None, message: str | None) -> None:
+            heard(progress, total, message or "")
+
+        async def send(params: CallToolRequestParams) -> Answer:
+            told_here = told if self._transport is None else None
+            request = CallToolRequest(params=params)
+            return await self._session.send_request(request, self._answer, progress_callback=told_here)
+
+        if self._transport is None:
+            yield scope, send
+            return
+        self._calls += 1
+        token = f"call-{self._calls}"
+        params.meta = {"progress_token": token}
+        self._transport.traffic.follow(token, heard)
+        try:
+            yield scope, send
+        finally:
+            self._transport.traffic.forget(token)
 
     async def tools(self) -> tuple[ToolSpec, ...]:
         """Ask the server for its tools."""
@@ -163,7 +234,7 @@ class SdkLink:
         async with self._one_listing:
             self._listing.begin_prompts()
             try:
-                prompts = await self._ask(self._prompt_pages, what="the request for its prompts", seconds=self._seconds)
+                prompts = await self._ask_within(self._prompt_pages, what="the request for its prompts")
             except ToolError:
                 return ()
             raw = self._listing.prompts if self._transport else wire_form(prompts)
@@ -172,7 +243,7 @@ class SdkLink:
     async def ping(self) -> None:
         """Find out whether the server still answers; an error is an answer, too."""
         try:
-            await self._ask(self._greet, what="a sign of life", seconds=self._seconds)
+            await self._ask_within(self._greet, what="a sign of life")
         except ToolError:
             return
 
@@ -184,9 +255,9 @@ class SdkLink:
 
     async def _asked_for_tools(self) -> Sequence[Tool]:
         try:
-            return await self._ask(self._tool_pages, what="the request for its tools", seconds=self._seconds)
+            return await self._ask_within(self._tool_pages, what="the request for its tools")
         except ToolError as error:
-            missing = needs_configuration(self._name, () if self._transport is None else self._transport.stderr.lines)
+            missing = needs_configuration(self._name, () if self._transport is None else self._transport.said)
             if missing is None:
                 raise
             raise missing from error
@@ -233,9 +304,24 @@ class SdkLink:
     def _unlisted(self, why: str) -> LinkError:
         return LinkError(why, remedies=("Use another server.", "Report it to the author of the server."))
 
-    async def _ask(self, send: Callable[[], Awaitable[T]], *, what: str, seconds: float) -> T:
+    async def _ask_within(self, send: Callable[[], Awaitable[T]], *, what: str) -> T:
+        """Wait for an answer for as long as everything but a call may take."""
+        return await self._ask(
+            send,
+            what=what,
+            scope=anyio.CancelScope(deadline=anyio.current_time() + self._seconds),
+            late=lambda _: no_answer(self._name, what, self._seconds),
+        )
+
+    async def _ask(
+        self,
+        send: Callable[[], Awaitable[T]],
+        *,
+        what: str,
+        scope: anyio.CancelScope,
+        late: Callable[[float], CallTimeoutError],
+    ) -> T:
         """Wait for an answer; every error of the SDK becomes one of ours here."""
-        scope = anyio.CancelScope(deadline=anyio.current_time() + seconds)
         self._asking.add(scope)
         try:
             with scope:
@@ -252,25 +338,34 @@ class SdkLink:
         except VSMError:
             raise
         except Exception as error:  # the SDK at work on what a hostile server says may raise anything
-            raise LinkError(
-                f"{self._name} answered {what} in a way that cannot be read: {type(error).__name__}.",
-                remedies=("Use another server.", "Report it to the author of the server."),
-            ) from error
+            raise self._unread(what, type(error).__name__) from error
         finally:
             self._asking.discard(scope)
         if self._closed:
             raise await self._break(what)
-        raise CallTimeoutError(
-            f"{self._name} did not answer {what} within {seconds:g} seconds; it may still have been executed.",
-            remedies=("Allow more time for it.", "Look at what it did before you call it again."),
+        raise late(anyio.current_time())
+
+    def _unread(self, what: str, why: str) -> LinkError:
+        return LinkError(
+            f"{self._name} answered {what} in a way that cannot be read: {why}.",
+            remedies=("Use another server.", "Report it to the author of the server."),
         )
 
     async def _refusal(self, error: MCPError, what: str) -> VSMError:
-        if error.code == CONNECTION_CLOSED and (self._closed or self._transport is None or self._transport.broken):
+        if error.code == CONNECTION_CLOSED and (
+            self._closed or self._transport is None or self._transport.traffic.broken
+        ):
             return await self._break(what)
         said = self.quoted(error.message)
         if error.data is TOO_LARGE:
             return _too_large(f"{self._name} answered {what}", said)
+        if error.data is UNREADABLE:
+            return self._unread(what, said)
+        if error.data is UNREACHED:
+            return LinkError(
+                f"{self._name} was not reached by {what}, or lost it: {said}.",
+                remedies=("Look at whether it happened, then call again.", "Make sure that the server runs."),
+            )
         missing = None if error.code == INVALID_PARAMS else needs_configuration(self._name, (said,))
         return missing or ToolError(
             f"{self._name} refused {what}: {said} (code {error.code}).",
@@ -292,50 +387,12 @@ class SdkLink:
     def _bounded(self, result: ToolResult, what: str) -> ToolResult:
         """A transport bounds what it reads; the answer of a server in this process is measured here."""
         if self._transport is None:
-            size = len(json.dumps([result.structured, *result.content], default=str))
-            if size > LARGEST_RESULT:
-                said = f"{size} bytes are more than the {LARGEST_RESULT} allowed"
+            size = size_of(result.structured, *result.content)
+            if size > self._bounds.response:
+                said = f"{size} bytes are more than the {self._bounds.response} allowed"
                 raise _too_large(f"{self._name} answered {what}", said)
         return result
 
 
 def _too_large(who: str, said: str) -> PayloadError:
     return PayloadError(f"{who} with too much: {said}.", remedies=("Ask for less at once.",))
-
-
-def _sendable(arguments: JsonObject, what: str) -> dict[str, JsonValue]:
-    """Return a plain copy of ``arguments``.
-
-    Raises:
-        PayloadError: They are no JSON, too deep or too large.
-    """
-    try:
-        text = json.dumps(arguments, default=_plain, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise PayloadError(f"The arguments of {what} are no JSON values: {error}.") from error
-    if len(text) > LARGEST_REQUEST:
-        raise PayloadError(
-            f"The arguments of {what} have {len(text)} bytes, more than the {LARGEST_REQUEST} allowed.",
-            remedies=("Send less at once, or put the data into a file that the server can read.",),
-        )
-    return cast("dict[str, JsonValue]", json.loads(text))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(cast("Mapping[str, JsonValue]", value))
-    if isinstance(value, Sequence):
-        return list(cast("Sequence[JsonValue]", value))
-    raise TypeError(f"{type(value).__name__} is not a JSON value")
-
-
-def _result(answer: CallToolResult) -> ToolResult:
-    return ToolResult(
-        text="\n".join(block.text for block in answer.content if isinstance(block, TextContent)),
-        structured=cast("JsonValue", answer.structured_content),
-        content=tuple(
-            cast("JsonObject", block.model_dump(by_alias=True, mode="json", exclude_none=True))
-            for block in answer.content
-        ),
-        is_error=bool(answer.is_error),
-    )

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -18,10 +17,18 @@ from vsm_mcp.acquisition.vetting.policy import LONGEST_AGE, MOST_ACQUISITIONS, M
 from vsm_mcp.errors import ConfigurationError, SandboxError
 from vsm_mcp.model.server import Artefact
 from vsm_mcp.sandbox.policy import Limits, overlap, refuse_work
+from vsm_mcp.settings.environment import (
+    AS_JSON,
+    PREFIX,
+    documented_variables,
+    refuse_switching_off,
+    refuse_unknown_variables,
+    wants_audit,
+    wrong,
+)
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.variety.alarm import Thresholds
 
-PREFIX = "VSM_MCP_"
 POLICY_FIELDS = (
     "allow",
     "block",
@@ -34,20 +41,6 @@ POLICY_FIELDS = (
 )
 """The settings that are a part of the policy; a ``Policy`` of the host's own takes their place."""
 
-_AS_JSON = "Correct or remove these variables; lists and mappings are written as JSON: '[\"pypi:NAME\"]'."
-_ALWAYS_ON = {
-    "VSM_SECURITY_ENABLED": "Allow more by name: VSM_MCP_ALLOW, VSM_MCP_EGRESS.",
-    "VSM_SANDBOX_ENABLED": "To run servers without confinement, write VSM_MCP_SANDBOX=none; every report says so.",
-}
-_DOCUMENTED = {
-    "VSM_MAX_CONCURRENT_INSTALLS": ("installs_at_once", 1),
-    "VSM_HTTP_TIMEOUT_MS": ("discovery_timeout", 1e-3),
-    "VSM_CACHE_TTL_SECONDS": ("registry_kept_for", 1),
-}
-_WITHOUT_EFFECT = {
-    "VSM_AUDIT_LOGGING": "Remove it, and write down events yourself: ViableSystem(emit=...) or vsm.events.attach(...).",
-}
-"""Names of the deployment guide that must not be believed to do something."""
 HYSTERESIS = 0.05
 _SYSTEM_STATE = Path("/var/lib/vsm_mcp")
 _Seconds = Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)]
@@ -59,6 +52,13 @@ class Confinement(StrEnum):
 
     BUBBLEWRAP = "bubblewrap"
     NONE = "none"
+
+
+class Engine(StrEnum):
+    """What speaks with servers over processes."""
+
+    SDK = "sdk"
+    LEAN = "lean"
 
 
 def default_state() -> Path:
@@ -113,6 +113,9 @@ class Settings(BaseSettings):
         max_concurrent_operations: Operations that may be under way at once; further ones wait.
         coordination_timeout: Seconds that an operation waits for a place, or for what others hold.
         decision_timeout: Seconds that a strategy may think about a decision.
+        audit: A directory of its own where every call, installation and start is recorded (``VSM_AUDIT_LOGGING=true``
+            means ``audit`` inside ``state``); without it the newest records are kept in memory only.
+        engine: What speaks with servers: the MCP SDK, complete and typed, or the lean one, for throughput.
         python: The interpreter for PyPI servers; by default this one if servers can reach it, else the system's.
 
     Raises:
@@ -161,15 +164,19 @@ class Settings(BaseSettings):
     max_concurrent_operations: int = Field(default=1000, ge=1, le=1_000_000)
     coordination_timeout: _Seconds = 5.0
     decision_timeout: _Seconds = 10.0
+    audit: Path | None = None
+    engine: Engine = Engine.SDK
     python: Path | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _known_variables(cls, values: Mapping[str, object]) -> Mapping[str, object]:
-        _refuse_unknown_variables(cls)
-        _refuse_switching_off()
-        _refuse_without_effect()
-        return {**_documented_variables(), **values}
+        refuse_unknown_variables(cls.model_fields)
+        refuse_switching_off()
+        known = {**documented_variables(), **values}
+        if wants_audit() and known.get("audit") is None:
+            known["audit"] = Path(str(known.get("state") or default_state())) / "audit"
+        return known
 
     @field_validator("secrets", mode="before")
     @classmethod
@@ -183,7 +190,7 @@ class Settings(BaseSettings):
             return Autonomy[value.upper()]
         return value
 
-    @field_validator("state", "workspace", "python", "lock", "advisories", mode="after")
+    @field_validator("state", "workspace", "python", "lock", "advisories", "audit", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()
@@ -192,7 +199,12 @@ class Settings(BaseSettings):
     def _servers_write_apart(self) -> Self:
         """Refuse places where servers could write what is not theirs."""
         _refuse_workspace(self.work, self.state)
-        for name, place in (("lock", self.lock), ("advisories", self.advisories), ("python", self.python)):
+        for name, place in (
+            ("lock", self.lock),
+            ("advisories", self.advisories),
+            ("audit", self.audit),
+            ("python", self.python),
+        ):
             if place is not None and place.is_relative_to(self.work):
                 raise ConfigurationError(
                     f"The setting {name} is {place}, which lies in {self.work}, where servers write.",
@@ -217,10 +229,10 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            raise _wrong(error) from error
+            raise wrong(error) from error
         except SettingsError as error:  # a list or mapping that is not JSON; it names the setting, not the value
             raise ConfigurationError(
-                f"The environment gives settings that make no sense: {error}.", remedies=(_AS_JSON,)
+                f"The environment gives settings that make no sense: {error}.", remedies=(AS_JSON,)
             ) from error
 
     @classmethod
@@ -344,56 +356,3 @@ def _bound(secrets: Mapping[str, object]) -> Mapping[str, object]:
                 remedies=("Write secrets={'npm:NAME': {'VARIABLE': 'env:VARIABLE'}}.",),
             )
     return secrets
-
-
-def _wrong(error: ValidationError) -> ConfigurationError:
-    problems = [
-        f"{PREFIX}{'__'.join(str(part) for part in problem['loc']).upper()}: {problem['msg'].lower()}"
-        for problem in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    return ConfigurationError(
-        f"The environment gives settings that make no sense: {'; '.join(problems)}.",
-        remedies=(_AS_JSON,),
-    )
-
-
-def _refuse_switching_off() -> None:
-    for variable, instead in _ALWAYS_ON.items():
-        if os.environ.get(variable, "true").strip().lower() not in {"true", "1", "yes", "on"}:
-            raise ConfigurationError(
-                f"{variable} cannot be switched off: there is no such switch.",
-                remedies=(f"Remove {variable} from the environment.", instead),
-            )
-
-
-def _refuse_without_effect() -> None:
-    for variable, remedy in _WITHOUT_EFFECT.items():
-        if variable in os.environ:
-            raise ConfigurationError(f"{variable} has no effect: there is no audit file.", remedies=(remedy,))
-
-
-def _documented_variables() -> dict[str, object]:
-    """Return the options that are given under the names of the deployment guide."""
-    found: dict[str, object] = {}
-    for variable, (name, factor) in _DOCUMENTED.items():
-        value = os.environ.get(variable)
-        if value is None:
-            continue
-        if not value.strip().isdecimal():
-            raise ConfigurationError(
-                f"{variable} must be a whole number, not {value[:40]!r}.", remedies=(f"Use {PREFIX}{name.upper()}.",)
-            )
-        found[name] = int(value) if factor == 1 else int(value) * factor
-    return found
-
-
-def _refuse_unknown_variables(settings: type[Settings]) -> None:
-    known = {PREFIX + name.upper() for name in settings.model_fields}
-    for variable in os.environ:
-        if not variable.startswith(PREFIX) or variable.split("__")[0] in known:
-            continue
-        near = get_close_matches(variable, known, n=1)
-        raise ConfigurationError(
-            f"There is no setting {variable}.",
-            remedies=(f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(known))}.",),
-        )

@@ -1,0 +1,1 @@
+"""How messages of clients get in and out: lines, WebSocket and HTTP."""

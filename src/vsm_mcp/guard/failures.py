@@ -1,0 +1,52 @@
+"""How many calls of the last seconds failed, at the same small cost for any number of calls."""
+
+_BUCKETS = 12
+
+
+class FailureCount:
+    """Counts calls and failures of a sliding window, to a twelfth of its length exactly.
+
+    Args:
+        window: Seconds that are looked back.
+    """
+
+    __slots__ = ("_all", "_bad", "_latest", "_width", "calls", "failures")
+
+    def __init__(self, window: float) -> None:
+        """Start with nothing counted."""
+        self.calls: int = 0
+        self.failures: int = 0
+        self._width = window / _BUCKETS
+        self._latest = 0
+        self._all = [0] * _BUCKETS
+        self._bad = [0] * _BUCKETS
+
+    def add(self, now: float, *, failed: bool) -> None:
+        """Count a call that ended at ``now``; time that runs back is taken as standing still."""
+        bucket = int(now / self._width)
+        if bucket > self._latest:
+            self._advance(bucket)
+        place = self._latest % _BUCKETS
+        self._all[place] += 1
+        self.calls += 1
+        if failed:
+            self._bad[place] += 1
+            self.failures += 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.calls = self.failures = 0
+        self._all = [0] * _BUCKETS
+        self._bad = [0] * _BUCKETS
+
+    def is_quiet(self, now: float) -> bool:
+        """Tell whether nothing was counted within the window."""
+        return not self.calls or int(now / self._width) - self._latest >= _BUCKETS
+
+    def _advance(self, bucket: int) -> None:
+        for passed in range(self._latest + 1, min(bucket, self._latest + _BUCKETS) + 1):
+            place = passed % _BUCKETS
+            self.calls -= self._all[place]
+            self.failures -= self._bad[place]
+            self._all[place] = self._bad[place] = 0
+        self._latest = bucket

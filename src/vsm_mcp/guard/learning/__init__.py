@@ -1,0 +1,1 @@
+"""What is usual: learned from the calls themselves, in bounded memory."""

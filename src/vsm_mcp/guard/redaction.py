@@ -1,0 +1,243 @@
+"""Redaction: secrets that a server was given do not come back out of it, and do not reach another server."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from operator import is_
+
+import orjson
+from pydantic import BaseModel, Field
+
+from vsm_mcp.errors import StartError, VSMError, ZoneError
+from vsm_mcp.events import CallRefused, EventSink, ignore
+from vsm_mcp.guard.redacting.redactor import Redactor
+from vsm_mcp.guard.redacting.writing import SHORTEST_SECRET, in_json
+from vsm_mcp.model.call import Caller, ToolCall, ToolResult
+from vsm_mcp.model.json import JsonObject
+
+_SHORTEST_LEAVING = 8
+_MOST_SERVERS = 10_000
+_MOST_REMEMBERED = 64
+_LONGEST_CHAIN = 16
+
+
+class Leaving(StrEnum):
+    """What happens when the arguments of a call hold a secret that another server was given."""
+
+    REFUSE = "refuse"
+    ALLOW = "allow"
+
+
+class RedactionOptions(BaseModel, frozen=True, extra="forbid"):
+    """What is hidden, and where.
+
+    Attributes:
+        results: Hide in results the secrets that the server was given.
+        errors: Hide them in what errors say.
+        guess: Hide in results also what only looks like a secret. This can tear up text that is wanted.
+        leaving: What happens to a call whose arguments hold a secret of another server.
+        shortest: How many characters a secret must have to be hidden.
+    """
+
+    results: bool = True
+    errors: bool = True
+    guess: bool = False
+    leaving: Leaving = Leaving.REFUSE
+    shortest: int = Field(default=SHORTEST_SECRET, ge=SHORTEST_SECRET, le=64)
+
+
+class GivenSecrets:
+    """Knows which secrets each server was given. They are kept in memory only, and never shown.
+
+    Args:
+        options: What is hidden.
+    """
+
+    def __init__(self, options: RedactionOptions | None = None) -> None:
+        """Start without knowing any."""
+        self._options = options or RedactionOptions()
+        self._values: dict[str, tuple[str, ...]] = {}
+        self._redactors: dict[str, Redactor] = {}
+        self._foreign: dict[str, tuple[bytes, ...]] = {}
+        self._everything: Redactor | None = None
+
+    def __repr__(self) -> str:
+        """Show how many servers were given any, and no secret."""
+        return f"GivenSecrets({len(self._values)} servers)"
+
+    def give(self, server: str, values: Iterable[str]) -> None:
+        """Remember the secrets that a server is given, besides earlier ones.
+
+        Another process of that name may still run that knows those: one of a pool, or the one that is held while
+        another is tried out. The newest 64 are remembered.
+        """
+        before = self._values.get(server, ())
+        new = [value for value in values if len(value) >= self._options.shortest]
+        kept = tuple(dict.fromkeys((*new, *before)))[: max(_MOST_REMEMBERED, len(new))]
+        if kept:
+            self._values[server] = kept
+        if frozenset(kept) != frozenset(before):
+            self._renew(server)
+
+    def forget(self, server: str) -> None:
+        """Forget the secrets of a server that is let go; fine if there are none."""
+        if self._values.pop(server, None) is not None:
+            self._renew(server)
+
+    def of(self, server: str) -> Redactor | None:
+        """Return what hides the secrets of one server; ``None`` when there is nothing to hide."""
+        return self._redactors.get(server)
+
+    @property
+    def everything(self) -> Redactor:
+        """Hides the secrets of all servers and what looks like one: for what is shown or kept."""
+        if self._everything is None:
+            self._everything = Redactor(
+                frozenset[str]().union(*self._values.values()), guess=True, shortest=self._options.shortest
+            )
+        return self._everything
+
+    def foreign_to(self, server: str) -> tuple[bytes, ...]:
+        """Return, as they stand in JSON, the secrets that others were given and this server was not."""
+        forms = self._foreign.get(server)
+        if forms is None:
+            own = frozenset(self._values.get(server, ()))
+            foreign = frozenset[str]().union(*self._values.values()) - own
+            long = (secret for secret in foreign if len(secret) >= _SHORTEST_LEAVING)
+            forms = tuple(sorted({form.encode("utf-8", "replace") for secret in long for form in in_json(secret)}))
+            if len(self._foreign) >= _MOST_SERVERS:
+                self._foreign.clear()
+            self._foreign[server] = forms
+        return forms
+
+    def _renew(self, server: str) -> None:
+        self._everything = None
+        self._foreign.clear()
+        self._redactors.pop(server, None)
+        if server in self._values or self._options.guess:
+            self._redactors[server] = Redactor(
+                self._values.get(server, ()), guess=self._options.guess, shortest=self._options.shortest
+            )
+
+
+class Redaction:
+    """Hides what a server was given in what it answers, and keeps it from other servers.
+
+    Args:
+        caller: Makes the calls.
+        given: Which secrets servers were given.
+        options: What is hidden.
+        emit: Hears of calls that are refused.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        given: GivenSecrets,
+        options: RedactionOptions | None = None,
+        *,
+        emit: EventSink = ignore,
+    ) -> None:
+        """Stand before ``caller``."""
+        self._caller = caller
+        self._given = given
+        self._options = options or RedactionOptions()
+        self._refuses = self._options.leaving is Leaving.REFUSE
+        self._guess = Redactor(guess=True) if self._options.guess else None
+        self._emit = emit
+
+    def __repr__(self) -> str:
+        """Show who is behind it."""
+        return f"Redaction({self._caller!r})"
+
+    async def call(self, call: ToolCall, /) -> ToolResult:
+        """Make a call and return its result without the secrets of the server.
+
+        Raises:
+            ZoneError: The arguments hold a secret that another server was given.
+        """
+        if self._refuses and (foreign := self._given.foreign_to(call.server)):
+            self._look(call, foreign)
+        redactor = self._given.of(call.server) or self._guess
+        if redactor is None:
+            return await self._caller.call(call)
+        try:
+            result = await self._caller.call(call)
+        except VSMError as error:
+            if self._options.errors:
+                _hide(error, redactor)
+            raise
+        return _hidden(result, redactor) if self._options.results else result
+
+    def _look(self, call: ToolCall, foreign: tuple[bytes, ...]) -> None:
+        written = _written(call.arguments)
+        for form in foreign:
+            if form in written:
+                break
+        else:
+            return
+        reason = "its arguments hold a secret that another server was given."
+        self._emit(CallRefused(server=call.server, tool=call.tool, reason=reason, guard="redaction"))
+        raise ZoneError(
+            f"{call.tool!r} of {call.server} is not called: {reason}",
+            remedies=("Find out where the caller has the secret from.", "Give the server the secret if it needs it."),
+        )
+
+
+def _written(arguments: JsonObject) -> bytes:
+    try:
+        return orjson.dumps(arguments)
+    except TypeError:  # such as a number beyond 64 bits or half a character
+        text = json.dumps(arguments, ensure_ascii=False, default=repr)
+        return text.encode("utf-8", "replace")
+
+
+def _hidden(result: ToolResult, redactor: Redactor) -> ToolResult:
+    text = redactor.text(result.text)
+    structured = redactor.value(result.structured)
+    same = text is result.text and structured is result.structured
+    if same and _repeats(result):
+        return result
+    content = tuple([_object(redactor, block) for block in result.content])
+    if same and all(map(is_, content, result.content)):
+        return result
+    return ToolResult(text=text, structured=structured, content=content, is_error=result.is_error)
+
+
+def _repeats(result: ToolResult) -> bool:
+    """Tell whether the content is the text once more and nothing else, as it mostly is."""
+    if len(result.content) != 1:
+        return not result.content
+    block = result.content[0]
+    return len(block) == 2 and block.get("type") == "text" and block.get("text") == result.text  # noqa: PLR2004
+
+
+def _object(redactor: Redactor, block: JsonObject) -> JsonObject:
+    told = redactor.value(block)
+    return told if isinstance(told, Mapping) else {"type": "text", "text": str(told)}
+
+
+def _hide(error: VSMError, redactor: Redactor) -> None:
+    """Hide secrets in an error where it stands, so that its kind and everything else about it stay.
+
+    What it came of is shown with it, so that goes as soon as it quotes a secret.
+    """
+    if isinstance(error, StartError):
+        error.stderr = tuple(redactor.text(line) for line in error.stderr)
+    if any(redactor.finds(f"{cause} {cause!r}") for cause in _causes(error)):
+        error.__cause__ = error.__context__ = None
+    message = redactor.text(error.message)
+    if message is not error.message:
+        error.message = message
+        error.args = (message,)
+    error.remedies = tuple(redactor.text(remedy) for remedy in error.remedies)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield what an error came of, as far as it would be shown."""
+    seen: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        seen = seen and (seen.__cause__ or seen.__context__)
+        if seen is None:
+            return
+        yield seen

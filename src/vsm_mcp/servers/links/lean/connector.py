@@ -1,0 +1,99 @@
+"""Makes links on the raw path; what is slow to load is loaded by the first link, in a thread."""
+
+from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+import anyio.to_thread
+
+from vsm_mcp.model.launch import RemoteLaunch
+from vsm_mcp.servers.links.link import Consent, Link, Remote, Start
+from vsm_mcp.servers.links.patience import CAP_SECONDS, IDLE_SECONDS
+from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.servers.links.wire.wire import Bounds
+
+PROBE_SECONDS = 5.0
+START_SECONDS = 30.0
+
+
+class Opens(Protocol):
+    """Makes links over processes."""
+
+    def stdio(
+        self, start: Start, *, name: str, digest: str, hide: Sequence[str] = ()
+    ) -> AbstractAsyncContextManager[Link]:
+        """Start a process and speak with it over its standard input and output."""
+        ...
+
+
+class LeanConnector:
+    """Makes links that cost little per call over processes; all other links are made through the SDK.
+
+    What a server that is a process asks of its client is refused, but for signs of life.
+
+    Args:
+        eras: What is learned of how servers want to be greeted, by digest of their package.
+        probe: Seconds the first greeting may take.
+        start: Seconds all greetings may take together.
+        call: Seconds a call may take without progress that names no time of its own.
+        cap: Seconds such a call may take altogether.
+        bounds: How large messages may be.
+        consent: What servers that are not processes may ask of the host; nothing, unless this allows it.
+    """
+
+    def __init__(
+        self,
+        *,
+        eras: MutableMapping[str, str],
+        probe: float = PROBE_SECONDS,
+        start: float = START_SECONDS,
+        call: float = IDLE_SECONDS,
+        cap: float = CAP_SECONDS,
+        bounds: Bounds | None = None,
+        consent: Consent | None = None,
+    ) -> None:
+        """Keep memory and deadlines; nothing is loaded."""
+        self._eras = eras
+        self._probe = probe
+        self._start = start
+        self._call = call
+        self._cap = cap
+        self._bounds = bounds or Bounds()
+        self._others = LazyConnector(
+            eras=eras, probe=probe, start=start, call=call, cap=cap, bounds=bounds, consent=consent
+        )
+        self._opener: Opens | None = None
+
+    def __repr__(self) -> str:
+        """Show the deadlines."""
+        return f"LeanConnector(probe={self._probe}, start={self._start}, call={self._call})"
+
+    @asynccontextmanager
+    async def stdio(self, start: Start, *, name: str, digest: str, hide: Sequence[str] = ()) -> AsyncGenerator[Link]:
+        """Start a process and speak with it over its standard input and output."""
+        if self._opener is None:
+            self._opener = await anyio.to_thread.run_sync(self._load)
+        async with self._opener.stdio(start, name=name, digest=digest, hide=hide) as link:
+            yield link
+
+    def remote(
+        self, launch: RemoteLaunch, remote: Remote, *, name: str, digest: str, hide: Sequence[str] = ()
+    ) -> AbstractAsyncContextManager[Link]:
+        """Speak with a server that runs elsewhere."""
+        return self._others.remote(launch, remote, name=name, digest=digest, hide=hide)
+
+    def memory(self, make: Callable[[], object], *, name: str) -> AbstractAsyncContextManager[Link]:
+        """Speak with a server object of this process."""
+        return self._others.memory(make, name=name)
+
+    def _load(self) -> Opens:
+        from vsm_mcp.servers.links.lean.opening import Opener  # noqa: PLC0415 - loads the models of the protocol
+
+        return Opener(
+            eras=self._eras,
+            probe=self._probe,
+            start=self._start,
+            call=self._call,
+            cap=self._cap,
+            bounds=self._bounds,
+        )

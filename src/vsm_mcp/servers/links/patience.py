@@ -1,0 +1,72 @@
+"""How long a call may take: without a sign of progress, and at most."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import anyio
+
+from vsm_mcp.errors import CallTimeoutError, printable
+from vsm_mcp.model.call import ToolCall
+
+IDLE_SECONDS = 60.0
+CAP_SECONDS = 600.0
+_LONGEST_MESSAGE = 500
+
+
+class Patience:
+    """The two deadlines of one call; the earlier one counts, and progress moves the first.
+
+    A call that names a ``timeout`` and no ``idle`` may be silent until that timeout.
+
+    Args:
+        call: Names its own times, or ``None`` for the defaults.
+        now: The time when the call begins, in seconds.
+        idle: Default for seconds without progress.
+        cap: Default for seconds altogether.
+
+    Attributes:
+        deadline: When the call ends if nothing more is heard.
+    """
+
+    __slots__ = ("_call", "_end", "_idle", "_seconds", "deadline")
+
+    def __init__(self, call: ToolCall, *, now: float, idle: float = IDLE_SECONDS, cap: float = CAP_SECONDS) -> None:
+        """Begin to wait."""
+        self._call = call
+        self._seconds = cap if call.timeout is None else call.timeout
+        silent = idle if call.timeout is None else call.timeout
+        self._idle = silent if call.idle is None else call.idle
+        self._end = now + self._seconds
+        self.deadline: float = min(self._end, now + self._idle)
+
+    def heard(self, done: float, *, now: float, total: float | None = None, message: str = "") -> float:
+        """Take note of progress, tell the caller of it, and return the new deadline."""
+        self.deadline = min(self._end, now + self._idle)
+        if self._call.progress is not None:
+            self._call.progress(done, total, printable(message[:_LONGEST_MESSAGE]))
+        return self.deadline
+
+    @contextmanager
+    def paused(self, scope: anyio.CancelScope) -> Generator[None]:
+        """Let the host think, which is no silence of the server, for as long as the call may take altogether."""
+        scope.deadline = self.deadline = self._end
+        yield
+        scope.deadline = self.deadline = min(self._end, anyio.current_time() + self._idle)
+
+    def expired(self, server: str, now: float) -> CallTimeoutError:
+        """Return the error of a call that got no answer."""
+        if now >= self._end or self._idle >= self._seconds:
+            return no_answer(server, f"the call of {self._call.tool}", self._seconds)
+        return CallTimeoutError(
+            f"{server} did not answer the call of {self._call.tool}: it showed no progress for {self._idle:g} seconds; "
+            f"it may still have been executed.",
+            remedies=("Allow more time without progress.", "Look at what it did before you call it again."),
+        )
+
+
+def no_answer(server: str, what: str, seconds: float) -> CallTimeoutError:
+    """Return the error for an answer that did not come."""
+    return CallTimeoutError(
+        f"{server} did not answer {what} within {seconds:g} seconds; it may still have been executed.",
+        remedies=("Allow more time for it.", "Look at what it did before you call it again."),
+    )

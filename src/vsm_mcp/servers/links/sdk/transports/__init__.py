@@ -1,0 +1,1 @@
+"""What carries the messages of the SDK: frames, or requests over HTTP."""

@@ -1,0 +1,142 @@
+"""What every call passes, joined: the guards, what they know of the servers, and the record."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import cast
+
+import anyio
+import anyio.lowlevel
+
+from vsm_mcp.acquisition.permissions import CallPermissions
+from vsm_mcp.events import CapabilityAdopted, CapabilityReleased, EgressDecided, Event, EventSink
+from vsm_mcp.guard.audit_log import AuditTrail, Undertaking
+from vsm_mcp.guard.auditing.file import FileAudit
+from vsm_mcp.guard.auditing.record import AuditKind
+from vsm_mcp.guard.chain import GuardChain, Ports
+from vsm_mcp.guard.guards import Guards
+from vsm_mcp.guard.redaction import GivenSecrets
+from vsm_mcp.model.call import ToolSpec
+from vsm_mcp.model.server import Installed, Proven
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
+from vsm_mcp.world.world import World
+
+_REQUEST_BITS = 32
+_CONCERNS = frozenset({CapabilityAdopted, CapabilityReleased, EgressDecided})
+
+
+def make_trail(guards: Guards, directory: Path | None, world: World, *, emit: EventSink) -> AuditTrail:
+    """Return where calls, installations and starts are recorded: in memory, and in ``directory`` if there is one."""
+    file = None if directory is None else FileAudit(directory, clock=world.clock, files=world.files, emit=emit)
+    return AuditTrail(
+        guards.audit, file=file, clock=world.clock, requests=f"{world.random.getrandbits(_REQUEST_BITS):08x}-"
+    )
+
+
+def make_chain(
+    guards: Guards,
+    spawner: DynamicSpawner,
+    permissions: CallPermissions,
+    *,
+    secrets: GivenSecrets,
+    trail: AuditTrail,
+    emit: EventSink,
+) -> GuardChain:
+    """Put all guards before the servers."""
+    known = _Known(spawner)
+    ports = Ports(
+        objection=permissions.objection,
+        lookup=known.spec,
+        digest_of=known.digest,
+        secrets=secrets,
+        trail=trail,
+        emit=emit,
+        now=_time_of_this_loop(),
+    )
+    return GuardChain(spawner, guards, ports)
+
+
+def _time_of_this_loop() -> Callable[[], float]:
+    """Return what tells the time of the running event loop: the loop itself where it can, which is cheaper."""
+    loop: object = anyio.lowlevel.current_token().native_token
+    time: object = getattr(loop, "time", None)
+    return cast("Callable[[], float]", time) if callable(time) else anyio.current_time
+
+
+class Housekeeping:
+    """Tells the guards what happens around them: which secrets a server is given, and who comes and goes.
+
+    Args:
+        secrets: Keeps the secrets, to hide them.
+        trail: Keeps the records.
+    """
+
+    def __init__(self, *, secrets: GivenSecrets, trail: AuditTrail) -> None:
+        """Look after nothing yet."""
+        self._secrets = secrets
+        self._trail = trail
+        self._chain: GuardChain | None = None
+
+    def look_after(self, chain: GuardChain) -> None:
+        """Tell ``chain`` from now on."""
+        self._chain = chain
+
+    def given(self, server: str, secrets: Sequence[str]) -> None:
+        """Remember the secrets that a server is given."""
+        self._secrets.give(server, secrets)
+
+    def start(self, installed: Installed) -> AbstractAsyncContextManager[None]:
+        """Return what a start happens in: it fails when the record cannot be written."""
+        return self._trail.on_record(
+            Undertaking(kind=AuditKind.SPAWN, server=installed.candidate.name, artefact=installed.digest)
+        )
+
+    def install(self, installed: Installed) -> AbstractAsyncContextManager[None]:
+        """Return what taking a server in happens in: it fails when the record cannot be written."""
+        return self._trail.on_record(
+            Undertaking(kind=AuditKind.INSTALL, server=installed.candidate.name, artefact=installed.digest)
+        )
+
+    def hear(self, event: Event, /) -> None:
+        """Forget what was known of a server that went, and begin anew with one that came."""
+        chain = self._chain
+        if chain is None or type(event) not in _CONCERNS:
+            return
+        match event:
+            case CapabilityReleased(server=server):
+                self._secrets.forget(server)
+                _begin_anew(chain, server)
+            case CapabilityAdopted(server=server):
+                _begin_anew(chain, server)
+            case _:
+                if chain.anomaly is not None:
+                    chain.anomaly.hear(event)
+
+
+def _begin_anew(chain: GuardChain, server: str) -> None:
+    if chain.breaker is not None:
+        chain.breaker.reset(server)
+
+
+class _Known:
+    """What is known of the servers that are held; read once per server as long as it stays the same."""
+
+    def __init__(self, spawner: DynamicSpawner) -> None:
+        self._spawner = spawner
+        self._read: dict[str, tuple[Proven, dict[str, ToolSpec]]] = {}
+
+    def spec(self, server: str, tool: str) -> ToolSpec | None:
+        """Return what a server said of a tool when that was approved."""
+        proven = self._spawner.proven(server)
+        if proven is None:
+            self._read.pop(server, None)
+            return None
+        read = self._read.get(server)
+        if read is None or read[0] is not proven:
+            read = self._read[server] = (proven, {spec.name: spec for spec in proven.tools})
+        return read[1].get(tool)
+
+    def digest(self, server: str) -> str | None:
+        """Return the digest of what runs as a server."""
+        proven = self._spawner.proven(server)
+        return None if proven is None else proven.installed.digest

@@ -1,0 +1,133 @@
+"""The servers that are held, joined: what confines them, what keeps them alive, and what every call to them passes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+from vsm_mcp.acquisition.installation.store import PackageStore
+from vsm_mcp.acquisition.permissions import CallPermissions
+from vsm_mcp.acquisition.vetting.policy import Policy
+from vsm_mcp.events import EventSink
+from vsm_mcp.guard.chain import GuardChain
+from vsm_mcp.guard.guards import Guards
+from vsm_mcp.guard.redaction import GivenSecrets
+from vsm_mcp.model.server import Installed
+from vsm_mcp.sandbox.sandbox import Sandbox
+from vsm_mcp.servers.launcher import Launcher
+from vsm_mcp.servers.links.lean.connector import LeanConnector
+from vsm_mcp.servers.links.link import Connector
+from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.servers.supervision.records import ProcessRecords, RecordedProcesses
+from vsm_mcp.servers.supervision.spawner import DynamicSpawner
+from vsm_mcp.servers.supervision.supervision import Supervision
+from vsm_mcp.servers.workspace import Workspace
+from vsm_mcp.settings.settings import Confinement, Engine, Settings
+from vsm_mcp.wiring.confining import confinement
+from vsm_mcp.wiring.guarding import Housekeeping, make_chain, make_trail
+from vsm_mcp.wiring.machine import make_sandbox
+from vsm_mcp.world.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What serves, by name."""
+
+    sandbox: Sandbox
+    workspace: Workspace
+    spawner: DynamicSpawner
+    permissions: CallPermissions
+    guarded: GuardChain
+    housekeeping: Housekeeping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Care:
+    """How the host wants its servers treated.
+
+    Attributes:
+        guards: What every call must pass.
+        supervision: How servers are kept alive.
+        private: Hosts of servers elsewhere that may have a private address.
+    """
+
+    guards: Guards = field(default_factory=Guards)
+    supervision: Supervision = field(default_factory=Supervision)
+    private: Collection[str] = ()
+
+
+async def make_serving(settings: Settings, policy: Policy, world: World, *, care: Care, emit: EventSink) -> Serving:
+    """Join what serves.
+
+    Raises:
+        SandboxError: The confinement that the settings name cannot be enforced here.
+    """
+    secrets = GivenSecrets(care.guards.redaction)
+    trail = make_trail(care.guards, settings.audit, world, emit=emit)
+    records = ProcessRecords(settings.state / "processes", random=world.random)
+    sandbox = make_sandbox(settings, _recorded(settings, world, records), emit)
+    await sandbox.probe()
+    workspace = Workspace(settings.work)
+    housekeeping = Housekeeping(secrets=secrets, trail=trail)
+    spawner = DynamicSpawner(
+        _launcher(settings, policy, world, sandbox=sandbox, housekeeping=housekeeping, private=care.private),
+        workspace,
+        emit=emit,
+        supervision=care.supervision,
+        records=records,
+        random=world.random,
+    )
+    permissions = CallPermissions(policy, spawner.proven)
+    guarded = make_chain(care.guards, spawner, permissions, secrets=secrets, trail=trail, emit=emit)
+    housekeeping.look_after(guarded)
+    return Serving(
+        sandbox=sandbox,
+        workspace=workspace,
+        spawner=spawner,
+        permissions=permissions,
+        guarded=guarded,
+        housekeeping=housekeeping,
+    )
+
+
+def _recorded(settings: Settings, world: World, records: ProcessRecords) -> World:
+    """Return the ports with every process written down that nothing else would end with this one."""
+    if settings.sandbox is not Confinement.NONE:
+        return world
+    return replace(world, processes=RecordedProcesses(world.processes, records))
+
+
+def _launcher(
+    settings: Settings,
+    policy: Policy,
+    world: World,
+    *,
+    sandbox: Sandbox,
+    housekeeping: Housekeeping,
+    private: Collection[str],
+) -> Launcher:
+    """Return what starts servers, each confined as settings and policy say, and only while its files are intact."""
+    store = PackageStore(settings.state, world.files)
+
+    async def verify(installed: Installed) -> None:
+        """What is only staged was sealed a moment ago, and has no place in the store yet."""
+        if installed.path == store.tree(installed.digest):
+            await store.verify(installed.digest)
+
+    return Launcher(
+        sandbox,
+        _connector(settings),
+        policy_for=confinement(settings, policy),
+        secrets=world.secrets,
+        references=settings.references,
+        verify=verify,
+        private=private,
+        given=housekeeping.given,
+        on_record=housekeeping.start,
+    )
+
+
+def _connector(settings: Settings) -> Connector:
+    match settings.engine:
+        case Engine.SDK:
+            return LazyConnector(eras={}, start=settings.start_timeout, call=settings.call_timeout)
+        case Engine.LEAN:
+            return LeanConnector(eras={}, start=settings.start_timeout, call=settings.call_timeout)

@@ -1,0 +1,177 @@
+"""The ways to call the same bare server that are compared with each other, and how one of them is measured."""
+
+import asyncio
+import importlib
+import importlib.util
+import itertools
+import statistics
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+from calls_guards import guarded
+from mcp import Client, StdioServerParameters
+
+from vsm_mcp.model.call import ToolCall
+from vsm_mcp.servers.links.lean.connector import LeanConnector
+from vsm_mcp.servers.links.link import Start
+from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.world.processes import Command, LocalProcesses
+
+ECHO = Path(__file__).with_name("calls_echo.py")
+TEXT = {"text": "x" * 64}
+HELLO = ToolCall(server="echo", tool="echo", arguments=TEXT)
+IN_FLIGHT = (1, 10, 100)
+SLOW_SHARE = 10
+QUICK_ONES = {"lean", "raw", "floor"}
+WARM_UP = 100
+
+Way = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What calls in one way and with so many in flight took; the medians of all rounds."""
+
+    per_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+
+
+def starting(*words: str) -> Start:
+    """Return what starts a bare server."""
+    return partial(LocalProcesses().open, Command(argv=(sys.executable, str(ECHO), *words)))
+
+
+@asynccontextmanager
+async def ways() -> AsyncGenerator[Mapping[str, Way]]:
+    """Open every way to call: each over a server of its own."""
+    server = StdioServerParameters(command=sys.executable, args=[str(ECHO)])
+    async with AsyncExitStack() as life:
+        lean = await life.enter_async_context(
+            LeanConnector(eras={"e": "legacy"}).stdio(starting(), name="echo", digest="e")
+        )
+        sdk = await life.enter_async_context(
+            LazyConnector(eras={"e": "legacy"}, start=30, call=60).stdio(starting(), name="echo", digest="e")
+        )
+        client = await life.enter_async_context(Client(server, mode="legacy", cache=None))
+        await client.list_tools()
+        floor = await life.enter_async_context(_floor())
+        chain = guarded(lean)
+        found: dict[str, Way] = {
+            "lean": partial(chain.call, HELLO),
+            "raw": partial(lean.call, HELLO),
+            "floor": floor,
+            "sdk": partial(sdk.call, HELLO),
+            "client": partial(client.call_tool, "echo", TEXT),
+        }
+        if importlib.util.find_spec("fastmcp") is not None:
+            found["fastmcp"] = await life.enter_async_context(_fastmcp())
+        for way in found.values():
+            await in_flight(way, 10, WARM_UP)
+        yield found
+
+
+async def compare(found: Mapping[str, Way], *, rounds: int, calls: int) -> dict[str, dict[int, Measured]]:
+    """Measure all ways in turn, round by round, so that what else the machine does meets all of them alike."""
+    seen: dict[tuple[str, int], list[Measured]] = {}
+    for _ in range(rounds):
+        for (name, way), at_once in itertools.product(found.items(), IN_FLIGHT):
+            count = calls if name in QUICK_ONES else calls // SLOW_SHARE
+            seen.setdefault((name, at_once), []).append(await in_flight(way, at_once, count))
+    return {name: {at_once: _median(seen[name, at_once]) for at_once in IN_FLIGHT} for name in found}
+
+
+async def in_flight(way: Way, at_once: int, calls: int) -> Measured:
+    """Make ``calls`` calls, always ``at_once`` of them at the same time."""
+    times: list[float] = []
+    left = iter(range(calls))
+
+    async def work() -> None:
+        for _ in left:
+            before = time.perf_counter()
+            await way()
+            times.append(time.perf_counter() - before)
+
+    began, spent = time.perf_counter(), time.process_time()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(at_once):
+            tasks.create_task(work())
+    spent, lasted = time.process_time() - spent, time.perf_counter() - began
+    times.sort()
+    return Measured(
+        per_s=calls / lasted,
+        p50_ms=times[len(times) // 2] * 1000,
+        p99_ms=times[len(times) * 99 // 100] * 1000,
+        cpu_us=spent / calls * 1_000_000,
+    )
+
+
+def _median(rounds: Sequence[Measured]) -> Measured:
+    return Measured(
+        per_s=statistics.median(one.per_s for one in rounds),
+        p50_ms=statistics.median(one.p50_ms for one in rounds),
+        p99_ms=statistics.median(one.p99_ms for one in rounds),
+        cpu_us=statistics.median(one.cpu_us for one in rounds),
+    )
+
+
+@asynccontextmanager
+async def _floor() -> AsyncGenerator[Way]:
+    """Speak in JSON lines and nothing else: no bounds, no deadline, no errors, one future per request."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(ECHO), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    writer, reader = process.stdin, process.stdout
+    waiting: dict[int, asyncio.Future[object]] = {}
+    numbers = itertools.count(1)
+
+    async def read() -> None:
+        while line := await reader.readline():
+            message = orjson.loads(line)
+            waiting.pop(message["id"]).set_result(message["result"])
+
+    async def call() -> object:
+        number = next(numbers)
+        future = waiting[number] = asyncio.get_running_loop().create_future()
+        params = {"name": "echo", "arguments": TEXT}
+        message = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+        writer.write(orjson.dumps(message) + b"\n")
+        return await future
+
+    reading = asyncio.create_task(read())
+    try:
+        yield call
+    finally:
+        writer.close()
+        await process.wait()
+        await reading
+
+
+@asynccontextmanager
+async def _fastmcp() -> AsyncGenerator[Way]:
+    library: Any = importlib.import_module("fastmcp")
+    transports: Any = importlib.import_module("fastmcp.client.transports")
+    async with library.Client(transports.StdioTransport(command=sys.executable, args=[str(ECHO)])) as client:
+        await client.list_tools()
+        yield partial(client.call_tool, "echo", TEXT)
+
+
+def shown(found: Mapping[str, Mapping[int, Measured]]) -> str:
+    """Return the comparison as a table."""
+    lines = [f"{'way':10} {'in flight':>9} {'calls/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'client us':>9}"]
+    for name, by_number in found.items():
+        for at_once, one in by_number.items():
+            lines.append(
+                f"{name:10} {at_once:9} {one.per_s:9.0f} {one.p50_ms:8.2f} {one.p99_ms:8.2f} {one.cpu_us:9.1f}"
+            )
+    return "\n".join(lines)
