@@ -11,6 +11,7 @@ import pytest
 
 import vsm_mcp
 import vsm_mcp.abc
+from vsm_mcp.errors import ExtraMissingError
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -90,5 +91,9 @@ def test_the_newest_version_in_the_changelog_is_this_one_or_unreleased() -> None
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_in_docstrings_are_true(name: str) -> None:
-    result = doctest.testmod(importlib.import_module(name))
+    try:
+        module = importlib.import_module(name)
+    except ExtraMissingError as missing:
+        pytest.skip(f"allowed: {missing.message} It is tested together with its framework.")
+    result = doctest.testmod(module)
     assert result.failed == 0

@@ -31,13 +31,34 @@ if TYPE_CHECKING:
     from vsm_mcp.acquisition.vetting.policy import Waiver as Waiver
     from vsm_mcp.clearance import Clearance as Clearance
     from vsm_mcp.clearance import Go as Go
+    from vsm_mcp.codemode.limits import CodeLimits as CodeLimits
+    from vsm_mcp.codemode.result import CodeResult as CodeResult
+    from vsm_mcp.codemode.runtimes import Runtimes as Runtimes
     from vsm_mcp.diagnostics import GapDiagnosis as GapDiagnosis
     from vsm_mcp.diagnostics import PerformanceReport as PerformanceReport
     from vsm_mcp.errors import VSMError as VSMError
+    from vsm_mcp.guard.agents import AgentOptions as AgentOptions
+    from vsm_mcp.guard.agents import AgentRule as AgentRule
+    from vsm_mcp.guard.anomaly import AnomalyOptions as AnomalyOptions
+    from vsm_mcp.guard.audit_log import AuditOptions as AuditOptions
+    from vsm_mcp.guard.auditing.record import AuditQuery as AuditQuery
+    from vsm_mcp.guard.breaker import BreakerOptions as BreakerOptions
+    from vsm_mcp.guard.deadline import DeadlineOptions as DeadlineOptions
+    from vsm_mcp.guard.guards import Guards as Guards
+    from vsm_mcp.guard.payloads import PayloadOptions as PayloadOptions
+    from vsm_mcp.guard.rates import RateLimit as RateLimit
+    from vsm_mcp.guard.rates import RateOptions as RateOptions
+    from vsm_mcp.guard.redaction import RedactionOptions as RedactionOptions
+    from vsm_mcp.guard.schemas import SchemaOptions as SchemaOptions
+    from vsm_mcp.guard.zones import Declassify as Declassify
+    from vsm_mcp.guard.zones import ZoneOptions as ZoneOptions
     from vsm_mcp.model.call import ToolResult as ToolResult
     from vsm_mcp.model.enforcement import Aspect as Aspect
     from vsm_mcp.model.enforcement import Enforcement as Enforcement
     from vsm_mcp.model.enforcement import Level as Level
+    from vsm_mcp.model.launch import HttpLaunch as HttpLaunch
+    from vsm_mcp.model.launch import TcpLaunch as TcpLaunch
+    from vsm_mcp.model.launch import WebSocketLaunch as WebSocketLaunch
     from vsm_mcp.model.offer import OfferedTool as OfferedTool
     from vsm_mcp.model.operation import Operation as Operation
     from vsm_mcp.model.operation import Outcome as Outcome
@@ -57,7 +78,11 @@ if TYPE_CHECKING:
     from vsm_mcp.security_report import SecurityReport as SecurityReport
     from vsm_mcp.servers.pinned import Quarantine as Quarantine
     from vsm_mcp.servers.routing.router import CapabilityRouter as CapabilityRouter
+    from vsm_mcp.servers.supervision.health import ServerHealth as ServerHealth
     from vsm_mcp.servers.supervision.spawner import DynamicSpawner as DynamicSpawner
+    from vsm_mcp.servers.supervision.supervision import Group as Group
+    from vsm_mcp.servers.supervision.supervision import RestartType as RestartType
+    from vsm_mcp.servers.supervision.supervision import Supervision as Supervision
     from vsm_mcp.settings.settings import Confinement as Confinement
     from vsm_mcp.settings.settings import Settings as Settings
     from vsm_mcp.status import ConnectionTest as ConnectionTest
@@ -109,22 +134,33 @@ if TYPE_CHECKING:
 _HOMES = {
     "AcquisitionPlan": "acquisition.report",
     "AcquisitionReport": "acquisition.report",
+    "AdvisoryStanding": "acquisition.vetting.advisories.recheck",
+    "AgentOptions": "guard.agents",
+    "AgentRule": "guard.agents",
     "AlgedonicChannel": "systems.vitals.algedonic",
     "Amplifier": "variety.engineering",
+    "AnomalyOptions": "guard.anomaly",
     "Aspect": "model.enforcement",
     "Attenuator": "variety.engineering",
+    "AuditOptions": "guard.audit_log",
+    "AuditQuery": "guard.auditing.record",
     "Autonomy": "systems.autonomy",
     "Bound": "systems.policy.rules",
+    "BreakerOptions": "guard.breaker",
     "CapabilityRouter": "servers.routing.router",
     "ChannelMeter": "variety.statistics.channels",
     "Charter": "systems.charter",
     "Clearance": "clearance",
+    "CodeLimits": "codemode.limits",
+    "CodeResult": "codemode.result",
     "Confinement": "settings.settings",
     "ConnectionTest": "status",
     "Cyberfilter": "systems.control.cyberfilter",
     "CycleReport": "systems.regulation",
+    "DeadlineOptions": "guard.deadline",
     "Decision": "systems.policy.decision",
     "DecisionContext": "systems.policy.context",
+    "Declassify": "guard.zones",
     "Diagnosis": "systems.vitals.diagnosis.diagnosis",
     "DiscoveryResult": "acquisition.discovery.discovery",
     "DynamicSpawner": "servers.supervision.spawner",
@@ -133,9 +169,12 @@ _HOMES = {
     "GapDiagnosis": "diagnostics",
     "Generation": "acquisition.installation.generations.generations",
     "Go": "clearance",
+    "Grant": "acquisition.vetting.policy",
+    "Group": "servers.supervision.supervision",
+    "Guards": "guard.guards",
+    "HttpLaunch": "model.launch",
     "Identity": "systems.policy.identity",
     "Installer": "acquisition.installation.installer",
-    "Grant": "acquisition.vetting.policy",
     "IsolationReport": "sandbox.selftest.report",
     "Joint": "variety.ashby.information",
     "Level": "model.enforcement",
@@ -150,6 +189,7 @@ _HOMES = {
     "Outcome": "model.operation",
     "PackageRef": "model.server",
     "PackageValidator": "acquisition.vetting.lists",
+    "PayloadOptions": "guard.payloads",
     "PerformanceReport": "diagnostics",
     "Permission": "model.verdict",
     "PlannedServer": "acquisition.report",
@@ -163,34 +203,42 @@ _HOMES = {
     "Priors": "systems.policy.weighing.circumstances",
     "Probe": "model.proof",
     "Quarantine": "servers.pinned",
+    "RateLimit": "guard.rates",
+    "RateOptions": "guard.rates",
+    "RecheckReport": "acquisition.vetting.advisories.recheck",
+    "Rechecked": "acquisition.vetting.advisories.recheck",
+    "RedactionOptions": "guard.redaction",
     "Regulation": "systems.regulation",
     "RegulationTable": "variety.ashby.regulation",
     "ResourceRequest": "systems.control.bargain",
+    "RestartType": "servers.supervision.supervision",
     "Rollback": "acquisition.installation.rollback",
     "RollbackPlan": "acquisition.installation.generations.reversal",
     "Rule": "systems.policy.rules",
+    "Runtimes": "codemode.runtimes",
     "Sandbox": "sandbox.sandbox",
     "SandboxPolicy": "sandbox.policy",
     "ScanReport": "systems.intelligence.scan",
+    "SchemaOptions": "guard.schemas",
     "SecurityReport": "security_report",
     "SelfTestReport": "sandbox.selftest.report",
+    "ServerHealth": "servers.supervision.health",
     "Settings": "settings.settings",
     "Severity": "model.verdict",
     "Shelf": "acquisition.discovery.shelf",
+    "Supervision": "servers.supervision.supervision",
     "System1": "systems.system1",
     "System2": "systems.system2",
     "System3": "systems.system3",
     "System4": "systems.system4",
     "System5": "systems.system5",
     "SystemStatus": "status",
+    "TcpLaunch": "model.launch",
     "ToolResult": "model.call",
     "ToolSummary": "model.server",
     "TrialReport": "acquisition.proving.report",
     "UnitPolicy": "systems.operations.unit_policy",
     "UnitProof": "systems.operations.unit",
-    "RecheckReport": "acquisition.vetting.advisories.recheck",
-    "Rechecked": "acquisition.vetting.advisories.recheck",
-    "AdvisoryStanding": "acquisition.vetting.advisories.recheck",
     "UpgradeStep": "acquisition.upgrading.upgrade",
     "UpgradeVerdict": "acquisition.upgrading.upgrade",
     "VSMError": "errors",
@@ -203,7 +251,9 @@ _HOMES = {
     "VetReport": "vet_package",
     "ViableSystem": "system.viable",
     "Waiver": "acquisition.vetting.policy",
+    "WebSocketLaunch": "model.launch",
     "World": "world.world",
+    "ZoneOptions": "guard.zones",
     "vet": "vet_package",
 }
 
@@ -211,22 +261,32 @@ __all__ = [
     "AcquisitionPlan",
     "AcquisitionReport",
     "AdvisoryStanding",
+    "AgentOptions",
+    "AgentRule",
     "AlgedonicChannel",
     "Amplifier",
+    "AnomalyOptions",
     "Aspect",
     "Attenuator",
+    "AuditOptions",
+    "AuditQuery",
     "Autonomy",
     "Bound",
+    "BreakerOptions",
     "CapabilityRouter",
     "ChannelMeter",
     "Charter",
     "Clearance",
+    "CodeLimits",
+    "CodeResult",
     "Confinement",
     "ConnectionTest",
     "Cyberfilter",
     "CycleReport",
+    "DeadlineOptions",
     "Decision",
     "DecisionContext",
+    "Declassify",
     "Diagnosis",
     "DiscoveryResult",
     "DynamicSpawner",
@@ -236,6 +296,9 @@ __all__ = [
     "Generation",
     "Go",
     "Grant",
+    "Group",
+    "Guards",
+    "HttpLaunch",
     "Identity",
     "Installer",
     "IsolationReport",
@@ -252,6 +315,7 @@ __all__ = [
     "Outcome",
     "PackageRef",
     "PackageValidator",
+    "PayloadOptions",
     "PerformanceReport",
     "Permission",
     "PlannedServer",
@@ -265,28 +329,37 @@ __all__ = [
     "Priors",
     "Probe",
     "Quarantine",
+    "RateLimit",
+    "RateOptions",
     "RecheckReport",
     "Rechecked",
+    "RedactionOptions",
     "Regulation",
     "RegulationTable",
     "ResourceRequest",
+    "RestartType",
     "Rollback",
     "RollbackPlan",
     "Rule",
+    "Runtimes",
     "Sandbox",
     "SandboxPolicy",
     "ScanReport",
+    "SchemaOptions",
     "SecurityReport",
     "SelfTestReport",
+    "ServerHealth",
     "Settings",
     "Severity",
     "Shelf",
+    "Supervision",
     "System1",
     "System2",
     "System3",
     "System4",
     "System5",
     "SystemStatus",
+    "TcpLaunch",
     "ToolResult",
     "ToolSummary",
     "TrialReport",
@@ -304,7 +377,9 @@ __all__ = [
     "VetReport",
     "ViableSystem",
     "Waiver",
+    "WebSocketLaunch",
     "World",
+    "ZoneOptions",
     "vet",
 ]
 

@@ -25,7 +25,7 @@ from vsm_mcp.settings.settings import Settings, alone
 from vsm_mcp.system.figures import Figures
 from vsm_mcp.system.history import History
 from vsm_mcp.system.security import Security
-from vsm_mcp.system.tools import Tools
+from vsm_mcp.system.tools import Coder, Tools
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.systems.operations.unit import OperationalUnit
@@ -104,12 +104,13 @@ class ViableSystem(Tools, Figures, Security, History):
         self._supervision = supervision or Supervision()
         self._parts: Parts | None = None
         self._life: AsyncExitStack | None = None
+        self._coder: Coder | None = None
 
     def __repr__(self) -> str:
         """Show whether it lives and what it holds."""
         if self._parts is None:
             return "ViableSystem(not entered)"
-        return f"ViableSystem(servers={sorted(self._parts.spawner.states())}, autonomy={self.settings.autonomy.name})"
+        return f"ViableSystem(servers={list(self._parts.spawner.names)}, autonomy={self.settings.autonomy.name})"
 
     async def __aenter__(self) -> Self:
         """Build the parts, repair what a crash left behind, and make what is held reachable."""
@@ -144,7 +145,7 @@ class ViableSystem(Tools, Figures, Security, History):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End every server. The body's own exception passes unchanged."""
-        life, self._life, self._parts = self._life, None, None
+        life, self._life, self._parts, self._coder = self._life, None, None, None
         if life is not None:
             await life.aclose()
 

@@ -9,7 +9,7 @@ from vsm_mcp.model.server import Candidate, Dependency, Resolution
 
 ECOSYSTEMS = ("npm", "pypi", "file", "memory", "remote")
 KINDS = (*ECOSYSTEMS, "source", "publisher", "version", "transport", "tool")
-TRANSPORTS = ("stdio", "in-process")
+TRANSPORTS = ("stdio", "in-process", "remote")
 
 _EVERY = "*"
 _OF_PACKAGES = (*ECOSYSTEMS, "version", "transport")
@@ -71,8 +71,8 @@ def problem(pattern: str) -> str | None:
     """Say what is wrong with a pattern, or return ``None``.
 
     >>> problem("npm:@modelcontextprotocol/*")
-    >>> problem("pipy:mcp-server-time")
-    "'pipy' in 'pipy:mcp-server-time' is none of npm, pypi, file, memory, source, publisher, version, transport, tool"
+    >>> problem("pipy:clock")
+    "'pipy' in 'pipy:clock' is none of npm, pypi, file, memory, remote, source, publisher, version, transport, tool"
     """
     for term in _terms(pattern):
         kind, colon, rest = term.partition(":")

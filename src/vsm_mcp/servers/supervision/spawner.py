@@ -43,7 +43,7 @@ class DynamicSpawner:
         launcher: Opens links to installed servers.
         workspace: Where each has its writable directory.
         emit: Hears of starts and ends.
-        supervision: How servers are kept alive.
+        supervision: How servers are kept alive; by default each is started anew by the call that needs it.
         restarts: How patient it is with servers that fail, if not as ``supervision`` says.
         records: Where its processes are written down; what an earlier host left behind is ended when it is entered.
         random: Spreads pauses and checks in time.
@@ -69,7 +69,7 @@ class DynamicSpawner:
         self._launcher = launcher
         self._workspace = workspace
         self._emit = emit
-        self._options = supervision or Supervision()
+        self._options = supervision or Supervision(otherwise=RestartType.TRANSIENT)
         self._restarts = restarts or self._options.policy
         self._records = records
         self._random = random or Random()  # noqa: S311 - spreads load, keeps no secret
@@ -83,7 +83,12 @@ class DynamicSpawner:
 
     def __repr__(self) -> str:
         """Show what is held."""
-        return f"DynamicSpawner({ {name: str(state.status) for name, state in self.states().items()} })"
+        return f"DynamicSpawner({', '.join(self.names)})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the servers that are held, sorted."""
+        return tuple(sorted(self._held))
 
     async def __aenter__(self) -> Self:
         """Make it ready to start servers; end those that a host left behind which was killed."""

@@ -92,7 +92,7 @@ class Supervision(BaseModel, frozen=True, extra="forbid"):
     """
 
     restart: Mapping[_Name, RestartType] = Field(default_factory=dict[str, RestartType], max_length=MOST_NAMES)
-    otherwise: RestartType = RestartType.TRANSIENT
+    otherwise: RestartType = RestartType.PERMANENT
     groups: tuple[Group, ...] = Field(default=(), max_length=MOST_NAMES)
     intensity: int = Field(default=MOST_FAILURES, ge=1, le=1000)
     period: _Seconds = WINDOW_SECONDS
