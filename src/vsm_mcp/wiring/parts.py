@@ -42,6 +42,7 @@ from vsm_mcp.systems.vitals.algedonic import AlgedonicChannel
 from vsm_mcp.systems.vitals.burn_rate import BurnRate
 from vsm_mcp.systems.vitals.channels import Channels
 from vsm_mcp.systems.vitals.security import SecurityAlarms
+from vsm_mcp.systems.vitals.servers import ServerAlarms
 from vsm_mcp.systems.vitals.vitals import Vitals
 from vsm_mcp.variety.calculator import VarietyCalculator
 from vsm_mcp.wiring.entrance import make_entrance
@@ -102,7 +103,7 @@ async def build(
     vitals = _vitals(settings, world, charter or Charter(), emit=emit)
     alarms = SecurityAlarms(vitals.algedonic, world.clock)
     recorder = BehaviourRecorder(emit=_all(alarms.event, emit))
-    emit = _all(recorder.event, alarms.event, emit)
+    emit = _all(recorder.event, alarms.event, ServerAlarms(vitals.algedonic).event, emit)
     care = care or Care()
     charter, policy = charter or Charter(), policy or settings.policy()
     variety = VarietyCalculator(

@@ -35,7 +35,7 @@ from vsm_mcp.servers.launcher import Launcher
 from vsm_mcp.servers.links.sdk.lazy import LazyConnector
 from vsm_mcp.servers.supervision.restart import Failures, RestartPolicy
 from vsm_mcp.servers.supervision.spawner import DynamicSpawner, ServerStatus
-from vsm_mcp.servers.supervision.supervision import Supervision
+from vsm_mcp.servers.supervision.supervision import RestartType, Supervision
 from vsm_mcp.servers.workspace import Workspace
 from vsm_mcp.testing.servers import as_proven, hostile_server, make_spawner, memory_installed, memory_server
 from vsm_mcp.world.processes import LocalProcesses
@@ -515,7 +515,7 @@ async def test_an_unknown_tool_is_refused_and_a_held_server_does_not_even_hear_o
 
 @pytest.mark.anyio
 async def test_a_server_that_hangs_is_ended_while_nobody_calls_it(tmp_path: Path) -> None:
-    options = Supervision(check_every=0.1, check_timeout=0.1, check_misses=2)
+    options = Supervision(check_every=0.1, check_timeout=0.1, check_misses=2, otherwise=RestartType.TRANSIENT)
     events: list[Event] = []
     async with make_supervised(tmp_path, options, events) as spawner:
         spawner.adopt(as_proven(hostile_server(tmp_path / "pkg", "unending")))

@@ -44,7 +44,11 @@ def test_a_server_rests_in_one_group_only() -> None:
 
 def test_the_first_pattern_that_matches_counts() -> None:
     options = Supervision.model_validate(
-        {"restart": {"example/base*": "permanent", "example/*": "temporary"}, "pool": {"example/fast": 4, "*": 2}}
+        {
+            "otherwise": "transient",
+            "restart": {"example/base*": "permanent", "example/*": "temporary"},
+            "pool": {"example/fast": 4, "*": 2},
+        }
     )
     assert options.restart_of("example/base-1") is RestartType.PERMANENT
     assert options.restart_of("example/other") is RestartType.TEMPORARY
