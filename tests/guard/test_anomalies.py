@@ -307,6 +307,16 @@ async def test_made_up_names_do_not_fill_the_memory() -> None:
     assert ("", "files", "") in watched.guard.quarantined()
 
 
+@pytest.mark.anyio
+async def test_made_up_names_do_not_push_out_what_was_learned() -> None:
+    watched = Watched(AnomalyOptions(most=10, action=AnomalyAction.QUARANTINE, learn=30))
+    await watched.learn(40)
+    for number in range(50):
+        await watched.ask(agent=f"agent-{number}")
+    with pytest.raises(AnomalyError, match="arguments are large"):
+        await watched.ask(path="x" * 5_000)
+
+
 def test_a_shift_that_stays_becomes_usual() -> None:
     tail, alarms = Tail(learn=100, risk=1e-4, factor=3, memory=500), list[int]()
     for number in range(6_000):

@@ -14,6 +14,7 @@ import pytest
 
 from vsm_mcp import Grant, Policy, Settings, ViableSystem
 from vsm_mcp.errors import NeedsConfigurationError, PermissionDeniedError
+from vsm_mcp.events import EgressDecided, Event
 from vsm_mcp.model.enforcement import Level
 from vsm_mcp.model.verdict import Severity
 from vsm_mcp.systems.autonomy import Autonomy
@@ -21,6 +22,8 @@ from vsm_mcp.systems.autonomy import Autonomy
 pytestmark = [pytest.mark.live, pytest.mark.sandbox, pytest.mark.anyio]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "recipes_policy.py"
+NOWHERE = "site.invalid"
+"""A name that never exists (RFC 2606)."""
 
 
 @pytest.fixture
@@ -58,9 +61,10 @@ def settings(recipes: ModuleType, place: Path) -> Settings:
     return asked.model_copy(update={"autonomy": Autonomy.AUTO, "registries": ()})
 
 
-def policy(recipes: ModuleType, place: Path) -> Policy:
+def policy(recipes: ModuleType, place: Path, *, site: str = "www.example.com") -> Policy:
     """Return the policy of the recipes; what it waives is waived for today."""
-    made: Policy = recipes.policy(project=place / "project", until=datetime.now(UTC) + timedelta(days=1))
+    until = datetime.now(UTC) + timedelta(days=1)
+    made: Policy = recipes.policy(project=place / "project", until=until, site=site)
     return made
 
 
@@ -113,16 +117,26 @@ async def test_serena_starts_confined_lists_its_tools_and_each_agent_may_do_what
 
 @pytest.mark.node
 @pytest.mark.promise("D41")
-async def test_wordpress_is_installed_found_to_lack_its_variables_by_name_and_leaves_nothing(
-    recipes: ModuleType, place: Path
+async def test_wordpress_starts_reaches_for_its_site_only_and_is_said_to_lack_settings_by_name(
+    recipes: ModuleType, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = f"{recipes.PACKAGES[recipes.WORDPRESS]}@0.4.0"
-    async with ViableSystem(settings(recipes, place), policy=policy(recipes, place), guards=recipes.GUARDS) as vsm:
-        with pytest.raises(NeedsConfigurationError) as caught:
-            await vsm.acquire_capability("manage a WordPress site", wanted)
+    package, decided = recipes.PACKAGES[recipes.WORDPRESS], list[EgressDecided]()
+    monkeypatch.setenv("WP_API_URL", f"https://{NOWHERE}/wp-json/mcp/mcp-adapter-default-server")
+    monkeypatch.setenv("WP_API_USERNAME", "somebody")
+    monkeypatch.setenv("WP_API_PASSWORD", "not a real one")
+
+    def hear(event: Event, /) -> None:
+        decided.extend([event] if isinstance(event, EgressDecided) else [])
+
+    rules = policy(recipes, place, site=NOWHERE)
+    async with ViableSystem(settings(recipes, place), policy=rules, guards=recipes.GUARDS, emit=hear) as vsm:
+        with pytest.raises(NeedsConfigurationError, match="connection failed") as caught:
+            await vsm.acquire_capability("manage a WordPress site", f"{package}@0.4.0")
         assert not vsm.status().servers
     assert caught.value.names == ("WP_API_URL", "WP_API_USERNAME", "WP_API_PASSWORD")
-    assert all(recipes.PACKAGES[recipes.WORDPRESS] in remedy for remedy in caught.value.remedies)
+    assert all(package in remedy for remedy in caught.value.remedies)
+    assert "not a real one" not in str(caught.value)
+    assert {one.host for one in decided if one.subject == recipes.WORDPRESS} == {NOWHERE}
     assert not left(place)
 
 
@@ -131,7 +145,7 @@ async def test_wordpress_is_installed_found_to_lack_its_variables_by_name_and_le
     "server",
     [
         pytest.param("AUTOMEM", id="automem"),
-        pytest.param("HELP_SCOUT", marks=pytest.mark.promise("D40"), id="help scout"),
+        pytest.param("HELP_SCOUT", id="help scout"),
     ],
 )
 async def test_a_server_that_is_published_here_is_installed_and_found_to_lack_its_variables_by_name(

@@ -39,7 +39,8 @@ class AnomalyOptions(BaseModel, frozen=True, extra="forbid"):
         memory: After about this many calls, what was long ago begins to fade.
         quarantine: Seconds that calls are stopped; ``None`` until somebody approves.
         quiet: Seconds in which the same is told once; repetitions are counted.
-        most: How many pairs of agent and tool are learned; for a new one beyond that, the oldest is forgotten.
+        most: How many pairs of agent and tool are learned; for a new one beyond that, the one of the fewest calls is
+            forgotten: made-up names push out one another, and nothing that was learned.
     """
 
     action: AnomalyAction = AnomalyAction.FLAG
@@ -199,11 +200,14 @@ class AnomalyDetection:
 
     def _begin(self, key: _Key) -> Baseline:
         if len(self._learned) >= self._options.most:
-            del self._learned[next(iter(self._learned))]
+            del self._learned[min(self._learned, key=self._calls_of)]
         options = self._options
         learned = Baseline(learn=options.learn, risk=options.risk, factor=options.factor, memory=options.memory)
         self._learned[key] = learned
         return learned
+
+    def _calls_of(self, key: _Key) -> int:
+        return self._learned[key].shapes.seen
 
     def _meet(self, key: _Key, found: Deviation, now: float) -> None:
         self._tell(key, found, now)

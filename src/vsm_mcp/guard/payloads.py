@@ -117,7 +117,10 @@ class PayloadBounds:
 
     def _measure(self, result: ToolResult) -> None:
         if len(result.text) > self._results.text:
-            raise PayloadError(f"the text has {len(result.text)} characters, {self._results.text} are allowed.")
+            raise PayloadError(
+                f"the text has {len(result.text)} characters, {self._results.text} are allowed.",
+                remedies=("Ask for less at once.",),
+            )
         # Text is made of content, so only the content counts; where there is none, the text does.
         extent((result.content or result.text, result.structured), self._results)
 

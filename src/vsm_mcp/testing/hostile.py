@@ -68,6 +68,10 @@ FAULTS = {
     "progress-forever": "reports progress on a call every 20 milliseconds and never answers it",
     "wants-input": "answers every call by asking for more input (new greeting only)",
     "orphan": "leaves a grandchild behind, in a session of its own, that holds its output open",
+    "bad-output": "promises results of one form and answers calls with another",
+    "endless-stderr": "writes 20 MB without the end of a line to its error output before it reads anything",
+    "batch": "answers calls with a list of messages",
+    "late-answer": "answers every call half a second late",
     "unending": "ignores the end of its input and does not end by itself",
 }
 
@@ -80,6 +84,8 @@ OLD_VERSION = "2025-11-25"
 OLDEST_VERSION = "2024-10-07"
 COMPLETE: "dict[str, str | int]" = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
 INPUT_REQUIRED: "dict[str, object]" = {"resultType": "input_required", "requestState": "s", "inputRequests": {}}
+ROOTS: "dict[str, object]" = {"jsonrpc": "2.0", "method": "roots/list"}
+NO_PROTOCOL = b"this is no protocol\n" * 100
 NO_CREDENTIALS = "Error: the environment variable DEMO_API_KEY is required. Set it and start again."
 
 Json = dict[str, object]
@@ -134,6 +140,8 @@ class Hostile:
         if "stderr-flood" in self.faults:
             for number in range(STORM):
                 say(f"{number} " + "x" * 1000)
+        if "endless-stderr" in self.faults:
+            sys.stderr.write("x" * LONG_LINE)
         if "orphan" in self.faults:
             leave_orphan()
         if "slow-start" in self.faults:
@@ -169,9 +177,9 @@ class Hostile:
         """Answer the old greeting."""
         self.page = 1
         if "garbage-flood" in self.faults:
-            flood(b"this is no protocol\n")
+            forever(lambda: write(NO_PROTOCOL), 0)
         if "broken-json" in self.faults:
-            flood(b'{"jsonrpc": "2.0", "id":\n')
+            forever(lambda: write(b'{"jsonrpc": "2.0", "id":\n' * 100), 0)
         version = OLDEST_VERSION if "old-version" in self.faults else OLD_VERSION
         self.answer(
             message,
@@ -197,6 +205,8 @@ class Hostile:
             self.refuse(message, -32603, "Connection failed during initialization: missing credentials DEMO_API_KEY")
             return
         tools: list[object] = [] if "no-tools" in self.faults else [*TOOLS, *self.bad_tools()]
+        if "bad-output" in self.faults:
+            tools = [{**one, "outputSchema": {"type": "object", "required": ["size"]}} for one in TOOLS]
         result: Json = {**COMPLETE, "tools": tools}
         if "same-cursor" in self.faults:
             result["nextCursor"] = "again"
@@ -239,7 +249,7 @@ class Hostile:
     def misbehave(self, message: Json) -> bool:
         """Do what the faults say instead of a call; tell whether that was the answer."""
         instead: dict[str, Callable[[], None]] = {
-            "garbage-on-call": lambda: flood(b"this is no protocol\n"),
+            "garbage-on-call": lambda: forever(lambda: write(NO_PROTOCOL), 0),
             "long-line": lambda: write(b"x" * LONG_LINE + b"\n"),
             "huge-result": lambda: self.result(message, "x" * HUGE_RESULT),
             "needs-credentials-in-call": lambda: self.refuse(message, -32603, NO_CREDENTIALS),
@@ -252,7 +262,10 @@ class Hostile:
             "deaf": lambda: time.sleep(3600),
             "crash-on-call": lambda: os._exit(9),
             "close-output": close_output,
-            "request-storm": storm_of_requests,
+            "request-storm": lambda: forever(lambda: send({**ROOTS, "id": f"r{time.monotonic_ns()}"}), 0),
+            "batch": lambda: write(
+                json.dumps([{"jsonrpc": "2.0", "id": message["id"], "result": {}}]).encode() + b"\n"
+            ),
             "half-line": lambda: write(b'{"jsonrpc": "2.0", "id": '),
             "deep-json": lambda: self.answer(message, {**COMPLETE, "content": json.loads("[" * 500 + "]" * 500)}),
             "bad-utf8": lambda: write(b'{"jsonrpc": "2.0", "id": 1, "result": {"content": ["\xff\xfe"]}}\n'),
@@ -263,6 +276,8 @@ class Hostile:
             if fault in self.faults:
                 act()
                 return True
+        if "late-answer" in self.faults:
+            time.sleep(0.5)
         if "elicits" in self.faults:
             asked: Json = {"message": "Your password?", "requestedSchema": {"type": "object", "properties": {}}}
             send({"jsonrpc": "2.0", "id": "e1", "method": "elicitation/create", "params": asked})
@@ -289,7 +304,8 @@ class Hostile:
 
     def result(self, message: Json, text: str, *, is_error: bool = False) -> None:
         """Answer a call with text."""
-        self.answer(message, {**COMPLETE, "content": [{"type": "text", "text": text}], "isError": is_error})
+        extra: Json = {"structuredContent": {"weight": None}} if "bad-output" in self.faults else {}
+        self.answer(message, {**COMPLETE, "content": [{"type": "text", "text": text}], "isError": is_error, **extra})
 
     def answer(self, message: Json, result: Json) -> None:
         """Answer a request, with the noise that the faults add."""
@@ -341,25 +357,11 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def flood(line: bytes) -> None:
-    """Write ``line`` until nobody reads any more."""
-    while True:
-        write(line * 100)
-
-
 def forever(act: Callable[[], None], pause: float) -> None:
     """Do the same again and again."""
     while True:
         act()
         time.sleep(pause)
-
-
-def storm_of_requests() -> None:
-    """Ask the client for its directories until nobody reads any more."""
-    count = 0
-    while True:
-        count += 1
-        send({"jsonrpc": "2.0", "id": f"r{count}", "method": "roots/list"})
 
 
 def close_output() -> None:

@@ -46,6 +46,7 @@ class Peer:
     def __init__(self, *, version: str = "2025-11-25", endless: bool = False) -> None:
         self.version = version
         self.endless = endless
+        self.tools = TOOLS
         self.cancelled = 0
         self.initialized = 0
         self.headers: list[dict[str, str]] = []
@@ -78,7 +79,7 @@ class Peer:
     async def list_tools(self, number: object, params: Json, send: Send) -> None:
         page = str(params.get("cursor") or "0")
         more = {"nextCursor": str(int(page) + 1)} if self.endless else {}
-        await answer(send, number, {"tools": [] if self.endless else TOOLS, **more})
+        await answer(send, number, {"tools": [] if self.endless else self.tools, **more})
 
     async def listen(self, number: object, _: Json, send: Send) -> None:
         """Keep a stream of announcements open until its other end goes."""

@@ -57,11 +57,13 @@ AT_CALL: dict[str, tuple[type[VSMError], str]] = {
     "progress-forever": (CallTimeoutError, "within 0.3 seconds"),
     "bad-utf8": (CallTimeoutError, "within 0.3 seconds"),
     "deep-json": (LinkError, "cannot be read"),
+    "batch": (CallTimeoutError, "within 0.3 seconds"),
+    "late-answer": (CallTimeoutError, "within 0.3 seconds"),
 }
 HARMLESS = {
     "good", "garbage", "exit-on-probe", "silent-on-probe", "modern-only", "both-eras", "slow-start", "bad-schema",
     "task-tool", "poisoned", "duplicate-tools", "duplicate-ids", "stderr-flood", "notification-storm", "elicits",
-    "unending", "crash-after-call",
+    "unending", "crash-after-call", "bad-output", "endless-stderr",
 }  # fmt: skip
 ELSEWHERE = {"bad-headers", "wants-input", "error-as-text", "no-tools", "orphan"}
 

@@ -205,8 +205,11 @@ async def test_a_child_that_keeps_starting_others_is_ended_with_all_of_them(tmp_
 
 
 def marked_process(mark: str, script: str) -> subprocess.Popen[bytes]:
-    """Start a shell that carries a mark."""
-    return subprocess.Popen(["/bin/sh", "-c", script], env={MARK: mark}, start_new_session=True)
+    """Start a shell that carries a mark; for a moment after it began, the kernel shows no environment of it."""
+    process = subprocess.Popen(["/bin/sh", "-c", script], env={MARK: mark}, start_new_session=True)
+    while mark.encode() not in Path(f"/proc/{process.pid}/environ").read_bytes():
+        pass
+    return process
 
 
 @pytest.mark.anyio

@@ -81,7 +81,7 @@ class DayFiles:
         """
         data = await self._files.read(self._directory / file.name, limit=LARGEST_FILE)
         if data is None:
-            raise PayloadError(f"{file.name} is gone.")
+            raise PayloadError(f"{file.name} is gone.", remedies=(_KEEP,))
         return await anyio.to_thread.run_sync(_unpacked, data, file.name) if file.packed else data
 
     async def append(self, file: DayFile, data: bytes) -> None:
@@ -119,14 +119,17 @@ def _packed(data: bytes) -> bytes:
     return gzip.compress(data, compresslevel=6, mtime=0)
 
 
+_KEEP = "Let nobody but this program change the log, and take the file from a copy."
+
+
 def _unpacked(data: bytes, name: str) -> bytes:
     unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         plain = unpacking.decompress(data, LARGEST_FILE)
     except zlib.error as error:
-        raise PayloadError(f"{name} is damaged: {error}.") from error
+        raise PayloadError(f"{name} is damaged: {error}.", remedies=(_KEEP,)) from error
     if not unpacking.eof or unpacking.unused_data:
-        raise PayloadError(f"{name} is damaged, or unpacks to more than {LARGEST_FILE} bytes.")
+        raise PayloadError(f"{name} is damaged, or unpacks to more than {LARGEST_FILE} bytes.", remedies=(_KEEP,))
     return plain
 
 

@@ -71,7 +71,8 @@ class Judge:
         try:
             return None if self._valid(own) else self._why(own)
         except ValueError as error:
-            raise PayloadError(f"it cannot be judged: {printable(str(error))[:_LONGEST_REASON]}.") from error
+            reason = printable(str(error))[:_LONGEST_REASON]
+            raise PayloadError(f"it cannot be judged: {reason}.", remedies=("Send simpler values.",)) from error
 
     def _weigh(self, value: JsonValue) -> None:
         size = extent(value, _VALUE_BOUNDS)
@@ -79,7 +80,8 @@ class Judge:
         if steps > MOST_STEPS:
             raise PayloadError(
                 f"judging its {size.values} values, {size.depth} levels deep, could take {steps} steps;"
-                f" {MOST_STEPS} are allowed."
+                f" {MOST_STEPS} are allowed.",
+                remedies=("Send less at once.",),
             )
 
     def _at_depth(self, depth: int) -> int:

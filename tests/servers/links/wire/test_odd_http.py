@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, suppress
@@ -52,6 +53,7 @@ ANSWERS = {
     "/large-event": f"{EVENTS}data: {'x' * 3000}\n\n",
     "/streamed": f"{EVENTS}data: {NOTICE}\n\ndata: {ANSWER}\n\n",
     "/large-of-one": EVENTS + 'data: {"jsonrpc": "2.0", "id": 9, "result": "' + "x" * 3000 + '"}\n\ndata: 1\n\n',
+    "/endless-of-one": EVENTS + 'data: {"jsonrpc": "2.0", "id": 8, "result": "' + "x" * 7_000_000,
     "/large-of-none": EVENTS + "data: " + "x" * 3000 + "\n\ndata: 1\n\n",
 }
 
@@ -93,6 +95,8 @@ class Scripted:
         with closing(writer), suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             path = head.split()[1]
+            if sent := re.search(r"content-length: (\d+)", head.lower()):
+                await reader.readexactly(int(sent[1]))
             if path not in self.answers:
                 await self._stop.wait()
             writer.write(self.answers[path].encode())
@@ -229,6 +233,7 @@ async def test_a_stream_of_many_answers_is_passed_on_event_by_event(server: Scri
         assert failed is not None
         assert failed.fate is Fate.TOO_LARGE
         assert await asks.get("/large-of-none") == []
+        assert len(await asks.get("/endless-of-one")) == 2
 
 
 async def test_a_message_that_waits_for_no_answer_gets_none(server: Scripted) -> None:

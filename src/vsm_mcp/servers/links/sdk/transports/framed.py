@@ -19,6 +19,7 @@ from vsm_mcp.servers.links.wire.wire import Bounds, Wire
 from vsm_mcp.world.processes import Process
 
 DRAIN_SECONDS = 0.25
+MOST_IN_A_ROW = 8
 
 Item = SessionMessage | Exception
 
@@ -86,11 +87,15 @@ class FramedTransport:
             anyio.EndOfStream: There will be none; `broken` says why.
         """
         try:
+            skipped = 0
             while True:
                 await self.traffic.pause()
                 message = self.traffic.read(await self.wire.receive())
                 if message is not None:
                     return SessionMessage(message)
+                skipped += 1
+                if skipped % MOST_IN_A_ROW == 0:  # there may be thousands: the others have their turn between them
+                    await anyio.lowlevel.checkpoint()
         except anyio.EndOfStream:
             self.traffic.break_off("the server closed its output")
             raise

@@ -95,6 +95,7 @@ class _Desk:
         if message is not None:
             self._hand_over(SessionMessage(message))
         await self.traffic.pause()
+        await anyio.lowlevel.checkpoint()  # there may be thousands: the others have their turn between them
 
     async def forward(self, read: ReadStream[Item]) -> None:
         """Take in what comes out of the SDK's own transport, until its end."""

@@ -142,6 +142,11 @@ class Traffic:
         Raises:
             PayloadError: It is one of too many that nobody waits for, or has so many values that it is not read.
         """
+        if (
+            len(frame) > self._bounds.response
+            and (number := self._waiting.pop(str(number_of(frame)), None)) is not None
+        ):
+            return too_large(number, f"{len(frame)} bytes are more than the {self._bounds.response} allowed")
         if crowded(frame):
             return self._unread(frame)
         try:
