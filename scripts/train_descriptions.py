@@ -17,7 +17,7 @@ import re
 import sys
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,7 +48,11 @@ UNFINISHED = re.compile(r"(?:^|[ _])(?:todo|fixme|xxx|mock|stub|placeholder)", r
 
 NOWHERE = Topic(frozenset(), frozenset())
 
-Example = tuple[tuple[str, ...], bool]
+Sentence = tuple[str, ...]
+"""The features of a sentence, in order."""
+
+Example = tuple[tuple[Sentence, ...], bool]
+"""Sentences, and whether one of them is an order; which one, nobody said: it is the one that looks most like one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +63,10 @@ class Settings:
         order: How much a labelled order counts; a published sentence counts one.
         honest: How much a labelled honest sentence counts.
         family: How many times more a sentence of a family counts, whichever side it is on.
+        tool: How much a sentence of a labelled tool counts, whichever side it is on.
         made: How much a sentence made by the grammar counts.
         sentences_made: How many of those there are.
-        strength: How much a mistake costs, compared to a large weight.
+        strength: How much a mistake costs, compared to a large weight: little, so that no manner of speaking decides.
         rounds: How often every sentence is seen.
         step: How far a weight moves at first.
         seldom: Features in fewer sentences are left out.
@@ -70,12 +75,13 @@ class Settings:
         held_out: One server in so many is not learnt from.
     """
 
-    order: float = 5.0
+    order: float = 10.0
     honest: float = 10.0
-    family: float = 4.0
+    family: float = 3.0
+    tool: float = 30.0
     made: float = 0.2
     sentences_made: int = 3_000
-    strength: float = 0.1
+    strength: float = 0.03
     rounds: int = 12
     step: float = 0.3
     seldom: int = 4
@@ -105,17 +111,8 @@ class Grammar(BaseModel, frozen=True):
     words: dict[str, tuple[str, ...]]
 
 
-class Labelled(BaseModel, frozen=True):
-    """What was labelled by hand. ``unseen`` cases are never learnt from; ``families`` are cases of one kind each."""
-
-    learnt: Texts
-    families: dict[str, Texts]
-    sentences: Sentences
-    grammar: Grammar
-
-
 class PublishedTool(BaseModel, frozen=True):
-    """A published tool."""
+    """A tool with the descriptions of its parameters."""
 
     name: str
     description: str | None = None
@@ -127,6 +124,23 @@ class PublishedServer(PublishedTool, frozen=True):
 
     id: str
     tools: tuple[PublishedTool, ...] = ()
+
+
+class Tools(BaseModel, frozen=True):
+    """Whole tools, as people of many kinds speak of them."""
+
+    attacks: tuple[PublishedTool, ...]
+    honest: tuple[PublishedTool, ...]
+
+
+class Labelled(BaseModel, frozen=True):
+    """What was labelled by hand. ``unseen`` cases are never learnt from; ``families`` are cases of one kind each."""
+
+    learnt: Texts
+    families: dict[str, Texts]
+    tools: Tools
+    sentences: Sentences
+    grammar: Grammar
 
 
 def main() -> None:
@@ -143,8 +157,8 @@ def written(published: Path) -> dict[str, str]:
     """Return the files with the weights that are learnt from what is labelled and published."""
     settings = Settings()
     examples = defaultdict[Example, float](float)
-    for signs_of, bad, counts in (*_labelled(settings), *_published(published, settings)):
-        examples[tuple(sorted(signs_of)), bad] += counts
+    for found, bad, counts in (*_labelled(settings), *_published(published, settings)):
+        examples[found, bad] += counts
     bias, worth = _learnt(examples, settings)
     listed = {f"{kind}.py": _listed(kind, weights) for kind, weights in _kinds(worth).items()}
     return {"weights.py": _summary(bias, origin(settings)), **listed}
@@ -163,38 +177,39 @@ def held_out(server: str, settings: Settings) -> bool:
     return hashlib.sha256(server.encode()).digest()[0] % settings.held_out == 0
 
 
-def _labelled(settings: Settings) -> Iterator[tuple[set[str], bool, float]]:
+def _labelled(settings: Settings) -> Iterator[tuple[tuple[Sentence, ...], bool, float]]:
     cases = Labelled.model_validate_json(LABELLED[0].read_text(encoding="utf-8"))
     older = Texts.model_validate_json(LABELLED[1].read_text(encoding="utf-8"))
     for family in cases.families.values():
-        yield from _family(family, settings)
-    for case in cases.learnt.attacks:
-        yield from ((found, True, settings.order) for found in _after_the_first(list(_case(case))))
-    for text in older.attacks:
-        yield from ((found, True, settings.order) for found in list(_case(f"d: {text}"))[-1:])
-    for case in (*cases.learnt.honest, *(f"d: {text}" for text in older.honest)):
-        yield from ((found, False, settings.honest) for found in _case(case))
-    for sentence in cases.sentences.orders:
-        yield from ((found, True, settings.order) for found in _alone(sentence))
-    for sentence in cases.sentences.honest:
-        yield from ((found, False, settings.honest) for found in _alone(sentence))
-    for sentence in _made(cases.grammar, settings):
-        yield from ((found, True, settings.made) for found in _alone(sentence))
+        yield from _orders((_case(case) for case in family.attacks), settings.family * settings.order)
+        yield from _harmless((_case(case) for case in family.honest), settings.family * settings.honest)
+    yield from _orders((_tool(specified(tool)) for tool in cases.tools.attacks), settings.tool, opening=True)
+    yield from _harmless((_tool(specified(tool)) for tool in cases.tools.honest), settings.tool)
+    yield from _orders((_case(case) for case in cases.learnt.attacks), settings.order)
+    yield from _orders((list(_case(f"d: {text}"))[-1:] for text in older.attacks), settings.order)
+    honest = (*cases.learnt.honest, *(f"d: {text}" for text in older.honest))
+    yield from _harmless((_case(case) for case in honest), settings.honest)
+    yield from _orders(([found] for sentence in cases.sentences.orders for found in _alone(sentence)), settings.order)
+    yield from _harmless((_alone(sentence) for sentence in cases.sentences.honest), settings.honest)
+    made = _made(cases.grammar, settings)
+    yield from _orders(([found] for sentence in made for found in _alone(sentence)), settings.made)
 
 
-def _family(family: Texts, settings: Settings) -> Iterator[tuple[set[str], bool, float]]:
-    for case in family.attacks:
-        yield from ((found, True, settings.family * settings.order) for found in _after_the_first(list(_case(case))))
-    for case in family.honest:
-        yield from ((found, False, settings.family * settings.honest) for found in _case(case))
+def _orders(
+    cases: Iterable[Iterable[Sentence]], counts: float, *, opening: bool = False
+) -> Iterator[tuple[tuple[Sentence, ...], bool, float]]:
+    """What a poisoned text begins with is honest, unless it is all that there is or ``opening`` says otherwise."""
+    for case in cases:
+        found = tuple(case)
+        yield found if opening else found[1:] or found, True, counts
 
 
-def _after_the_first(sentences: list[set[str]]) -> list[set[str]]:
-    """What a poisoned text begins with is honest, unless it is all that there is."""
-    return sentences[1:] or sentences
+def _harmless(cases: Iterable[Iterable[Sentence]], counts: float) -> Iterator[tuple[tuple[Sentence, ...], bool, float]]:
+    for case in cases:
+        yield from (((found,), False, counts) for found in case)
 
 
-def _case(case: str) -> Iterator[set[str]]:
+def _case(case: str) -> Iterator[Sentence]:
     """Read a case: a letter for the place, and the text there."""
     place, _, text = case.partition(": ")
     if place == "d":
@@ -202,17 +217,17 @@ def _case(case: str) -> Iterator[set[str]]:
     if place == "p":
         name, _, text = text.partition(" | ")
         schema = {"properties": {name: {"description": text}}}
-        return (found for found in _tool(ToolSpec(name="example", description="", input_schema=schema)))
+        return _tool(ToolSpec(name="example", description="", input_schema=schema))
     return _alone(text)
 
 
-def _alone(sentence: str) -> Iterator[set[str]]:
-    return (found for _, found in signs(readable_lines(sentence), NOWHERE))
+def _alone(sentence: str) -> Iterator[Sentence]:
+    return (tuple(sorted(found)) for _, found in signs(readable_lines(sentence), NOWHERE))
 
 
-def _tool(tool: ToolSpec) -> Iterator[set[str]]:
+def _tool(tool: ToolSpec) -> Iterator[Sentence]:
     for _, text, topic in told(tool):
-        yield from (found for _, found in signs(readable_lines(text), topic))
+        yield from (tuple(sorted(found)) for _, found in signs(readable_lines(text), topic))
 
 
 def _made(grammar: Grammar, settings: Settings) -> Iterator[str]:
@@ -222,14 +237,14 @@ def _made(grammar: Grammar, settings: Settings) -> Iterator[str]:
         yield re.sub(r"\{(\w+)\}", lambda slot: choice.choice(grammar.words[slot.group(1)]), pattern) + "."
 
 
-def _published(place: Path, settings: Settings) -> Iterator[tuple[set[str], bool, float]]:
+def _published(place: Path, settings: Settings) -> Iterator[tuple[tuple[Sentence, ...], bool, float]]:
     for corpus in PUBLISHED:
         for line in (place / corpus / "corpus.jsonl").read_text(encoding="utf-8").splitlines():
             server = PublishedServer.model_validate_json(line)
             if held_out(server.id, settings):
                 continue
             for tool in server.tools or ((server,) if corpus == "bfcl" else ()):
-                yield from ((found, False, 1.0) for found in _tool(specified(tool)))
+                yield from _harmless([_tool(specified(tool))], 1.0)
 
 
 def specified(tool: PublishedTool) -> ToolSpec:
@@ -240,18 +255,23 @@ def specified(tool: PublishedTool) -> ToolSpec:
 
 def _learnt(examples: Mapping[Example, float], settings: Settings) -> tuple[int, dict[str, int]]:
     """Fit by gradient steps that grow smaller for what was moved often; the L2 penalty is shared out."""
-    seen = Counter(sign for found, _ in examples for sign in found)
+    seen = Counter(sign for sentences, _ in examples for found in sentences for sign in found)
     ordered = [
-        ([sign for sign in found if seen[sign] >= settings.seldom], bad, counts * settings.strength)
-        for (found, bad), counts in sorted(examples.items())
+        (
+            [[sign for sign in found if seen[sign] >= settings.seldom] for found in sentences],
+            bad,
+            counts * settings.strength,
+        )
+        for (sentences, bad), counts in sorted(examples.items())
+        if sentences
     ]
     worth: defaultdict[str, float] = defaultdict(float)
     moved: defaultdict[str, float] = defaultdict(lambda: 1e-6)
     bias, bias_moved, order = -2.0, 1e-6, random.Random(settings.seed)  # noqa: S311 - no secret is made
     for _ in range(settings.rounds):
         order.shuffle(ordered)
-        for found, bad, counts in ordered:
-            score = bias + sum(worth[sign] for sign in found)
+        for sentences, bad, counts in ordered:
+            score, found = max((bias + sum([worth[sign] for sign in found]), found) for found in sentences)
             error = counts * (1 / (1 + math.exp(-max(-30.0, min(30.0, score)))) - bad)
             for sign in found:
                 slope = error + worth[sign] / seen[sign]

@@ -197,10 +197,12 @@ class Box:
 @pytest.mark.promise("D8")
 async def test_only_what_the_file_names_is_offered_and_called() -> None:
     box = Box()
-    servers = parse({"servers": {"automem": {"tools": ["re*"]}, "files": {}, "a/files": {"enabled": False}}}).servers
+    servers = parse(
+        {"servers": {"npm:@x/automem": {"tools": ["re*"]}, "files": {}, "a/files": {"enabled": False}}}
+    ).servers
     tools = GrantedTools(box, servers)
     assert [tool.name for tool in tools.tools()] == ["npm:@x/automem.recall"]
-    assert repr(tools) == "GrantedTools(a/files, automem, files)"
+    assert repr(tools) == "GrantedTools(a/files, files, npm:@x/automem)"
     assert (await tools.call_tool("npm:@x/automem.recall")).value == "done"
     for name in ("npm:@x/automem.forget", "a/files.read", "forget", "nothing"):
         with pytest.raises(PermissionDeniedError, match="is not granted"):
@@ -213,6 +215,8 @@ async def test_only_what_the_file_names_is_offered_and_called() -> None:
 
 
 @pytest.mark.anyio
-async def test_the_name_in_full_goes_before_that_of_the_namespace() -> None:
-    servers = {"automem": ServerGrant(), "npm:@x/automem": ServerGrant(tools=("forget",))}
-    assert [tool.tool for tool in GrantedTools(Box(), servers).tools()] == ["forget"]
+@pytest.mark.security
+async def test_a_short_name_grants_nothing_to_a_server_that_could_have_taken_it() -> None:
+    assert GrantedTools(Box(), {"automem": ServerGrant()}).tools() == ()
+    named = GrantedTools(Box(), {"npm:@x/automem": ServerGrant(tools=("forget",))})
+    assert [tool.tool for tool in named.tools()] == ["forget"]

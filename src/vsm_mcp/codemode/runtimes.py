@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from vsm_mcp.codemode.limits import CodeLimits
-from vsm_mcp.codemode.proxies import namespace_names
 from vsm_mcp.errors import ConfigurationError, PermissionDeniedError, VSMError
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.offer import OfferedTool, Toolbox
@@ -220,7 +219,7 @@ class Runtimes(Report, frozen=True):
 class GrantedTools:
     """A toolbox that offers only what the servers of a file permit, and calls nothing else.
 
-    A server is meant by its name in full, or by that of its namespace, such as ``automem``.
+    A server is meant by its name in full: a short one could be taken by another server.
 
     Args:
         toolbox: Offers all tools and makes the calls.
@@ -239,8 +238,7 @@ class GrantedTools:
     def tools(self, *, agent: str = "host") -> Sequence[OfferedTool]:
         """Return every tool that ``agent`` may call and the file permits, sorted by name."""
         offered = self._toolbox.tools(agent=agent)
-        names = namespace_names({tool.server for tool in offered})
-        return tuple(tool for tool in offered if self._permits(names[tool.server], tool))
+        return tuple(tool for tool in offered if self._permits(tool))
 
     async def call_tool(
         self, name: str, arguments: JsonObject | None = None, *, agent: str = "host", timeout: float | None = None
@@ -257,9 +255,8 @@ class GrantedTools:
             )
         return await self._toolbox.call_tool(name, arguments, agent=agent, timeout=timeout)
 
-    def _permits(self, namespace: str, tool: OfferedTool) -> bool:
-        """Tell whether one is granted; where the name in full is in the file, that of the namespace says nothing."""
-        grant = self._servers.get(tool.server) or self._servers.get(namespace)
+    def _permits(self, tool: OfferedTool) -> bool:
+        grant = self._servers.get(tool.server)
         return grant is not None and grant.permits(tool.tool)
 
 

@@ -22,8 +22,9 @@ def status(stage: Stage, name: str = "one") -> ServerStatus:
 
 
 @pytest.mark.promise("A27")
-async def test_a_permanent_server_that_crashes_is_up_again_before_the_next_call_notices() -> None:
-    async with staged(PERMANENT) as stage:
+@pytest.mark.parametrize("kind", [RestartType.PERMANENT, RestartType.TRANSIENT])
+async def test_a_server_that_crashes_is_up_again_before_the_next_call_notices(kind: RestartType) -> None:
+    async with staged(Supervision(otherwise=kind, jitter=0.0)) as stage:
         assert await stage.work() == "1"
         stage["one"].last.crash()
         await anyio.sleep(A_WHILE)
@@ -34,9 +35,8 @@ async def test_a_permanent_server_that_crashes_is_up_again_before_the_next_call_
         assert stage.spawner.states()["one"].generation == 2
 
 
-@pytest.mark.parametrize("kind", [RestartType.TRANSIENT, RestartType.TEMPORARY])
-async def test_other_servers_wait_for_the_next_call(kind: RestartType) -> None:
-    async with staged(Supervision(otherwise=kind)) as stage:
+async def test_a_temporary_server_waits_for_the_next_call() -> None:
+    async with staged(Supervision(otherwise=RestartType.TEMPORARY)) as stage:
         await stage.work()
         stage["one"].last.crash()
         await anyio.sleep(1000)
@@ -44,8 +44,9 @@ async def test_other_servers_wait_for_the_next_call(kind: RestartType) -> None:
         assert await stage.work() == "2"
 
 
-async def test_nobody_holds_it_against_a_transient_server_that_it_ended_well() -> None:
-    async with staged(Supervision(intensity=1, otherwise=RestartType.TRANSIENT)) as stage:
+@pytest.mark.parametrize("kind", [RestartType.TRANSIENT, RestartType.TEMPORARY])
+async def test_nobody_holds_it_against_a_server_that_it_ended_well(kind: RestartType) -> None:
+    async with staged(Supervision(intensity=1, otherwise=kind)) as stage:
         for number in range(1, 4):
             assert await stage.work() == str(number)
             stage["one"].last.crash(0)
@@ -109,7 +110,7 @@ async def test_after_its_rest_one_call_tries_a_server_and_a_failure_sends_it_bac
 
 
 async def test_a_server_that_serves_after_its_rest_has_its_whole_budget_again() -> None:
-    async with staged(Supervision(intensity=2, period=100, otherwise=RestartType.TRANSIENT)) as stage:
+    async with staged(Supervision(intensity=2, period=100, otherwise=RestartType.TEMPORARY)) as stage:
         stage["one"].fail(2)
         for _ in range(2):
             with pytest.raises(StartError):
@@ -123,7 +124,7 @@ async def test_a_server_that_serves_after_its_rest_has_its_whole_budget_again() 
 
 
 async def test_a_stable_run_makes_earlier_failures_count_no_longer() -> None:
-    async with staged(Supervision(intensity=2, period=3600, stable=60, otherwise=RestartType.TRANSIENT)) as stage:
+    async with staged(Supervision(intensity=2, period=3600, stable=60, otherwise=RestartType.TEMPORARY)) as stage:
         for number in range(1, 6):
             assert await stage.work() == str(number)
             await anyio.sleep(61)
@@ -233,7 +234,7 @@ async def test_a_permanent_server_brings_back_what_it_rests_on_unless_that_is_te
 
 
 async def test_a_server_whose_ground_does_not_come_up_says_so_and_is_not_blamed() -> None:
-    options = Supervision(groups=(GROUP,), intensity=2, otherwise=RestartType.TRANSIENT)
+    options = Supervision(groups=(GROUP,), intensity=2, otherwise=RestartType.TEMPORARY)
     async with staged(options, "base", "middle", "top") as stage:
         stage["base"].fail(3)
         for _ in range(2):
@@ -248,7 +249,7 @@ async def test_a_server_whose_ground_does_not_come_up_says_so_and_is_not_blamed(
 
 async def test_servers_that_only_belong_together_do_not_fall_together() -> None:
     group = GROUP.model_copy(update={"strategy": Strategy.ONE_FOR_ONE})
-    async with staged(Supervision(groups=(group,), otherwise=RestartType.TRANSIENT), "base", "middle", "top") as stage:
+    async with staged(Supervision(groups=(group,), otherwise=RestartType.TEMPORARY), "base", "middle", "top") as stage:
         await stage.work("top")
         await stage.work("base")
         stage["base"].last.crash()

@@ -515,7 +515,7 @@ async def test_an_unknown_tool_is_refused_and_a_held_server_does_not_even_hear_o
 
 @pytest.mark.anyio
 async def test_a_server_that_hangs_is_ended_while_nobody_calls_it(tmp_path: Path) -> None:
-    options = Supervision(check_every=0.1, check_timeout=0.1, check_misses=2, otherwise=RestartType.TRANSIENT)
+    options = Supervision(check_every=0.1, check_timeout=0.1, check_misses=2, otherwise=RestartType.TEMPORARY)
     events: list[Event] = []
     async with make_supervised(tmp_path, options, events) as spawner:
         spawner.adopt(as_proven(hostile_server(tmp_path / "pkg", "unending")))

@@ -12,6 +12,7 @@ import anyio
 from vsm_mcp.acquisition.installation.budget import DiskBudget
 from vsm_mcp.acquisition.installation.ecosystems.client import scratch
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
+from vsm_mcp.acquisition.installation.ecosystems.remote import pinned
 from vsm_mcp.acquisition.installation.generations.admission import Budget, insist_on_name
 from vsm_mcp.acquisition.installation.generations.change import Change, Staged
 from vsm_mcp.acquisition.installation.generations.generations import KEPT, ChangeKind, Generation, Generations
@@ -21,6 +22,7 @@ from vsm_mcp.acquisition.installation.rollback import Rollback, Transaction
 from vsm_mcp.acquisition.installation.store import PackageStore, Record
 from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError
 from vsm_mcp.events import EventSink, Progress, ignore
+from vsm_mcp.model.launch import address_of
 from vsm_mcp.model.server import Artefact, Candidate, Installed, Proven, Resolution, Rung, StdioLaunch, Vetted
 from vsm_mcp.world.clock import Clock, SystemClock
 from vsm_mcp.world.files import Files
@@ -108,7 +110,8 @@ class Installer:
             InstallationError: It could not be resolved.
         """
         ecosystem = self._ecosystem(candidate)
-        return await self._alone(lambda: ecosystem.resolve(candidate.package, rung=rung))
+        resolution = await self._alone(lambda: ecosystem.resolve(candidate.package, rung=rung))
+        return resolution if candidate.remote is None else pinned(resolution, candidate.remote)
 
     async def fetch(self, candidate: Candidate, resolution: Resolution, *, into: Path) -> Artefact:
         """Unpack the package itself in the empty directory ``into``; nothing of it runs.
@@ -149,7 +152,7 @@ class Installer:
         """
         ecosystem = self._ecosystem(vetted.candidate)
         if not isinstance(vetted.artefact.launch, StdioLaunch):
-            digest = hashlib.sha256(vetted.candidate.name.encode()).hexdigest()
+            digest = hashlib.sha256(_said_of(vetted).encode()).hexdigest()
             return Installed(vetted=vetted, path=None, digest=digest, launch=vetted.artefact.launch)
         path = self._store.staging(transaction.identity) / "package"
         await self._store.prepare()
@@ -373,3 +376,9 @@ class Installer:
 
     def _remove(self, path: Path) -> Action:
         return Action(kind=ActionKind.REMOVE, path=self._store.relative(path))
+
+
+def _said_of(vetted: Vetted) -> str:
+    """Return what a server without files is told apart by: its name, and its address if it runs elsewhere."""
+    remote = vetted.candidate.remote
+    return vetted.candidate.name if remote is None else f"{vetted.candidate.name}\n{address_of(remote)}"

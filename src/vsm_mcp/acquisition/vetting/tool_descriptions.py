@@ -19,6 +19,7 @@ from vsm_mcp.acquisition.vetting.text.evidence.evidence import (
     Evidence,
     explained,
     heaviest,
+    together,
 )
 from vsm_mcp.acquisition.vetting.text.evidence.features import Topic, sentences, stems
 from vsm_mcp.acquisition.vetting.text.hidden import hidden
@@ -58,7 +59,7 @@ _LITTLE = 20
 """English of which so little speaks against any sentence matches no phrase either: all measured ones have 34 and more.
 What excuses a sentence does not count here, so honest words cannot hide a phrase."""
 
-_DOUBTFUL = 0
+_DOUBTFUL = NOTABLE
 """A phrase in a text whose sentences all weigh less is likely quoted, as by a scanner: it counts one step less."""
 
 
@@ -189,7 +190,7 @@ def _described(
         message = f"The schema of {name} is deeper than {DEEPEST} levels."
         yield _finding("too-deep", Severity.MEDIUM, message, where=name, unknown=True)
     about = _subject(name, description)
-    said = [_weighed(path, text, about) for path, text in _spelt(found)]
+    said = _together([_weighed(path, text, about) for path, text in _spelt(found)])
     if not _clean(said):
         for one in said:
             yield from _of(one, name)
@@ -210,6 +211,17 @@ def _weighed(path: str, text: str, about: Topic) -> _Said:
         return _Said(path, text, about, NO_EVIDENCE)
     topic = _topic(path, about)
     return _Said(path, text, topic, heaviest(readable_lines(text), topic))
+
+
+def _together(said: list[_Said]) -> list[_Said]:
+    """Let the most suspicious text of a tool weigh what the sentences of all its texts weigh together."""
+    weights = [weight for one in said for weight in one.evidence.heaviest]
+    if not weights:
+        return said
+    worst = max(range(len(said)), key=lambda at: said[at].evidence.weight)
+    one = said[worst]
+    said[worst] = one._replace(evidence=one.evidence._replace(weight=together(weights)))
+    return said
 
 
 def _has_words(text: str) -> bool:

@@ -20,6 +20,7 @@ LEAST_SHARE = 0.6
 """The share of the telling words of a need that a tool must have when it was not acquired for that need."""
 
 _LONGEST_TEXT = 2000
+_LIKE_QUALIFIED = re.compile(r"[^_].*__.+")
 _WORD = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _COMMON = frozenset({
@@ -137,6 +138,8 @@ class CapabilityRouter:
             server, tool = self._names[name]
             return [Route(server=server, tool=tool, score=1.0, reason=f"the operation names {name}")]
         why = f"the operation names {name}"
+        if _LIKE_QUALIFIED.fullmatch(name):  # a server must not get the calls of another one by naming a tool like it
+            return []
         return [self._rated(tool, operation, weights, why=why) for tool in self._tools if tool.spec.name == name]
 
     def _acquired(self, operation: Operation, weights: Mapping[str, float]) -> list[Route]:

@@ -69,7 +69,7 @@ class DynamicSpawner:
         self._launcher = launcher
         self._workspace = workspace
         self._emit = emit
-        self._options = supervision or Supervision(otherwise=RestartType.TRANSIENT)
+        self._options = supervision or Supervision(otherwise=RestartType.TEMPORARY)
         self._restarts = restarts or self._options.policy
         self._records = records
         self._random = random or Random()  # noqa: S311 - spreads load, keeps no secret
@@ -315,7 +315,7 @@ class DynamicSpawner:
     def _came_up(self, held: Held) -> None:
         """Bring back what rests on a server that is up again and is to be there always."""
         for other in self._after(held.name):
-            if other.starts and not other.pool.usable and self._permanent(other):
+            if other.starts and not other.pool.usable and self._kept_up(other):
                 self._begin_again(other, other.pool.first)
 
     def _failed(self, held: Held, connection: Connection) -> None:
@@ -323,14 +323,15 @@ class DynamicSpawner:
         if not fault(connection):
             return
         now = anyio.current_time()
-        counted = not (clean(connection) and self._options.restart_of(held.name) is not RestartType.PERMANENT)
+        kind = self._options.restart_of(held.name)
+        counted = kind is RestartType.PERMANENT or not clean(connection)
         if counted and held.budget.spend(now, ran=connection.lived(now)):
             self._emit(given_up(held, now))
         if self._tasks is None or self._held.get(held.name) is not held:
             return
         fallen = [] if held.pool.usable else self._fell(held)
         slot = next((slot for slot in held.pool if slot.connection is connection), None)
-        if slot is not None and self._permanent(held):
+        if slot is not None and counted and kind is not RestartType.TEMPORARY:
             self._begin_again(held, slot)
         for other in fallen:
             self._begin_again(other, other.pool.first)
@@ -343,13 +344,13 @@ class DynamicSpawner:
                 connection.stop()
         if self._options.restart_of(held.name) is RestartType.TEMPORARY:
             return []
-        return [other for other in running if self._permanent(other)]
+        return [other for other in running if self._kept_up(other)]
 
     def _after(self, server: str) -> list[Held]:
         return [self._held[name] for name in self._order.after(server) if name in self._held]
 
-    def _permanent(self, held: Held) -> bool:
-        return self._options.restart_of(held.name) is RestartType.PERMANENT
+    def _kept_up(self, held: Held) -> bool:
+        return self._options.restart_of(held.name) is not RestartType.TEMPORARY
 
     def _group(self) -> TaskGroup:
         if self._tasks is None:

@@ -32,7 +32,7 @@ class RestartType(StrEnum):
 
     Attributes:
         PERMANENT: At once, whatever it ended of, so that the next call does not notice.
-        TRANSIENT: By the next call. To end by itself without an error counts as no failure.
+        TRANSIENT: At once after a crash. To end by itself without an error is no failure: the next call starts it.
         TEMPORARY: By the next call, and never with its group: what rests on it does not bring it back.
     """
 
@@ -92,7 +92,7 @@ class Supervision(BaseModel, frozen=True, extra="forbid"):
     """
 
     restart: Mapping[_Name, RestartType] = Field(default_factory=dict[str, RestartType], max_length=MOST_NAMES)
-    otherwise: RestartType = RestartType.PERMANENT
+    otherwise: RestartType = RestartType.TRANSIENT
     groups: tuple[Group, ...] = Field(default=(), max_length=MOST_NAMES)
     intensity: int = Field(default=MOST_FAILURES, ge=1, le=1000)
     period: _Seconds = WINDOW_SECONDS

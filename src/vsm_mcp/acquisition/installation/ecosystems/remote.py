@@ -1,10 +1,11 @@
 """Servers that run elsewhere: nothing to fetch and nothing to install; what is pinned is their address."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from vsm_mcp.errors import InstallationError
-from vsm_mcp.model.launch import RemoteLaunch
+from vsm_mcp.model.launch import RemoteLaunch, address_of
 from vsm_mcp.model.server import Artefact, Candidate, Launch, PackageRef, Resolution, Rung, Vetted
 
 
@@ -14,7 +15,7 @@ class RemoteEcosystem:
     name = "remote"
 
     async def resolve(self, package: PackageRef, *, rung: Rung) -> Resolution:
-        """Pin the name; the address is pinned when the artefact is made."""
+        """Pin the name; `pinned` pins the address, which the package alone does not tell."""
         return Resolution(package=package, integrity=_digest(package.name), lock=f"{package.name}\n", rung=rung)
 
     async def fetch(self, candidate: Candidate, resolution: Resolution, *, into: Path) -> Artefact:
@@ -32,6 +33,11 @@ class RemoteEcosystem:
             InstallationError: The candidate has no address.
         """
         return _launch(vetted.candidate)
+
+
+def pinned(resolution: Resolution, remote: RemoteLaunch) -> Resolution:
+    """Return ``resolution`` with the address of its server pinned."""
+    return replace(resolution, integrity=_digest(f"{resolution.package.name}\n{address_of(remote)}"))
 
 
 def _launch(candidate: Candidate) -> RemoteLaunch:

@@ -100,7 +100,10 @@ class WebSocketWire:
         for name, value in headers.items():
             request.headers[name] = value
         self._protocol.send_request(request)
-        await self._flush()
+        try:
+            await self._flush()
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise _refused(error) from error
         while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
             await self._feed()
         if self._protocol.handshake_exc is not None:

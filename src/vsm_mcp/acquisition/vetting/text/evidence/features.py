@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from vsm_mcp.acquisition.vetting.text.evidence.lexicon import INFLECTED, PHRASES, WORDS
@@ -101,6 +101,7 @@ def features(words: list[str], topic: frozenset[str] = frozenset()) -> set[str]:
     """Return what a sentence is judged by. Words of the tool's own topic say nothing about its intentions.
 
     What is delicate weighs differently where the topic has to do with it: a vault speaks of passwords, a clock seldom.
+    Two delicate things in one sentence say more than how it is put: honest people say "don't", too.
     """
     told = ["" if root in topic else root for root in map(stem, words)]
     plain = [root for root in told if root not in _JOINT]
@@ -110,7 +111,9 @@ def features(words: list[str], topic: frozenset[str] = frozenset()) -> set[str]:
     found.update([f"{a}_{b}" for a, b in zip(plain, plain[2:], strict=False) if a and b])
     found.update(_frames(words, told))
     expected = _expected(topic)
-    found.update([f"={role}" if role in expected else f"~{role}" for role in _DELICATE & found])
+    delicate = _DELICATE & found
+    found.update([f"={role}" if role in expected else f"~{role}" for role in delicate])
+    found.update(_met(frozenset(delicate - expected)))
     return found
 
 
@@ -187,6 +190,12 @@ def _frames(words: list[str], told: list[str]) -> Iterator[str]:
 def _expected(topic: frozenset[str]) -> frozenset[str]:
     """Return the roles that a topic has to do with."""
     return frozenset(role for root in topic for role in _OF_STEMS.get(root, ()))
+
+
+@lru_cache(maxsize=16_384)
+def _met(roles: frozenset[str]) -> tuple[str, ...]:
+    """Return the pairs of roles that stand in one sentence, in any order and at any distance."""
+    return tuple(f"{a}+{b}" for a, b in combinations(sorted(roles), 2))
 
 
 @lru_cache(maxsize=8_192)

@@ -4,394 +4,379 @@ Made by ``scripts/train_descriptions.py``; not to be edited by hand.
 """
 
 WORTH: str = """
-15 read thi
-12 is for|with it
-11 as well|call to|copy of|that they|the tim|to our
-10 chang the|contain the|it and|not to|the key|the referenc|thi one|user tell
-9 <name> c|are to|as the|at night|be appli|it as|liv in|need for|never use|not tell|that is|the argument|the credential
-9 the disk|the two|thi text|valu of|your own
-8 a second|are check|as password|do thi|letter of|n ao|number and|of thi|start with|the children|the human|the machin
-8 the mail|the only|the tool|the valu|to thi|we are|you wer
-7 and the|carry the|get full|has been|ignor the|is a|is invisibl|is on|it in|languag model|leak the|off the|so the
-7 the administrator|the call|the person|the request|the second|the usual|tim a|to <url>|was given|whos nam
-7 without review|word of|you and
-6 <name> send|<number> the|a cach|a lin|about the|ahead of|all that|an imag|and not|and send|answer with|are a
-6 between you|by thi|for you|found in|from it|from user|in <name>|in every|is the|it to|long term|mail tool|nam with
-6 new task|of other|or the|password fil|port <number>|privat document|repeat thi|report the|requir by|rm rf|say that
-6 show them|start the|that support|the admin|the branch|the chat|the extra|the folder|the nam|the one|the other
-6 the repository|the servic|the sign|the user|the way|the year|them in|thi description|thi paragraph|to stop|tool are
-6 under <name>|user typ|v <number>|what follow|your long|이전 instruction
-5 <name> env|<name> record|a bug|a cod|a connection|agent which|and get|and need|and push|anyth els|app to|append to
-5 argument of|as root|as your|at <number>|be report|be shown|befor and|begin with|behind the|belong in|browser s|by run
-5 call the|data in|delet the|do the|do what|e a|each answer|each tim|even if|field <name>|fil is|find a|first use
-5 fiv star|for all|for complianc|format the|go to|hold the|in its|in order|in thi|info to|into <name>|is requir|it a
-5 les instruction|look at|mod and|model is|most expensiv|nam <name>|never mention|next to|number in|of data|of what
-5 offer by|password manager|person s|r e|record is|replac by|return str|return wrong|second copy|security team
-5 send email|stat that|str in|tak the|text of|that com|that thi|the account|the assistant|the backup|the built
-5 the content|the dat|the follow|the host|the keychain|the mailbox|the parameter|the run|the safety|the shell
-5 the summary|the version|the word|thi call|thi function|thi happen|thi lin|thi messag|through <name>|to be|to see
-5 to the|to us|together with|token of|use other|user is|was said|when a|with all|with thi|without tell|work as
-5 writ acces
-4 <name> admin|<name> id|<number> and|<number> e|<number> q|a block|a conversation|a nam|a system|abov <number>
-4 abov thi|acces to|address to|admin right|after each|an empty|an option|and put|and to|are of|as fact|at <url>
-4 attach it|bas <number>|be given|befor it|befor the|by any|by remov|by the|call with|call without|charg the|choos the
-4 cod from|com with|comp with|complet conversation|contain a|content of|context is|current project|dat is|describ in
-4 discard the|do it|end in|even when|every fil|every hour|fil <name>|find out|first step|for cod|for fil|for instanc
-4 for our|for that|from thi|if a|if the|if your|implementation detail|in mind|in user|into the|into thi|invit <mail>
-4 is an|is availabl|is complet|is watch|it hold|it on|it up|it with|keep it|keychain is|la person|last ten|log to
-4 look lik|mail from|mailbox is|mak it|mak the|may contain|metadata of|mov the|nam the|nativ search|of interest|of our
-4 of web|one to|or not|out of|par ametro|postal cod|push the|recent document|render an|request by|requirement <number>
-4 reus the|run is|s profil|said in|scan of|secret of|see thi|server and|shar the|show only|sign the|step in|str with
-4 subscrib to|task from|tell user|that follow|that their|the addres|the background|the browser|the chang|the competitor
-4 the environment|the fil|the keyboard|the llm|the money|the open|the passport|the platform|the raw|the rest
-4 the session|the str|the sum|the transcript|the vault|the very|the volum|the work|thi as|thi for|thi is|thi server
-4 to all|to do|to list|to report|to turn|tool not|tool result|transcript in|until you|up in|user should|user with
-4 using the|what <name>|what they|what you|whatever the|when nobody|when thi|with account|with each|with no|with the
-4 with us|work for|x <long>|you may|you use|об этом
-3 <mail> as|<name> fetch|<name> meta|<number> <number>|<number> as|<number> is|<number> j|<number> ll|<number> x
-3 <url> <number>|<url> bash|a backdoor|a calendar|a reason|a timestamp|account for|account holder|activat the
-3 add number|after <name>|amount to|an advert|an ai|an unrestrict|and adopt|and call|and nam|and use|answer from|api is
-3 are alway|as a|as command|as if|as though|audit trail|b <number>|be left|be part|be pass|be set|body for|built in
-3 by send|call as|cas the|chain of|chang its|check and|cod and|cod for|cod that|collect the|commit to|continu with
-3 could be|customer s|data so|destructiv operation|dns lookup|document in|each pag|end with|entry in|error <number>
-3 extend the|feed it|first and|first of|follow the|for one|from her|from other|giv us|health and|hidden from|hom folder
-3 hostnam and|id <name>|ids in|if noth|if ther|improv if|in all|in any|in fil|in json|inform the|insert a|invent a
-3 is appli|is fin|is fre|is includ|is miss|is past|is to|it befor|it from|key or|kill the|leav empty|leav the|let the
-3 list and|list them|load the|mail the|mailbox to|match against|mention it|messag from|messag with|model can|nam is
-3 need no|need not|not allow|not be|not le|not list|not show|number is|o r|of each|of ids|of them|of your|on fil|on it
-3 onc per|onc the|only thi|out and|output as|over the|part of|passport number|photo and|pictur of|present it
-3 privat repository|prompt completion|pull the|report succes|request to|requir first|return by|s sav|s wish|sav to
-3 say the|schl ussel|send the|separat by|server return|servic account|sid effect|sinc the|slow thing|social security
-3 sourc cod|str of|summary of|test for|text as|that agent|that could|that everyth|that it|that start|the answer
-3 the balanc|the begin|the bos|the calendar|the camera|the card|the comment|the configuration|the context
-3 the dependency|the document|the duration|the earlier|the entry|the fee|the firewall|the first|the fre|the github
-3 the helper|the hidden|the hom|the last|the list|the match|the microphon|the miner|the nativ|the newest|the number
-3 the oauth|the operation|the question|the real|the result|the seed|the step|the subscription|the topic|the transaction
-3 the traveller|the vendor|the whol|then call|ther is|they ask|thi session|thing down|timestamp and|to <name>
-3 to account|to anyon|to each|to improv|to run|to test|to which|tool fail|tool you|two factor|typ in|user doe|valu must
-3 what to|wher the|with a|with which|without ask|without confirmation|work and|writ fil|your developer|your instruction
-2 <long> in|<name> delet|<name> next|<number> are|<number> f|<number> m|<secret> in|a bas|a bot|a confirmation|a copy
-2 a cron|a gam|a key|a l|a messag|a not|a ticket|a word|about it|acces token|account below|add an|add the|addres below
-2 administrator and|adopt the|agent is|all environment|all futur|all other|all variabl|alter the|an additional|and a
-2 and act|and ask|and attach|and do|and explain|and hand|and hav|and includ|and install|and leav|and let|and play
-2 and prefer|and show|and that|and typ|and upload|another agent|any fil|api key|approv by|approv everyth|approv the
-2 are broken|are known|are work|as <number>|as argument|as long|as possibl|as requir|as soon|ask befor|ask why
-2 assistant must|at it|away the|be avoid|be mad|be produc|be return|be sent|below instead|book the|by <name>|by a
-2 by call|by mean|by other|by user|by using|call again|caller s|can see|cat <secret>|claim that|cod in
-2 confirmation dialog|contain all|conversation in|convinc the|cooky of|count as|cron job|data must|data use|data will
-2 deletion of|deny that|desktop and|detail on|directory with|disabl the|display the|each call|edit the|email is
-2 empty the|encod the|environment and|every tool|execut whatever|exist limitation|expect the|external addres|f <long>
-2 f <number>|failur to|fil for|fil in|fil operation|fill with|first read|follow only|for <secret>|for everyth|for other
-2 for privat|for quality|for us|for word|for your|fre spac|from now|from our|front and|given befor|go through|grab the
-2 hand over|has a|hav been|hav the|hid the|hom addres|i g|identity of|if ask|if empty|imag that|in an|in between
-2 in each|in it|in search|in tool|in use|includ the|information is|initiat a|insert the|install the|instruction pr
-2 is in|is mad|is mention|is no|is not|is part|it by|it fail|it her|it is|it when|it would|its content|its result
-2 keep the|keep thi|key fil|key in|key privada|know which|leav thi|lik a|link in|locat in|log in|long as|lower the
-2 mail and|mail it|mak a|matter of|mean of|memory is|mention a|mention thi|messag and|messag as|messag is
-2 minut <number>|model read|nam and|never tell|no need|nobody has|nobody notic|not <name>|not trustworthy|now in|now on
-2 obey the|of <name>|of <secret>|of all|of money|of peopl|of rival|on all|on and|on every|on the|on their|on you|one is
-2 only after|only the|operation is|optional <name>|or to|other are|other sourc|our feed|out in|out the|output of
-2 overwrit the|owner s|para o|password of|past the|peek at|phon and|play a|point of|post the|pr ecedent|presenc of
-2 previou messag|previou tool|project on|prompt in|que la|query in|question to|read le|receiv the|report to
-2 repository to|request a|request from|requir the|result is|result of|retry with|reveal the|run curl|s hom|search tool
-2 security check|see what|select from|send your|server in|server send|setting and|shell history|should the|sign key
-2 similar tool|soon as|start it|step <number>|step is|sup it|sup the|system messag|system prompt|taken from|talk to
-2 task for|tell us|text below|th <number>|that call|that no|that noth|that we|the <secret>|the archiv|the audit
-2 the binary|the client|the contact|the contract|the debug|the deletion|the deploy|the domain|the export|the generat
-2 the knowledg|the location|the meet|the most|the network|the operator|the option|the original|the output|the parent
-2 the premium|the presenc|the pric|the privat|the proces|the production|the quantity|the registry|the respons|the scen
-2 the screen|the secret|the security|the sheet|the terminal|the threshold|the transfer|the wallet|the workspac
-2 their location|them as|them with|they need|thi after|thi link|thi parameter|thi without|tim of|to authenticat
-2 to collect|to crontab|to everyth|to peek|to project|to remov|to verify|to watch|token to|told you|tool in|tool s
-2 translat the|treat the|turn off|us the|use <number>|used as|used with|user had|user input|user not|user request
-2 user said|user that|using thi|version of|what s|when <name>|when ask|when creat|when user|whenever you|which is
-2 will giv|with an|with id|with smart|with step|with what|work directory|writ the|writ to|y not|you find|you receiv
-2 you rep|your memory|your query|your tool
-1 <name> authoriz|<name> databas|<name> hint|<name> not|<name> openai|<name> read|<name> seed|<name> set|<name> sidenot
-1 <name> stat|<name> track|<name> tz|<number> c|<number> encod|<number> h|<number> n|<number> of|<secret> as
-1 <tag> system|<url> and|a call|a crash|a different|a first|a parameter|a payment|a point|a schedul|a screenshot|a sign
-1 a third|a transfer|about thi|accept the|acces is|account and|account with|act on|add it|addres and|addres in
-1 addres to|after every|again after|again with|agent and|agent of|ai is|all answer|all document|all of|all prompt
-1 all the|all tim|all tool|allow for|allow to|along with|already know|alternativ are|alway call|amount for|an acces
-1 an issu|and accept|and add|and app|and are|and cod|and deny|and description|and forward|and log|and mail|and past
-1 and plac|and replac|and say|and treat|another server|answer and|answer in|answer of|answer question|any question
-1 are compromis|are deprecat|are insecur|are mor|are out|are read|are reject|argument and|argument is|as approv|as com
-1 as given|as its|ask someth|assistant is|at least|authentication for|authentication header|authoriz key|availabl to
-1 aws credential|be chang|be deposit|be execut|be extend|be kept|be resolv|be run|be submit|be suppli|be treat|be used
-1 be written|be wrong|befor anyth|befor call|befor every|befor privat|befor return|behalf of|belong to|birth dat
-1 browser tool|but not|by policy|calendar is|call agent|caller is|can find|card number|chang to|check with|clean up
-1 clear the|client model|cod as|com from|combin with|comment field|compet servic|configuration of|consist of|content in
-1 content not|copy the|could not|credential of|curl s|customer databas|data into|data of|databas operation|de <number>
-1 debug field|delet all|deliver as|deny it|directory befor|disregard the|document for|document into|domain with
-1 doubl bracket|down the|download and|download the|drop the|dump the|e send|each fil|earlier exchang|earlier messag
-1 el field|encod it|endpoint and|environment to|every invocation|every minut|everyth the|exampl for|execut rm
-1 execut the|expect valu|export the|factor authentication|factor cod|fals <name>|fil <secret>|fil des|fil must|fil nam
-1 fil of|fil path|fil return|fil system|fil you|fill it|first <name>|first <number>|folder and|follow by|for acces
-1 for approval|for clean|for debug|for good|for legal|for licens|for log|for telemetry|forward it|forward the|from any
-1 from earlier|full dialogu|function and|function is|git credential|github token|giv it|given to|guid the
-1 guidelin given|h <number>|hand in|hand it|harm the|has finish|has the|hav acces|hav already|hear about|help the
-1 her on|hidden context|hom directory|host s|id and|identifier and|if another|if they|ignor all|ignor what|improv the
-1 in again|in another|in bas|in cas|in for|in secret|in test|includ a|includ all|includ user|inform anyon|instead for
-1 instruction as|is deliver|is deni|is display|is oblig|is put|is reject|is sold|is suppos|is ther|is trust|it fiv
-1 it help|it out|it say|it so|it work|item is|its answer|its configuration|its output|key on|key with|know about
-1 l utilisateur|le tell|lead to|learn about|leav out|legal reason|limitation and|list in|list with|llm is|lo que
-1 login data|m <number>|machin and|mail in|mail use|mailbox and|malwar sampl|mark the|may be|mean that|meant for
-1 mention in|model must|model you|must attach|must contain|must includ|must only|must start|nam a|nam as|nam in|nam of
-1 negativ result|neglect exist|network and|new rol|next call|next lin|nobody is|not add|not appear|not found|not se
-1 not with|number from|obey thi|oblig to|obtain the|of another|of any|of it|of its|of new|of past|of sight|of task
-1 of the|of thought|of token|omit the|on behalf|on each|on its|on thi|on to|one by|one call|one for|one in|one tim
-1 only our|open port|open the|or any|or result|order for|other server|other user|ought to|our brand|our host
-1 our partner|owner of|parameter must|parameter nam|pas all|pass on|pass to|past session|permission to|person typ
-1 person you|personal detail|pip to|play for|pleas send|policy of|post a|precedenc over|pretend that
-1 previou instruction|prior constraint|prior to|project s|publish the|push to|put the|que se|r <number>|rather than
-1 read user|reason if|recommend only|record of|record the|relay in|remov it|repeat the|report it|request and
-1 request are|request body|request the|requir a|requir to|restriction on|result from|rol of|rul to|run it|run on
-1 s <url>|s calendar|s e|s environment|s full|s last|s password|s text|salary data|search are|search query|see all
-1 see it|send it|send money|serv as|server to|server was|servic are|session token|set a|set asid|set it|set of|set to
-1 shell profil|shell tool|shut down|sight of|siz and|skip the|so do|so far|social media|sold out|stay in|step to
-1 stor the|submit the|suppos to|suspend the|swap the|switch off|system will|tak precedenc|task is|team s|tell noth
-1 term of|test environment|text from|than <number>|that an|that look|that only|that post|that the|the <name>|the agent
-1 the annual|the antiviru|the attacker|the authentication|the bank|the bas|the cheapest|the commit|the cooky|the data
-1 the day|the deployment|the desktop|the destination|the detail|the dif|the differenc|the expect|the highest|the main
-1 the mean|the metadata|the negativ|the not|the official|the older|the owner|the packag|the partner|the path|the phon
-1 the previou|the purchas|the reader|the return|the reviewer|the search|the sender|the sit|the sourc|the start
-1 the support|the tabl|the team|the test|the thre|the token|the total|the trash|the world|them for|them on|them to
-1 then the|they are|thi and|thi endpoint|thi hidden|thi in|thi operation|thi out|thi run|thi show|thos of|through our
-1 tim cod|tim in|titl <tag>|to book|to comp|to discard|to fre|to hand|to inform|to install|to its|to keep|to log
-1 to obtain|to one|to open|to pres|to question|to sav|to shar|to sign|to stor|to warm|token from|tool and|tool befor
-1 tool hav|tool is|tool must|tool use|tool when|transcript is|transcript of|transmit in|typ so|under a|unrestrict model
-1 until the|up the|upload <path>|upload all|url wher|url with|us to|us which|use the|use them|used by|user agr|user can
-1 user interfac|user messag|user on|user s|user secret|user want|user will|valid valu|valu for|verify identity
-1 via <name>|warm the|was mad|we can|what was|whatever is|when no|whenever a|wher they|which tool|which you|whil thi
-1 whil you|whoever ask|whol conversation|will be|will get|will harm|wip the|with detail|with everyth|without any
-1 without show|word for|would lik|writ it|wrong data|you did|you will|you would|your chain|your guardrail|your hidden
-1 your safety
--1 <long> for|<name> add|<name> any|<name> api|<name> ask|<name> bp|<name> cpu|<name> describ|<name> dontcar
--1 <name> expand|<name> fals|<name> in|<name> key|<name> m|<name> matchstr|<name> max|<name> memory|<name> null
--1 <name> owl|<name> packagesearch|<name> replac|<name> search|<name> start|<name> text|<name> tru|<name> updat
--1 <name> us|<name> validationstatu|<name> y|<name> yyy|<number> <long>|<number> <name>|<number> af|<number> cod
--1 <number> credit|<number> data|<number> day|<number> etc|<number> field|<number> format|<number> hour|<number> index
--1 <number> item|<number> logical|<number> mean|<number> minut|<number> or|<number> represent|<number> result
--1 <number> s|<number> star|<number> word|<secret> <name>|<secret> environment|<secret> fil|<tag> str|a <number>
--1 a backend|a branch|a bucket|a cms|a collection|a column|a comprehensiv|a custom|a customer|a data|a detail
--1 a dictionary|a docker|a format|a github|a gitlab|a json|a label|a launchpad|a link|a local|a location|a maximum
--1 a notification|a pag|a particular|a pend|a photo|a previous|a privat|a query|a question|a random|a rang|a referenc
--1 a remot|a run|a sandbox|a search|a security|a select|a sourc|a specializ|a sql|a strong|a structur|a templat
--1 a terminal|a transaction|a un|a uniqu|a valid|a websit|absolut path|accept a|accept an|acces control|acces key
--1 acces log|access the|accessibl to|accord to|account s|acros all|acros your|add new|add or|addres for|addres or
--1 admin privileg|af <number>|after <number>|after a|after call|after creation|agent s|ai model|ai power|all accessibl
--1 all child|all its|all kontent|all open|all run|all task|alpha <number>|already exist|also accept|alternativ to
--1 alway confirm|an administrator|an agent|an api|an app|an error|an immediat|an integer|an mssql|and all|and cannot
--1 and clean|and configuration|and continu|and data|and destination|and download|and end|and height|and how
--1 and instruction|and insuranc|and location|and metadata|and number|and optional|and other|and pars|and phon
--1 and property|and recommend|and remov|and report|and servic|and set|and statu|and stor|and submit|and system|and tell
--1 and text|and tim|and token|and tool|and updat|and version|and video|and wait|and what|any specific|api credential
--1 api token|appear in|appear on|appl s|application and|are availabl|are consider|are display|are given|are includ
--1 are interest|are look|area and|arg nam|argument for|around the|arriv at|as an|as defin|as nam|as record|ask question
--1 ask them|ask to|ask you|at your|audit purpos|authenticat user|authentication token|averag review|back to|balanc of
--1 bank detail|be abbreviat|be absolut|be ask|be automatical|be availabl|be between|be complet|be consider|be display
--1 be mark|be process|be provid|be queri|be reserv|be restor|be tru|be uniqu|be visibl|befor fetch|befor mak|befor run
--1 befor using|below <number>|best for|better result|between the|bir g|block with|blockchain data|body of|book a
--1 both the|bound box|branch to|bullet point|by <number>|by check|by default|by key|by keyword|by one|by set|by specify
--1 cach month|calculat the|call <name>|call are|call is|call master|call return|can specify|carry out|cas sensitiv
--1 cash flow|certificat are|chang are|channel and|check its|check whether|clas nam|client id|client should|cod is
--1 cod or|collection of|color temp|com board|command on|command to|common use|company peopl|complet content|comput the
--1 configur <name>|configur in|configuration from|configuration is|configuration to|confirm the|confirm with
--1 connect server|connector arg|consider using|content by|content into|content is|content or|content to|context for
--1 context of|context that|conversation history|conversation with|convert a|convert to|corpu key|cost <number>
--1 count and|coverag of|cpu <name>|creat or|creat the|current context|current event|current pag|current session
--1 current user|current work|dat and|data com|data extraction|data from|data model|data modification|data or|data to
--1 databas and|databas in|de viaj|decision and|default fals|default if|default thi|default valu|defin how|delet an
--1 delet data|dependency and|describ the|describ ui|description and|description for|detail about|detail for
--1 detail information|determin if|directory for|directory that|directory to|display text|dns record|do so|document and
--1 domain nam|don't hav|drop a|each contain|each entry|each request|each with|edg routin|email to|en us|enabl or
--1 enabl the|encod text|end of|end the|end user|entir content|entry to|env var|event that|event to|every api|everyth is
--1 exact match|exact one|exampl <name>|exampl <number>|exampl if|exampl output|exampl use|execut javascript|exist fil
--1 expand to|explanation of|extract the|factor of|fail if|fals for|fals otherwis|field <number>|field as|field you
--1 fil with|filter by|filter criteria|find relevant|find the|first get|first last|first when|flag to|folder identifier
--1 folder in|folder we|for access|for additional|for any|for audit|for authentication|for children|for choic|for creat
--1 for current|for find|for food|for further|for futur|for in|for multi|for multipl|for read|for recent|for specific
--1 for the|forc a|format <name>|format as|format is|format of|format should|forward slash|fram <number>|fre text
--1 from hacker|from public|from which|function initiat|function to|g <number>|gam character|generat the|genr and|get an
--1 get next|github repository|giv the|given in|given text|gpt <number>|group and|h amta|handl the|has acces
--1 has explicit|header and|help you|hid a|hierarchical structur|host nam|hour and|http <number>|http request|hug fac
--1 iata cod|id <number>|id <secret>|id for|id is|id must|id nam|id of|id or|ideal for|identifier for|identifier of
--1 identity verification|ids of|ids to|if fals|if omit|if set|if unspecifi|if user|imag by|important not|in <number>
--1 in browserstack|in chunk|in dokploy|in dollar|in fram|in full|in iso|in m|in markdown|in memory|in meter
--1 in millisecond|in minut|in progres|in us|in utc|in vs|in which|in year|includ <name>|includ emoji|includ fil
--1 includ gameweek|includ in|index i|indicat if|indicat whether|information and|information of|information or
--1 initial amount|initial investment|initializ the|initiat the|insert updat|instant bitcoin|instruction in
--1 instruction to|insuranc option|integer from|intelligenc a|intelligenc sourc|ios simulator|is <name>|is accessibl
--1 is allow|is automatical|is being|is charg|is defin|is don|is hidden|is identical|is irreversibl|is list|is locat
--1 is need|is never|is run|is specifical|is successful|is typical|is unknown|is updat|is visibl|it also|it can|it doe
--1 it doesn't|it onc|it only|it return|it tak|it will|item at|item from|item that|its url|json object|json str|kept by
--1 key at|key from|key of|key syntax|key tenant|key valu|know the|knowledg graph|la conversation|label and|languag cod
--1 languag query|lara translat|last <number>|last nam|last updat|later session|length and|level and|level of
--1 lik <number>|limit to|lin argument|lin item|lin of|link and|list <tag>|list for|liv environment|llamada telef
--1 llm friend|llm should|llm user|log for|lov it|m s|machin learn|mak an|mak multipl|management featur|management nam
--1 markdown html|market intelligenc|match by|match the|match with|max <number>|mcp tool|me all|memory and|memory by
--1 memory for|memory ip|memory usag|messag of|messag that|metadata and|method is|metric from|might need|minimum averag
--1 minut and|mirror the|mod of|model and|model for|modify exist|money that|moneybird account|most recent|mov a
--1 mp <number>|multi step|multipl call|must be|must not|must provid|must use|nam e|nam email|nam for|nam from|nam must
--1 nam or|nam requir|nam str|nam that|nam you|natural languag|need the|negativ valu|neo <number>|next step|no minimum
--1 no parameter|no preferenc|nod and|non empty|non existent|not <number>|not applicabl|not ask|not automatical|not been
--1 not modify|not provid|not say|not the|not 可能需要多次尝试|notify the|null if|null indicat|number or|oauth token
--1 object <url>|object given|object that|object tool|objectiv valu|obsd launchpad|obtain from|of an|of content
--1 of dictionary|of document|of item|of number|of relat|of secret|of string|of tim|of two|okta organization|on a|on an
--1 on any|on how|on off|on provid|only if|only provid|only read|only select|only thos|only work|open a|operat system
--1 option are|option must|optional and|optional description|optional filter|optional parameter|optional text
--1 or <number>|or account|or after|or all|or check|or city|or directory|or ip|or list|or modify|or nam|or perform
--1 or remov|or system|or updat|or without|order and|order by|organiz by|origin and|other than|otherwis use
--1 output format|over tim|overwrit exist|owl fil|pag <name>|pag in|pag number|pag of|parameter <name>|parameter and
--1 parameter for|parameter is|pas one|pas to|password and|password in|path for|path must|path of|path relativ|path to
--1 paus stop|pay for|payment request|pem format|per request|per second|perfect for|perform a|perform an|period of
--1 permanent remov|person has|personal team|pi hol|pick up|plac an|plain <name>|plain markdown|play paus|point to
--1 por su|positiv integer|post to|postgresql databas|preced by|prefer <name>|preferenc or|print the|privat market
--1 process without|produc by|product management|production environment|profil information|programa de|project id
--1 prompt and|prompt of|prompt to|property of|provid a|provid all|provid an|provid as|provid detail|provid field
--1 provid implementation|public privat|query on|query with|question and|question is|question that|quot the|rang from
--1 rat and|rating are|re look|reactiv program|recipient and|recipient of|recommend for|record for|record in|record to
--1 redirect url|refer to|referenc the|refin the|regardles of|register a|register an|relay the|remot host|remov in
--1 remov the|rep to|replac each|represent as|represent no|represent the|request as|requir an|requir api
--1 requir environment|reset the|resolv the|respons includ|respons is|result can|result set|retriev all|retriev the
--1 return <name>|return <number>|return all|return it|return their|rgb color|robot txt|run in|run with|run without|s a
--1 s answer|s api|s current|s key|s nam|s ok|s original|s token|san francisco|sav card|sav the|scan for|search first
--1 search or|search to|second to|seed for|semantical similar|server for|server may|server using|session in|session is
--1 session to|set and|set in|set property|set thi|setting of|shadcn ui|should call|should use|show current|sign in
--1 sign up|similar to|singl call|singl operation|skip befor|so that|sort by|sourc or|spac by|specifi by
--1 specifi directory|specifi virtual|specific company|specific requirement|specifical for|specify a|sqlit databas
--1 stack trac|stag or|start an|start and|start end|start index|start or|start point|start tim|start to|stat nam|stat of
--1 stat os|statistic about|statu and|statu to|stor credential|str to|string contain|structur and|structur of|su nombr
--1 subject and|supersed the|support action|support by|support for|sur that|sur to|sur you|sync with|system and|tabl and
--1 tak over|tak plac|tak som|talk about|target devic|target folder|task with|team in|telef onica|temperatur and
--1 templat and|tenant id|text <name>|text and|text for|text is|text prompt|text to|text typ|text using|text with
--1 that <name>|that appear|that do|that help|that mak|that will|the activ|the actual|the allow|the amount|the author
--1 the authoriz|the board|the body|the bucket|the cach|the clipboard|the company|the completion|the connect|the correct
--1 the description|the desir|the download|the draft|the end|the entir|the error|the event|the function|the futur
--1 the iata|the inner|the input|the ios|the largest|the namespac|the new|the okta|the old|the organisation
--1 the organization|the permission|the pi|the player|the profil|the remot|the rol|the root|the select|the song|the spac
--1 the sqlit|the stack|the stat|the structur|the study|the styl|the succes|the ticket|the typ|the upload|their messag
--1 their password|them and|them into|then use|thes thre|they hav|they wer|thi allow|thi api|thi befor|thi cannot
--1 thi field|thi first|thi may|thi method|thi must|thi provid|thi request|thi should|thi step|thi tool|think proces
--1 thought to|thre option|threat intelligenc|tim and|tim out|tim period|tim rang|tim the|tim to|titl and
--1 titl description|to analyz|to any|to charg|to choos|to configur|to confirm|to continu|to default|to delet|to detect
--1 to determin|to display|to emb|to execut|to fals|to fetch|to filter|to forc|to generat|to giv|to go|to identify
--1 to indicat|to inspect|to it|to look|to mak|to mirror|to narrow|to notify|to null|to pas|to proces|to put|to reach
--1 to retriev|to review|to set|to specify|to start|to their|to understand|to updat|to user|to validat|to view|to writ
--1 to your|token and|token for|token that|tool allow|tool get|tool help|tool need|tool only|tool should|tool will
--1 total count|trac and|transaction is|translat account|translat text|tru for|tru if|tru indicat|tru only|tru the
--1 try to|turn on|turn the|txt fil|typ <name>|typ and|typ to|ui v|un programa|under <number>|understand what|unit stat
--1 unles <name>|unles specifical|unspecifi any|up action|updat a|updat exist|updat kontent|updat the|upload a
--1 upload fil|upload the|url <url>|url and|url for|url to|us east|use absolut|use for|use search|used in|user a
--1 user are|user ask|user confirm|user in|user or|user stat|user when|user who|using a|using its|valid for
--1 valu <number>|valu from|valu in|valu pair|valu set|valu to|variabl and|vector databas|veh iculo|version <number>
--1 version and|view of|view the|vs cod|vulnerability and|wallet addres|was provid|was sent|way to|web search
--1 webhook that|well architect|what it|what the|when explicit|when set|when ther|when work|wher <name>|wher <number>
--1 which are|which may|which to|who has|width and|will fail|will help|will includ|will not|wish to|with advanc|with any
--1 with comprehensiv|with customizabl|with field|with filter|with its|with metadata|with one|with option|with or
--1 with our|with pagination|with specifi|with support|with your|without affect|without the|work in|workspac for
--1 writ operation|x and|you hav|you is|you ll|you provid|you re|you see|you ve|you writ|your lara|z <number>
--1 功能概述 tool|可能需要多次尝试 查询示例|如 <name>|提供清晰简洁的自然语言描述 not|最佳实践 提供清晰简洁的自然语言描述
--2 <name> complet|<name> creat|<name> deployer|<name> find|<name> non|<name> sav|<name> servic|<name> user
--2 <number> expect|<number> for|<number> high|<number> second|<number> to|<number> z|<tag> requir|a backup|a command
--2 a dat|a document|a fact|a fil|a full|a languag|a licenc|a map|a memory|a packag|a releas|a rol|a secret|a sit
--2 a symbol|a text|a tim|a tool|about a|abov the|act as|addres is|after the|after you|against a|agent or|al user
--2 all messag|allow you|already been|also be|alway check|an addres|an array|an e|an email|an event|an http|an id
--2 an optional|and account|and analyz|and attachment|and body|and content|and mor|and password|and referenc|and sav
--2 and whether|and writ|and you|any of|api call|approv a|are ask|are cut|are found|are pass|are requir|are used|as don
--2 as json|as text|assistant to|attach the|attempt to|authoriz user|authorization header|be a|be add|be cach
--2 be configur|be download|be empty|be fetch|be found|be one|be preced|be sav|be undon|becaus it|befor creat|befor send
--2 best practic|browser and|by e|by id|by path|by relevanc|by their|c <number>|call for|can also|chang a|chang anyth
--2 chang it|chaqu appel|check for|cod to|column nam|company or|configuration and|confirmation befor|connect to
--2 connection str|constraint and|content and|content as|contract and|control modify|conversation on|copy to|creat a
--2 credit card|current stat|dat if|dat tim|data about|de la|de un|default to|deployer privat|deprecat use|describ what
--2 dictionary contain|display to|document with|don't know|don't use|e <number>|either <name>|email addres|endpoint to
--2 erc <number>|error is|esta herramienta|every other|everyth that|expect output|explicit ask|explicit request
--2 fall back|far in|fetch all|fil and|fil befor|fil by|fil directory|fill in|find all|for <name>|for <number>|for every
--2 for individual|for later|for mor|for most|for pag|for permission|for use|for which|from <name>|from <number>
--2 from <secret>|from all|from an|from and|from your|full context|full nam|full text|generat an|git repository|giv a
--2 given a|given the|given tim|go on|group by|hash are|hav to|history is|how the|human readabl|i cin|id return|id to
--2 identification str|if any|if no|if one|if tru|in their|in xero|indicat no|indicat that|insid the|install a
--2 instruction or|into graphlit|ip addres|is consider|is encrypt|is expect|is from|is open|is optional|is tru|is useful
--2 is valid|it at|it into|it may|it must|it s|it was|its valu|key and|key that|key under|left out|level view|lik the
--2 list of|list open|list the|longer than|mak them|mark a|mark as|maximum number|messag for|messag if|messag indicat
--2 mm dd|money is|mor accurat|mov it|nam are|next pag|not all|not appli|not are|not given|not gues|not includ|not its
--2 not mention|not support|noth is|noth was|number for|obtain it|of row|of thes|of tool|oldest first|only a|only for
--2 only to|option for|option to|or a|or in|os version|other agent|other parameter|other tool|our tool|pag and|pair and
--2 parameter are|parameter to|path is|payment method|per minut|person to|phon number|plac of|play the|post in
--2 preguntar al|previou answer|privat not|prompt for|prompt injection|prompt with|put it|query and|question in|rank by
--2 read a|read all|read it|real tim|reason for|reason the|recipient s|recommend to|record are|referenc to|relat query
--2 relat to|relativ to|remov a|rep with|request for|request in|request is|requir approval|requir login|restor a
--2 result with|return a|return in|return its|right to|rol and|rol to|row to|rul of|s default|s messag|s own|s question
--2 sam nam|search the|search when|second argument|secret from|secret in|security reason|send an|send to|server offer
--2 servic that|shar a|should be|should not|should only|sourc and|sourc of|specify the|ssh key|step of|stop all|stor in
--2 stor with|summaris the|tabl with|task in|text into|text search|text that|that can|that match|that run|that was
--2 that wer|the api|the app|the authenticat|the build|the channel|the cluster|the configur|the confirmation
--2 the connection|the databas|the documentation|the history|the imag|the languag|the latest|the link|the local
--2 the patient|the prefer|the prompt|the provid|the query|the right|the sandbox|the sav|the setting|the shar|the task
--2 the top|the uniqu|the url|the webhook|they can|thi conversation|thi has|thi helper|thos that|tim zon|titl <name>
--2 titl of|to ask|to chang|to check|to ensur|to find|to fix|to provid|to read|to receiv|to resolv|to return|token is
--2 token limit|tool <name>|tool again|tool as|tool call|tool return|tool whenever|typ of|under the|under which
--2 unit test|up and|up with|usag guidanc|use cas|use when|user account|user already|user explicit|user get|user id
--2 user prompt|user say|user see|using <name>|using any|valu that|variabl of|view control|virtual machin|web pag
--2 well as|when it|whether a|whether it|who hav|why the|will hav|with full|with optional|with user|without network
--2 written to|x <number>|your moneybird|yyy mm|zur uck
--3 <name> auth|<name> run|<number> b|<number> character|<number> d|<number> most|a city|a day|a folder|a given|a list
--3 a login|a one|a part|a prompt|a public|a record|a shell|a singl|a slack|a specifi|a summary|account is|account that
--3 addres of|against the|agent that|ai agent|all availabl|all data|all fil|all requir|all your|allow directory
--3 an account|an entry|analyz the|and <number>|and is|and never|and pas|and return|answer is|are an|are hidden|are left
--3 are return|arg <name>|array of|as in|as it|as markdown|assign to|associat with|at a|attach fil|attach to|audit log
--3 back up|be delet|be in|be replac|be the|being ask|between <number>|between two|by an|by nam|call after|call fail
--3 can chang|carry a|cas of|check if|check the|chmod <number>|client s|command in|command lin|comment and|context as
--3 conversation so|conversation to|country cod|creat an|d <number>|dat of|data for|de una|detail of|document from
--3 document is|each match|env ia|error and|every call|expect a|explain how|explain the|fail with|few minut
--3 field without|fil from|first pag|follow up|for ai|for larg|for long|for test|generat a|grant you|graphlit knowledg
--3 has already|hav not|hidden instruction|history for|hom assistant|id from|if it|in second|in your|includ as
--3 instead of|internal ids|is about|is given|is shown|is used|is wrong|it has|it need|keep a|key is|kontent ai
--3 least one|limit of|lin that|link to|maintain the|may not|mcp server|memory bank|mention the|messag to|model to
--3 must hav|nam to|never call|no confirmation|no longer|not call|not follow|not hav|not use|nova poshta|now grant
--3 of birth|of one|on e|on or|on your|one of|one they|only and|only show|only use|or has|or mor|or other|output is
--3 over a|owner can|pas the|password are|permission for|person in|plain text|previou call|question about|read writ
--3 request with|requir <name>|result are|retriev a|return only|return url|rotat the|rul are|s mailbox|s phon|scan a
--3 scan the|secret are|sent to|servic and|short and|should follow|show what|shown in|stop a|stor a|str contain
--3 sub agent|submit it|tak a|tell you|test and|text in|than a|than one|that all|that are|that hav|that receiv
--3 the approval|the averag|the default|the field|the form|the instruction|the merchant|the nod|the payload|the plan
--3 the pod|the problem|the recipient|the report|the reservation|the specifi|the target|the weather|their own|they do
--3 thi will|think step|thos with|tim are|to <number>|to copy|to creat|to disk|to get|to includ|to remember|to skip
--3 today s|tool now|tool to|tru to|uniqu identifier|until it|up to|url in|use with|user enter|user so|user the
--3 user which|valu are|variabl <name>|wait until|want to|when noth|whenever the|with <number>|within the|without being
--3 work on|writ your|you call|you can|your answer|your api
--4 <name> list|<number> a|a complet|a few|a human|a model|a password|a pull|a servic|a session|a short|a token|a wallet
--4 agent should|ai assistant|alway use|amount and|an assistant|and insert|and their|any other|are mask|are need
--4 are several|ask for|at onc|be call|by step|call and|call first|call in|can answer|cannot be|check against|cit the
--4 clipboard and|de password|default is|delet a|encod in|exampl of|execut a|far and|field of|fil that|fil to|first to
--4 for each|for security|get all|get user|has set|her to|if not|in plain|instruction for|into a|is ask|is pass|is sent
--4 is set|is stor|is taken|its id|kept for|knowledg bas|languag of|lista de|mad with|mail to|mak up|may tak|must call
--4 new one|not in|not mak|not notify|not stor|not that|on call|one or|only call|only onc|outsid of|password de
--4 password is|personal data|pick the|privat key|requir field|respons contain|run thi|say so|send mail|send messag
--4 set <name>|shown to|simulat a|sinc it|sourc in|start her|step by|that a|the best|the conversation|the current
--4 the devic|the exact|the format|the gam|the guest|the header|the limit|the pictur|the rul|the text|the titl
--4 the workflow|thi when|through the|to complet|to customer|to dat|to send|typ the|use a|use it|useful for|user befor
--4 user mention|user nam|user what|user writ|visibl to|wallet s|was chang|when you|work with|workflow is|you are
--4 you don't|you must|your account
--5 a csv|a post|a project|a repository|a tabl|a task|add a|add to|an llm|and <name>|any tim|are no|ask the|at most
--5 befor de|call of|call thi|chang and|chang data|confirmation prompt|credential are|doc <number>|for a|for exampl
--5 for ten|forget the|has expir|history of|if <name>|information about|is kept|is log|is recommend|is return|list all
--5 look up|mail addres|no mor|not contain|not run|number of|of their|on them|or <name>|order of|overrid the|pass as
--5 post request|prefer thi|query are|read from|result as|result to|return as|run a|run the|s configuration|say noth
--5 sign a|start a|that nobody|the acces|the authorization|the bot|the container|the developer|the full|the json
--5 the next|the provider|the restaurant|their valu|to an|to approv|to load|to use|token has|token in|tool for|tool of
--5 used for|used to|user first|user must|valu is|was found|whether to|which one|you want|your reason
--6 a specific|an exist|and fix|and so|are kept|are list|at any|bas on|befor first|befor they|by its|com first|e g
--6 everyth it|in with|instruction that|is request|it if|limit <number>|mak sur|not shown|one sentenc|pas it|public key
--6 read only|send a|server s|show the|such as|that need|the certificat|the product|to invit|use <name>|user agent
--6 writ a|writ cod|you need
--7 agent to|are ignor|assistant s|doe not|each step|environment variabl|how to|in a|in one|instruction and|is refus
--7 look for|not see|own word|read the|see the|set up|start of|the customer|the login|the order|the server|user and
--7 with their
--8 a user|are not|as they|befor you|e mail|mor than|return the|rewrit the|the system|to add|to call|what is|without a
--9 a new|are mark|do not|need a|rul for|tell the|use thi|user for
--10 follow instruction|if you|the given|the messag|with <name>
--11 from a|to a
--12 of a|user has
+13 the person
+10 not tell|say the|that they|to thi
+9 are to|it and|lik to|list it
+8 at night|contain the|even if|found in|the dat|thi text|with it
+7 and don't|as the|as well|begin with|call to|chang the|for you|know about|show them|so they|tak the|the call
+7 the machin|the referenc|the tool|thi one|to hear|you and|your own
+6 <tag> important|about the|and the|befor the|can see|customer s|each tim|find out|fiv star|in every|in that
+6 into <name>|it as|it is|list them|mov the|n ao|nam in|new task|number and|of what|on their|read thi|s not|so that
+6 the argument|the assistant|the chat|the credential|the human|the key|the last|the one|the only|the sam|the second
+6 the user|the valu|ther is|tim a|to <url>|to stop|to the|to us|turn off|user tell|valu of|word of|you wer
+5 <name> id|a conversation|a second|app to|as password|as root|be appli|between you|copy of|do thi|don't hav|don't show
+5 first it|get full|has been|id card|if ther|ignor the|in <name>|in its|is in|is invisibl|is the|most expensiv|need for
+5 never mention|not <name>|not to|off the|only want|person and|port <number>|repeat thi|rm rf|s <number>|s sav|say it
+5 sid effect|skip the|tell user|text of|the <name>|the administrator|the children|the disk|the host|the request
+5 the summary|the usual|the vendor|the way|the year|them in|they ask|thi description|thi paragraph|to be|together with
+5 user typ|what to|writ acces|이전 instruction
+4 <name> send|<number> q|<number> so|a <number>|a cach|a connection|a not|abov thi|add <number>|and after|and includ
+4 and send|answer with|are best|as a|as your|b <number>|be left|be report|befor and|but the|by the|content of
+4 describ in|do the|do what|even when|every hour|fil is|find a|for cod|for us|from the|go to|how you|if ask|if the
+4 in all|in as|in user|into the|into thi|is no|is to|it her|its plac|keep it|languag model|les instruction|letter of
+4 link as|long term|look lik|mak it|mod and|model is|nam <name>|nam with|never use|not le|number in|of our|of thi
+4 on top|one and|person s|privat document|put the|run is|run it|scan of|send email|shar the|start the|start with
+4 stat that|that it|that start|that thi|the addres|the admin|the answer|the background|the backup|the better|the chang
+4 the competitor|the fil|the folder|the keychain|the mail|the most|the nam|the pipelin|the real|the safety|the servic
+4 the very|thi call|thi function|thi lin|through <name>|to <name>|to all|to see|to you|told otherwis|two point
+4 user should|user with|v <number>|was given|what follow|what the|what they|with a|with all|with the|with thi
+4 without review|work for|x <long>|you read|об этом
+3 <name> admin|<name> c|<name> env|<name> get|<name> open|<number> and|<number> as|<number> d|<number> e|<number> f
+3 <number> h|<number> ll|<number> x|a bug|a good|acces to|add the|address to|admin right|after <name>|after each
+3 all that|an imag|an option|and ask|and carry|and get|and hand|and need|and one|and push|and use|anyth the|append to
+3 are compromis|are of|argument of|as fact|as if|as one|ask again|ask what|ask why|bas <number>|be given|be shown
+3 behind the|belong in|body for|browser s|built in|by <name>|by any|by mean|by one|by run|by thi|call the|call with
+3 carry the|chang its|cod and|cod that|com acros|comment in|comp with|contain a|context is|continu with|conversation in
+3 copy the|current project|don't ask|e a|each answer|end in|error <number>|fil <name>|fil was|first step|for complianc
+3 for debug|for fil|for one|front and|gegen uber|giv us|go on|has the|hav been|hold the|hom folder|i g|if noth|in cas
+3 info to|is a|is an|is complet|is for|is requir|it a|it hold|it say|it to|it with|key or|keychain is|leak the
+3 leav empty|leav the|list and|list as|log in|log to|look at|lower the|mailbox is|mak one|mak the|mention thi
+3 metadata of|no field|not app|of other|of the|of whoever|older snapshot|on every|one to|only in|only the|over the
+3 par ametro|pas through|password fil|password that|peopl s|pictur of|privat repository|pull the|push the|read fil
+3 rep and|replac by|report succes|report the|requir by|result of|return str|return wrong|s profil|s text|said in
+3 see thi|see what|send it|separat by|set it|show only|sign the|sinc the|so the|social security|sold out|start dat
+3 step <number>|stop it|str in|subscrib to|task from|test environment|that is|that only|that support|that the|that you
+3 the agent|the branch|the built|the content|the differenc|the extra|the follow|the keyboard|the match|the microphon
+3 the money|the other|the parameter|the pi|the question|the repository|the rest|the run|the shell|the sum|the terminal
+3 the third|the two|the vault|the version|the wallet|the whol|the word|thi for|thi is|thi messag|thi session|thos of
+3 thos who|to account|to keep|to our|to report|to which|tool not|transcript in|use other|user that|vendor s|what <name>
+3 when ask|who they|whos nam|will be|with an|with that|work and|work as|would only|you did|you hav|you may|you remember
+3 your developer
+2 <mail> as|<name> meta|<name> report|<number> j|<number> n|<number> of|<tag> description|<tag> tool|<url> <number>
+2 <url> bash|a <name>|a backdoor|a calendar|a check|a cod|a gam|a l|a reason|a system|a timestamp|a transfer|accept the
+2 account holder|activat the|add an|add number|addres to|after every|afterward so|ahead of|all answer|all the
+2 all variabl|an additional|an advert|an empty|an owner|and act|and adopt|and call|and confirmation|and do|and go
+2 and how|and if|and install|and keep|and not|and past|and play|and put|and releas|and tak|and that|and they|and to
+2 and turn|another agent|answer and|answer in|are read|are work|as command|as soon|at it|at least|audit trail|away the
+2 be part|be treat|birth dat|book the|but if|by other|by remov|by send|call thi|can be|can pas|cas sensitiv|charg the
+2 choos the|cod for|cod from|collect the|com up|commit to|complaint about|complet conversation|confirmation dialog
+2 confus so|consist of|convinc the|could be|count as|dat is|data in|data so|data use|deletion of|deny that|discard the
+2 display the|dns lookup|do it|doctor s|document folder|don't includ|don't look|don't writ|download the|each call
+2 each pag|email is|empty the|encod the|end with|environment and|every fil|expect the|export the|extend the|failur to
+2 feed it|fil for|fill it|fill the|first <name>|first of|first tim|for <name>|for bank|for clean|for everyth|for our
+2 for the|for your|format the|from any|from earlier|from it|from now|from our|from thi|github token|go in|h for|hand it
+2 hand over|hav already|header that|health and|help the|hid the|host and|hostnam and|id <name>|id of|ids in|if a
+2 if empty|if nobody|improv if|in <number>|in advanc|in an|in favour|in fil|in it|in json|in mind|in order|in test
+2 in use|inform the|initiat a|insert a|instead with|instruction pr|invit <mail>|is also|is alway|is fin|is mad
+2 is mention|is miss|is only|is past|is watch|is what|it over|it would|its configuration|its output|its result|keep thi
+2 key fil|key in|know which|last ten|last thre|leav thi|let the|lik a|limit are|link in|load the|maiden nam|mail from
+2 mail the|mailbox to|mark the|matter of|may be|mean of|messag and|model can|nam into|nam is|nam the|need no|need not
+2 need to|next to|no need|not allow|not list|not show|now in|now on|number is|o r|obey the|of <name>|of <number>
+2 of each|of ids|of money|of rival|of sight|of your|on purpos|on the|on to|on you|one at|one in|one tim|one with
+2 open port|operation is|or the|or to|out and|out in|passport number|password and|password manager|password of|past the
+2 payment and|person you|phon and|photo and|play a|post the|postal cod|pr ecedent|present it|previou messag|r e
+2 read and|read le|read them|recent document|remov it|render an|repeat the|request are|request to|requir first
+2 requirement <number>|reus the|s been|s number|s request|s setting|s shell|s wallet|s wish|sav it|sav to|schl ussel
+2 search tool|secret of|serv as|server and|server return|sheet to|shell profil|should the|slow thing|so you|soon as
+2 step in|str of|str with|summary of|talk about|talk to|task for|tell noth|test for|th <number>|than the|that agent
+2 that could|that follow|that mention|that no|that noth|that their|that we|the antiviru|the area|the audit|the balanc
+2 the binary|the browser|the calendar|the camera|the card|the cheapest|the client|the collector|the configuration
+2 the context|the contract|the data|the dependency|the deploy|the document|the earlier|the environment|the firewall
+2 the first|the fre|the github|the hom|the id|the incident|the largest|the level|the lin|the list|the mailbox|the model
+2 the newest|the number|the oauth|the open|the operation|the original|the pag|the passport|the pdf|the permission
+2 the platform|the premium|the production|the quantity|the reviewer|the script|the seed|the sender|the step|the str
+2 the tabl|the test|the thre|the transaction|the transcript|the transfer|the traveller|the upload|the work
+2 their location|them and|them as|them with|then call|then the|they are|they d|they don't|thi happen|thi link
+2 thi parameter|thi with|thing down|tim cod|timestamp and|to anyon|to book|to collect|to comp|to each|to everyth
+2 to improv|to sign|to test|to turn|to watch|token of|tool are|tool fail|tool s|train on|treat it|treat the|two factor
+2 typ and|typ in|typ it|under <name>|until you|up the|us the|us to|use <number>|used as|user agr|user had|user is
+2 user said|using the|ve been|version of|was mad|was said|we can|what thi|what you|whatever the|when <name>|when nobody
+2 when the|when thi|when user|wher they|which is|which you|whil you|with account|with no|with smart|with which
+2 without tell|writ the|written by|you use|your rep|your summary|your tool
+1 <long> in|<name> client|<name> databas|<name> delet|<name> exampl|<name> fetch|<name> github|<name> hint|<name> label
+1 <name> next|<name> openai|<name> overrid|<name> read|<name> region|<name> requir|<name> set|<name> stat|<name> trac
+1 <name> track|<name> tz|<name> writ|<number> at|<number> encod|<number> is|<number> k|<number> letter|<number> on
+1 <number> second|<number> t|<number> to|<number> y|<secret> for|<secret> in|<tag> system|<url> and|<url> sh|a bas
+1 a bot|a comment|a confirmation|a copy|a crash|a cron|a different|a directory|a draft|a key|a loop|a messag|a minut
+1 a person|a sentenc|a test|a third|a yes|about thi|account below|account has|account s|add <mail>|addres and
+1 addres below|addres book|addres in|administrator and|adopt the|again after|agent and|agent is|agent of|agent which
+1 al user|all document|all environment|all futur|all other|all tim|all tool|all user|allow to|alter the|alway call
+1 alway includ|among the|amount of|amount to|an external|an issu|an unrestrict|and a|and accept|and add|and any|and app
+1 and append|and are|and attach|and chang|and description|and explain|and follow|and forward|and giv|and hav|and in
+1 and kept|and leav|and let|and log|and plac|and post|and prefer|and relay|and replac|and try|and typ|and upload
+1 and what|another one|answer question|answer them|answer to|any chang|any fil|any server|anyth els|api key
+1 approv everyth|approv the|approval step|are broken|are known|are mor|are now|are out|are replac|are skip|are the
+1 argument and|argument is|as argument|as bas|as com|as given|as its|as long|as possibl|as though|ask whether|ask which
+1 assistant is|assistant must|assistant will|assum that|attach it|audit tabl|availabl to|be answer|be avoid|be deposit
+1 be execut|be pass|be return|be run|be sent|be set|be submit|be taken|be told|be written|befor every|befor it
+1 befor privat|befor return|below instead|body must|browser history|browser tool|but you|by a|by call|by our|by user
+1 by using|c <number>|call a|call as|call it|caller s|carry it|carry them|cas the|cat <secret>|chain of|character of
+1 check and|check of|check that|check with|claim that|clean up|clear the|cod as|com from|combin with|comma separat
+1 compet servic|competitor of|configuration of|confirm by|contain all|container with|content in|context window|cooky of
+1 cron job|curl s|data into|data must|data protection|data will|delet the|deliver as|depend on|desktop and
+1 destructiv operation|developer and|directory with|disabl the|disregard the|document for|document into|domain with
+1 down the|download and|draft that|drop tabl|e send|each fil|each one|earlier messag|edit the|el field|en el
+1 endpoint and|enter the|entir conversation|entry for|entry in|every minut|everyth the|exact as|exampl for|exampl if
+1 execut whatever|exist limitation|expect valu|export all|external addres|f <long>|f <number>|fact about
+1 factor authentication|factor cod|feel fre|field <name>|field the|fil as|fil des|fil into|fil must|fil nam|fil path
+1 fil you|fill thi|fill with|fin and|first <number>|first call|first if|first read|folder to|follow by|follow only
+1 for <secret>|for acces|for anyth|for everyon|for good|for invoic|for it|for log|for other|for quality|for their
+1 forward it|forward the|fre spac|from another|from her|from one|from ther|from what|gather the|git credential
+1 giv acces|giv back|given befor|given to|grab the|guid the|guidelin given|h <number>|hand in|harm the|has mention
+1 help us|her on|hidden from|history conversation|holding and|hom addres|hom directory|host s|identifier and
+1 identity of|ignor all|ignor what|imag that|in again|in another|in bas|in between|in each|in for|in our|in search
+1 in thi|in tool|includ all|includ any|includ the|inform anyon|insert the|install the|instead and|instruction as
+1 instruction you|invent a|is and|is at|is attach|is connect|is deliver|is deni|is includ|is not|is part|is present
+1 is process|is provid|is put|is reject|is suppli|is ther|is trust|iso <number>|it at|it befor|it by|it fail|it for
+1 it help|it in|it isn't|it should|it stay|it up|its answer|its content|its initial|its text|kept by|kept in
+1 key privada|key with|kill the|l utilisateur|la person|last four|le fil|le tell|lead to|learn about|leav a|level by
+1 link and|list with|lo que|locat in|long as|look as|look it|m <number>|machin s|mail in|mail it|malwar sampl|mark with
+1 matter what|mcp client|meant for|memory of|mention in|messag as|messag from|messag is|messag with|minut <number>
+1 model you|most recent|must attach|n <number>|nam a|nam and|nam of|nativ search|never call|next call|next step
+1 no confirmation|nobody has|nobody is|not add|not appear|not for|not trustworthy|not with|noth is|number from
+1 obtain the|of <secret>|of all|of another|of any|of interest|of new|of past|of them|of token|omit the|on all|on and
+1 on each|on it|on which|onc per|onc the|one befor|one by|one call|one for|one is|only <name>|only after|only thi
+1 open the|optional <name>|or ask|or not|order and|order for|order the|order to|other are|other sourc|otherwis the
+1 our feed|our host|our partner|out of|output as|over what|pag with|para o|parameter must|parameter nam|pas all
+1 pas them|pass on|past session|pay for|payment to|peek at|per call|permission and|permission to|pip to|play in
+1 precedenc over|presenc of|pretend that|previou instruction|previou tool|privileg and|profil and|project directory
+1 project on|project s|prompt in|publish the|push to|put them|quality assuranc|que la|que se|query str|question to
+1 r <number>|reach the|read back|read limit|read out|read user|real one|receiv from|receiv the|record the|refresh token
+1 relay in|report to|repository to|request a|request and|request body|request by|request from|request the|requir a
+1 requir for|requir the|rest of|restriction on|result from|result includ|result is|result should|retry with|return by
+1 reveal the|right now|rol of|rul to|run curl|s <name>|s <url>|s a|s approval|s behalf|s current|s e|s environment
+1 s full|s last|s location|s on|s password|s root|second copy|secret that|security and|security check|security team
+1 see it|select the|send money|send your|sentenc in|server send|server to|servic account|servic are|session token|set a
+1 set of|set to|setting and|shell tool|short and|should be|sight of|sign in|sign key|sign on|similar tool|siz and|so do
+1 so don't|so far|so it|so nobody|someon ask|sourc cod|sourc for|stat for|step to|stop the|submit the|sup the|switch to
+1 system prompt|t <number>|tak precedenc|taken from|task is|task to|team s|tell us|term of|text as|text below|text you
+1 that an|that appear|that call|that everyth|that has|that of|that post|the <secret>|the annual|the archiv|the attacker
+1 the begin|the bottom|the commit|the contact|the cooki|the cooky|the debug|the default|the deletion|the deployment
+1 the description|the desktop|the destination|the detail|the dif|the domain|the draft|the duration|the expect
+1 the export|the far|the fee|the form|the front|the generat|the git|the helper|the hidden|the highest|the knowledg
+1 the llm|the location|the log|the main|the mean|the meet|the metadata|the miner|the nativ|the network|the not
+1 the older|the operator|the packag|the parent|the password|the pin|the presenc|the proces|the public|the purchas
+1 the raw|the reader|the result|the return|the security|the session|the sheet|the sourc|the statement|the subscription
+1 the support|the term|the text|the threshold|the topic|the total|the trash|the volum|the web|the workspac|the world
+1 the writ|their credential|their password|them for|them on|ther are|they ll|thi after|thi and|thi between|thi in
+1 thi operation|thi out|thi run|thi show|thi step|thi without|though it|tim of|titl <tag>|to authenticat|to disabl
+1 to fix|to inform|to install|to know|to leav|to open|to peek|to pres|to prevent|to production|to project|to run
+1 to shar|to show|to ten|to tru|to verify|to warm|token from|token to|tool <name>|tool add|tool in|tool is|tool must
+1 tool result|tool when|tool you|transcript of|translat the|turn on|turn the|typ so|unlock the|unrestrict model
+1 until the|up a|upload <path>|upload all|upload fil|url encod|url on|url wher|use the|use them|used by|used with
+1 user already|user as|user doe|user from|user gav|user input|user interfac|user key|user messag|user on|user request
+1 user s|user will|using thi|usu ario|valu for|valu must|via <name>|visibility of|want the|want to|warm the|was request
+1 wer given|wer told|whatever is|when creat|when no|whenever you|wher the|whether the|which tool|whil the|whil thi
+1 will do|will get|will giv|will harm|with detail|with each|with everyth|with nam|with step|with what|within a
+1 without any|without check|without confirmation|without show|work directory|worth a|would be|would lik|writ fil
+1 writ it|wrong data|y not|yes to|you can|you find|you has|you know|you receiv|you rep|you see|you should|you show
+1 you would|you writ|your context|your long|your query|your safety
+-1 <name> api|<name> app|<name> ask|<name> auto|<name> complet|<name> creat|<name> describ|<name> dontcar|<name> dry
+-1 <name> en|<name> find|<name> full|<name> githubsearchrepository|<name> key|<name> log|<name> non
+-1 <name> packagesearch|<name> replac|<name> resolv|<name> sav|<name> servic|<name> start|<name> text|<name> user
+-1 <name> y|<name> z|<number> <name>|<number> af|<number> am|<number> are|<number> b|<number> bas|<number> credit
+-1 <number> data|<number> expect|<number> g|<number> high|<number> in|<number> min|<number> peopl|<number> per
+-1 <number> row|<number> star|<number> the|<number> with|<number> year|<secret> <name>|<secret> environment
+-1 <secret> fil|<secret> is|<tag> requir|<tag> titl|a <tag>|a backup|a bucket|a call|a column|a contact|a customer
+-1 a dat|a deep|a deployment|a description|a detail|a domain|a folder|a full|a function|a hom|a job|a json|a languag
+-1 a library|a licenc|a local|a location|a login|a meet|a memory|a nam|a part|a pend|a pictur|a pre|a query|a question
+-1 a random|a referenc|a rol|a room|a secret|a sequenc|a server|a sery|a slack|a small|a stor|a strong|a structur
+-1 a symbol|a text|a ticket|a token|a tool|a transaction|a uniqu|a valid|a websit|acces control|acces key|accord to
+-1 account detail|account is|account with|acros all|act as|add new|add or|add your|addition to|addres is|addres of
+-1 addres or|address and|af <number>|after a|after thi|again with|against an|agent or|agent that|agent with|ai agent
+-1 ai model|align with|all child|all data|all messag|all requir|allow you|already been|also be|also known
+-1 alternativ pas|alternativ to|alway check|an activ|an administrator|an argument|an array|an element|an email
+-1 an environment|an event|an individual|an optional|analyz the|and attachment|and body|and can|and check
+-1 and configuration|and content|and dat|and delivery|and destination|and directory|and disabl|and doe|and email
+-1 and fre|and handl|and height|and instruction|and insuranc|and last|and list|and look|and metadata|and mor|and new
+-1 and pag|and password|and phon|and print|and publish|and record|and referenc|and remov|and return|and say|and should
+-1 and stop|and styl|and submit|and system|and text|and then|and token|and user|and whether|and why|and writ
+-1 another tool|any of|any tool|anyon with|anyth that|api call|api host|apply a|approv a|are alway|are ask|are consider
+-1 are cut|are don|are found|are includ|are off|are remov|are set|are used|are writ|area and|arg <name>|around the
+-1 as defin|as json|as nam|as return|as you|ask them|assign to|assistant to|at <url>|at the|attach fil|attach to
+-1 attempt to|audit log|audit purpos|authenticat user|authorization header|availability or|back as|back the|be add
+-1 be availabl|be cach|be download|be empty|be fetch|be one|be pick|be remov|be request|be sav|be undon|becaus of
+-1 been specifi|befor any|befor anyth|befor first|befor mak|befor run|befor writ|being ask|best for|best practic
+-1 better than|body and|body of|browser and|bullet point|but it|but not|by email|by id|by itself|by path|by relevanc
+-1 by set|by specify|by their|by typ|cach and|call are|call befor|call for|call is|call of|call return|can also
+-1 can chang|can remov|card is|cas of|certificat are|chang a|chang and|channel and|chaqu appel|check a|check for
+-1 check out|check whether|chmod <number>|clas and|client id|cod <name>|cod are|cod to|collection of|column nam
+-1 command on|command to|comment and|commit hash|compar the|complet content|configuration and|confirm the|confirm with
+-1 confirmation befor|connect server|connect to|connection str|content and|content as|content is|content typ|context as
+-1 context of|contract and|control modify|conversation history|conversation is|corpu key|cost <number>|country and
+-1 country cod|creat a|creat and|creat new|creat or|credit card|current context|current pag|current session
+-1 current stat|current user|cut off|dat back|dat if|dat tim|data about|data are|data for|data model|de la|de password
+-1 de un|de una|decision and|default fals|default to|default valu|delet all|delet fil|deprecat use|der user
+-1 describ what|description and|description for|description or|detail about|detail are|dictionary contain
+-1 dictionary with|directory for|display show|document to|document with|don't call|don't leav|don't need|don't tak
+-1 don't try|dur the|each match|each other|each result|each with|either <name>|els is|email addres|email and|encod text
+-1 end user|endpoint to|enforc a|entir content|env ia|erc <number>|error and|error is|error messag|event to
+-1 every <number>|every answer|every api|every other|every session|every tim|everyth that|exact nam|exact one
+-1 exampl <number>|execut an|exist fil|expect output|expir after|explain how|explain why|explicit ask|explicit request
+-1 extract the|factor of|fail the|fals by|fals for|fals to|far and|far in|feed and|fetch all|few minut|few second
+-1 field not|field of|field you|fil and|fil are|fil befor|fil by|fil content|fil directory|fil first|fil or|fil read
+-1 fil that|fill in|filter by|filter for|find all|find the|first get|first last|first lin|first nam|fiv minut
+-1 folder with|follow up|for additional|for ai|for any|for audit|for authentication|for creat|for every|for find
+-1 for individual|for internal|for larg|for mor|for pag|for return|for test|for use|for which|for word|format is
+-1 format of|format option|four digit|fre text|from all|from its|front of|full text|g <number>|generat an|get an
+-1 get list|get next|get user|github repository|giv the|given a|given as|given by|given directory|given in|given key
+-1 given text|given user|group by|hand the|has acces|has explicit|hash are|hav not|header to|heart rat|help you|her to
+-1 hid a|hidden instruction|history as|history is|how a|how many|http <number>|id <secret>|id is|id return|id to
+-1 ideal for|identification str|identifier for|identifier of|identify the|ids to|if any|if no|if omit|if tru
+-1 if unspecifi|ignor if|in config|in hom|in memory|in millisecond|in minut|in other|in part|in progres|in them|in utc
+-1 in with|in xero|includ <name>|includ as|includ what|index is|indicat no|indicat that|information and|information for
+-1 initializ the|input option|insid a|insid the|instruction in|instruction or|insuranc option|internal constraint
+-1 into graphlit|ip addres|is <name>|is about|is all|is already|is ask|is call|is consider|is copi|is delet|is don
+-1 is hidden|is ignor|is look|is off|is on|is optional|is taken|is then|is tru|is typical|is unknown|is updat|is useful
+-1 is valid|is written|isn't a|it again|it doe|it first|it into|it may|it must|it onc|it or|it return|it show|it so
+-1 it tak|it tell|it the|item that|its own|its valu|javascript cod|json object|keep a|keep them|key and|key are|key at
+-1 key for|key is|key syntax|key valu|know the|known as|l history|languag cod|languag query|last <number>|last nam
+-1 later session|leav out|left out|length of|letter cod|level and|level of|level view|limit <number>|limit than
+-1 limit to|lin argument|lin item|lin to|lin with|list first|list in|list open|lista de|ll be|location and|log for
+-1 longer than|look up|lower limit|mail for|maintain the|mak a|mak an|mak multipl|mak them|mark a|match the|match with
+-1 maximum number|may contain|may enforc|may not|mcp server|me all|mean all|memory and|memory bank|mention that
+-1 messag indicat|messag of|messag that|min max|minut and|minut for|minut or|mirror the|mm dd|mm ss|model and|model for
+-1 model to|moneybird account|mor accurat|mov a|mov money|multipl call|must be|must first|must provid|nam an|nam e
+-1 nam email|nam for|nam must|nam not|nam on|nam or|nam requir|nam to|natural languag|near a|network acces|never invent
+-1 never return|new valu|newest first|next pag|no mor|no preferenc|no valu|nobody notic|not are|not ask|not chang
+-1 not found|not gues|not includ|not its|not know|not modify|not say|not se|not support|not 可能需要多次尝试|noth to
+-1 nova poshta|null <number>|null if|null indicat|number are|number for|number on|object <url>|obtain from|of document
+-1 of fil|of that|of thes|of web|older than|oldest first|on a|on any|on off|on resourc|on your|onc and|one are|one from
+-1 one lin|only for|only show|only when|open a|open sourc|open strategy|operat system|operator has|option for
+-1 option must|option to|optional and|optional parameter|or check|or key|or markdown|or modify|or part|or remov|or so
+-1 or updat|or without|order by|os version|other internal|other than|other tool|ought to|our server|output format
+-1 output is|output of|output path|over a|overwrit exist|owner can|owner s|pag and|pag number|pag of|parameter to
+-1 partner osp|password de|password in|password or|path is|path must|path outsid|path to|payment method|payment request
+-1 peopl who|per minut|per second|perform a|pi hol|pick the|plain <name>|platform and|play paus|play the|pleas not
+-1 poll <name>|post a|post to|preferenc for|previou call|privat not|proc with|process in|progres tabl|project for
+-1 project root|prompt injection|prompt is|prompt of|prompt to|provid all|provid an|provid as|provid detail
+-1 provid either|provid one|provid parameter|provid the|publish to|pull request|purchas and|query and|query for
+-1 query is|query on|query parameter|question and|question is|question that|quot the|rang and|rank by|rat of|re not
+-1 read <secret>|read all|read to|reason for|reason if|reason the|recipient and|record are|record in|record to
+-1 referenc to|refresh dai|register a|register an|relat query|relat to|relativ to|releas year|remov a|remov in
+-1 remov the|rep with|replac each|repository with|request as|request depend|request for|request in|request is
+-1 request will|requir <name>|requir an|requir approval|requir befor|requir field|requir login|resolv the
+-1 resourc availability|resourc which|respons contain|respons is|result are|result with|retriev all|retriev information
+-1 return <name>|return <number>|return a|rfc <number>|right to|risk of|robot txt|rol and|rotat the|round to|rul of
+-1 run <name>|s account|s addres|s answer|s api|s content|s knowledg|s mailbox|s messag|s or|s set|s ther|said yes
+-1 sam as|sav a|sav card|say noth|scan the|schema for|scop and|search first|search the|search when|second argument
+-1 second to|secret from|secret in|section <number>|security reason|see their|send an|send messag|send them|sent to
+-1 sequenc of|server offer|sery of|set and|set in|setting of|seven day|sha <number>|shar a|should ask|should not
+-1 show both|shown as|simulat a|singl call|singl fil|singl url|so ask|so leav|so we|sourc and|sourc of|specifi by
+-1 specifi virtual|specify a|specify the|ssh key|start by|start end|start index|start tim|stat nam|stat of|statu is
+-1 statu of|stay on|step is|step of|stop a|stop all|stor a|stor credential|stor it|str that|strategy partner
+-1 structur of|submit it|supersed the|support action|support for|sync with|tabl and|tabl for|tabl will|tabl with
+-1 tak <number>|tak one|tak plac|tak up|task in|task or|temperatur and|tend to|text <name>|text for|text in|text into
+-1 text or|text search|text to|text with|than <name>|than a|than onc|than one|than request|that are|that match
+-1 that nobody|that on|that run|the <tag>|the activ|the api|the app|the application|the approval|the artist
+-1 the authenticat|the averag|the bank|the best|the board|the broker|the bucket|the build|the cabin|the checksum
+-1 the configur|the connect|the conversation|the databas|the developer|the documentation|the employe|the entir|the feed
+-1 the filter|the format|the guidelin|the ids|the imag|the lab|the languag|the latest|the link|the local|the namespac
+-1 the nearest|the new|the nod|the operat|the owner|the payload|the phon|the player|the pod|the prefer|the previou
+-1 the profil|the prompt|the provid|the receipt|the record|the registry|the repo|the requir|the reservation|the respons
+-1 the review|the right|the root|the sandbox|the schema|the scor|the set|the setting|the shop|the song|the specific
+-1 the stat|the statu|the structur|the styl|the succes|the thread|the ticket|the token|the typ|the uniqu|the url
+-1 their answer|their messag|them it|then use|thes thre|they didn't|they go|they need|they typ|thi api|thi endpoint
+-1 thi has|thi helper|thi machin|thi over|thi request|thi return|thi rul|thi server|thi tool|thi when|thi will
+-1 third party|thos that|thos with|thre option|tim and|tim are|tim period|tim rang|tim sery|tim zon|timeout of
+-1 titl <name>|titl description|titl of|to any|to cancel|to choos|to configur|to confirm|to continu|to copy|to dat
+-1 to disk|to encod|to ensur|to execut|to fals|to filter|to forc|to generat|to hav|to includ|to it|to null|to pay
+-1 to provid|to put|to read|to receiv|to recommend|to remember|to replac|to resolv|to retriev|to return|to set
+-1 to specify|to tak|to tell|to their|to two|to wait|token for|token in|token is|token limit|token with|tool allow
+-1 tool and|tool as|tool call|tool first|tool get|tool has|tool help|tool nam|tool only|tool over|tool should
+-1 tool whenever|tool will|top of|topic or|translat text|treat as|trigger the|tru and|tru fals|tru mean|tru only
+-1 tru the|tru to|typ <number>|typ nam|typ of|un programa|under <number>|unit test|universal uniqu|unles <name>
+-1 unles they|unlik <name>|up and|up in|up to|updat a|updat exist|updat kontent|upload a|upload the|url <url>|url from
+-1 usag statistic|use cas|use for|use search|use with|user a|user about|user account|user confirm|user explicit|user id
+-1 user mention|user need|user not|user prompt|user see|user when|user who|using <name>|using any|using its|valu from
+-1 valu pair|valu that|valu to|variabl for|variabl nam|variabl of|variabl to|veh iculo|verify that|view control
+-1 visibl in|vs cod|wak up|was chang|was found|was provid|way to|we don't|webhook that|week month|well as|what field
+-1 what it|what was|when a|when explicit|when read|whenever the|wher <name>|wher a|wher each|wher to|whether a
+-1 whether an|whether it|which pag|which should|which will|who s|whom to|will fail|will hav|will help|with customizabl
+-1 with fil|with full|with limit|with optional|with or|with other|with pagination|with us|with user|within <number>
+-1 without affect|without being|without network|without the|word and|word for|work with|workspac with|writ in
+-1 writ operation|writ to|x <number>|x and|you answer|you are|you giv|you ll|you only|you start|you to|your instruction
+-1 your moneybird|your reply|yyy mm|z <number>|功能概述 tool|可能需要多次尝试 查询示例|提供清晰简洁的自然语言描述 not
+-1 最佳实践 提供清晰简洁的自然语言描述
+-2 <name> auth|<name> includ|<name> nod|<name> run|<number> <number>|<number> c|<number> mb|<number> not|<number> s
+-2 a chang|a channel|a city|a command|a complet|a day|a fact|a few|a given|a group|a host|a human|a link|a mail|a map
+-2 a model|a number|a one|a payment|a plac|a post|a project|a prompt|a record|a repository|a servic|a session|a short
+-2 a singl|a specifi|a tabl|a variabl|a wallet|about a|abov the|account that|after <number>|after the|against a
+-2 agent should|agr to|all availabl|all fil|all of|all your|allow directory|alway use|an account|an answer|an api
+-2 an assistant|an e|an llm|and an|and answer|and can't|and delet|and for|and is|and it|and nam|and point|and sav
+-2 and tim|and wait|any tim|approv by|approv it|are check|are drop|are in|are match|are no|are not|are pass|are requir
+-2 are round|are several|array of|as <name>|as <number>|as an|as don|as in|as markdown|as set|ask about|ask befor
+-2 associat with|back up|bank detail|bank s|be ask|be configur|be delet|be found|be in|be provid|be replac|be switch
+-2 be the|becaus it|befor creat|befor de|befor send|befor using|below <number>|between the|by an|by e|by mistak|by nam
+-2 call <name>|call after|call fail|call first|call in|can answer|can read|card number|certificat of|chang data
+-2 chang to|check against|clipboard and|com back|command lin|configur <name>|configuration is|confirm tru
+-2 confirmation prompt|content or|conversation so|count and|credential in|cut an|d <number>|dat are|dat of|data from
+-2 data is|data to|default is|delet it|detail for|detail of|display to|do not|doc <number>|document and|document from
+-2 document is|don't know|don't put|don't use|drop the|dry run|earlier chat|encrypt with|exampl of|expect a|expect to
+-2 explain the|field for|field without|fil chang|fil from|for and|for exampl|for later|for long|for new|for read
+-2 for thi|forget the|from <secret>|from to|generat a|get a|get all|get the|giv a|giv you|given the|goe in|goe to
+-2 grant you|graphlit knowledg|happen in|has already|has set|hav no|header and|history for|hom assistant|hour and
+-2 id from|if not|if one|in iso|in one|in plac|in plain|in second|in your|install a|instead of|instruction for
+-2 instruction that|internal ids|is check|is clear|is expect|is given|is pass|is recommend|is return|is stor|is used
+-2 is visibl|it also|it back|it can|it if|it ll|it on|it only|it s|key that|key to|key under|kontent ai|least one
+-2 lik the|limit of|list for|list what|mad with|mail address|mail to|mak up|map of|mark as|may tak|mean that|messag for
+-2 messag to|minor unit|money between|must call|must hav|must not|nam are|nam as|no longer|nod modul|not appli|not been
+-2 not call|not follow|not given|not hav|not in|not mak|not notify|not stor|not the|not use|noth els|noth s|now grant
+-2 number of|of birth|of it|of one|of row|of their|of tool|off unles|on e|on or|on them|onc at|one or|one who|only and
+-2 only onc|only read|only to|only use|open clos|or <number>|or a|or in|or mor|or off|order of|our own|our tool
+-2 outsid of|outsid the|over <number>|overrid the|own word|pag it|pair and|pas that|pas to|password are|password is
+-2 peopl are|permission for|permission prompt|person has|person in|person to|personal data|plac of|plain text
+-2 plain word|pleas don't|point to|post request|prefer it|prefer thi|previou answer|prompt with|protection and|provid a
+-2 put in|query are|question in|read writ|reason and|rely on|request with|requir environment|result start|result to
+-2 result without|retriev a|return as|return its|return only|return url|review the|right away|row count|rul are
+-2 run test|run thi|s an|s configuration|s default|s question|say that|scan a|second or|secret is|see <name>|see a
+-2 seed phras|send mail|send to|server has|server was|servic and|session and|session is|shar it|show what|sinc it
+-2 so show|start it|stor in|stor with|str contain|sub agent|suggest to|summaris the|sur that|switch off|tak a|tak over
+-2 text and|text from|text is|that a|that all|that can|that each|that hav|that look|that need|that out|that receiv
+-2 the acces|the amount|the authorization|the channel|the current|the full|the gam|the header|the hour|the instruction
+-2 the method|the organisation|the problem|the provider|the reason|the recipient|the report|the row|the sav|the specifi
+-2 the target|the task|the tim|the titl|the webhook|the week|the workflow|their phon|their valu|them up|then ask
+-2 they do|they hav|they meant|thi first|thing lik|think step|tim from|to an|to check|to complet|to creat|to customer
+-2 to find|to fiv|to get|to mak|to one|to reach|to review|to start|today s|token are|token or|too many|tool now
+-2 try again|try to|turn a|uniqu identifier|unles you|url in|use a|use it|use when|useful for|user are|user enter
+-2 user get|user if|user nam|user or|user past|user pick|user the|user what|using a|valu are|valu is|variabl <name>
+-2 virtual machin|wait until|wallet s|want it|we ve|what each|what happen|when noth|when shar|whether they|which cas
+-2 which one|who hav|why the|wi fi|with <tag>|with its|work in|work on|workflow is|writ your|you can't|you don't
+-2 you get|you re|you shouldn't|your account|your api|zur uck
+-3 <name> search|<number> day|<number> or|a csv|a document|a packag|a shell|a summary|a task|a tim|a user|add to
+-3 against the|age and|agent to|an earlier|an error|and insert|and you|are an|are hidden|are need|are reject|are shown
+-3 are written|as data|as it|ask the|assistant s|at any|at onc|be call|befor <name>|befor they|between <number>|by its
+-3 by step|can do|cannot be|carry a|check if|cit the|com first|command in|conversation to|creat an|credential are
+-3 default <number>|delet a|encod in|environment variabl|even wher|every call|everyth it|execut a|fail with|fil to
+-3 first then|first to|for <number>|for each|for security|for ten|for that|for them|go through|good for|has to|hav to
+-3 how to|if it|ignor previou|in <secret>|in full|into a|is chang|is clos|is log|is over|is request|is sent|is set
+-3 is shown|iso cod|it has|it when|its id|kept for|know that|knowledg bas|languag of|leav it|leav them|lin that|link to
+-3 list all|list of|list the|mail addres|mail as|mention a|mention the|most <number>|new one|not contain|not run
+-3 not see|not that|noth was|of dat|of its|on call|one sentenc|only call|or <name>|or has|or other|pas <name>|pas it
+-3 pass as|person who|pric and|privat key|question about|read from|refer to|result as|return in|run a|run the|s for
+-3 s phon|s sent|s word|secret are|see only|send a|set <name>|should follow|shown in|shown to|sign a|so check|so if
+-3 so on|sourc in|step by|text that|that later|the bot|the certificat|the container|the devic|the field|the guest
+-3 the history|the json|the kubeconfig|the label|the learner|the merchant|the old|the output|the pictur|the program
+-3 the project|the restaurant|the top|their own|them out|them when|they can|they want|they wer|thi befor|through our
+-3 through the|to ask|to chang|to do|to that|token and|token has|tool for|tool of|tool to|turn up|typ the|under the
+-3 under which|up with|used for|used to|user ask|user befor|user can|user first|user want|user which|user writ|what s
+-3 whether to|within the|writ a|writ cod|you call|your reason
+-4 <number> a|<number> character|<number> lin|<number> minut|a password|a pull|a sign|a specific|ai assistant
+-4 amount and|an addres|an entry|an exist|an hour|and <name>|and <number>|and fix|and tell|any other|are ignor|are mask
+-4 are never|are often|are refus|at a|at most|bas on|befor you|blank for|by default|can go|cheapest first|customer is
+-4 delet after|doe not|first in|from an|has expir|history of|if they|information about|is kept|just the|mak sur
+-4 max <number>|not shown|of thos|off by|one of|one they|peopl in|public key|read it|rewrit the|rul for|s no|sam nam
+-4 set by|set up|stack trac|start of|the confirmation|the exact|the limit|the login|the order|the weather|them to
+-4 they re|they ve|thi conversation|to <number>|to approv|to invit|to load|to send|to typ|until it|use only|user agent
+-4 user and|user for|user in|who ask|with their|without a|you must|you pas|you want|your answer
+-5 <name> list|a new|a public|about <number>|add a|an agent|and may|are kept|are list|are mark|by mail|call and
+-5 check the|e g|each step|follow instruction|for an|giv it|if you|is refus|it can't|it doesn't|mention it|need a
+-5 need the|on thi|only if|out to|read only|say how|say which|see the|start a|tell the|test and|the system|them are
+-5 to add|to use|until they|use thi|user know|visibl to|with <name>|you need
+-6 and so|as they|can't be|e mail|from <name>|in a|in their|mor than|return the|s own|server s|tell them|that s
+-6 the messag|the server|to call|user say|when you
+-7 for a|instruction and|look for|read the|show the|such as|the given|use <name>|user has
+-8 say so|to a|you d
+-9 from a
+-12 of a|ther s
 """

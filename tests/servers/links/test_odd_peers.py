@@ -1,0 +1,124 @@
+"""Peers that say odd things over a good connection: floods, questions, tools and arguments that cannot be used."""
+
+from collections.abc import Iterator
+from types import MappingProxyType
+
+import anyio
+import pytest
+from mcp import MCPError
+from mcp.server import MCPServer
+from mcp_types import INVALID_REQUEST, ImageContent
+from tests.servers.links.peer import Json, Net, Peer, Send, tool
+from tests.servers.links.ways import http, tcp
+
+from vsm_mcp.errors import LinkError, PayloadError, ToolError
+from vsm_mcp.model.call import ToolCall
+from vsm_mcp.model.json import JsonObject
+from vsm_mcp.servers.links.arguments import sendable, size_of
+from vsm_mcp.servers.links.link import Consent
+from vsm_mcp.servers.links.sdk.client import SdkConnector
+from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+
+pytestmark = pytest.mark.anyio
+
+VERSION = "2025-11-25"
+
+
+class Odd(Peer):
+    async def call(self, number: object, params: Json, send: Send) -> None:
+        if params.get("name") == "storm":
+            for count in range(20_000):
+                await send({"jsonrpc": "2.0", "id": f"r{count}", "method": "roots/list"})
+        if params.get("name") == "elicit":
+            asked: Json = {"message": "Name?", "requestedSchema": {"type": "object", "properties": {}}}
+            await send({"jsonrpc": "2.0", "id": "e1", "method": "elicitation/create", "params": asked})
+        await super().call(number, {**params, "name": "echo"}, send)
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Net]:
+    with Net(Odd()) as net:
+        yield net
+
+
+async def test_a_storm_of_requests_over_http_ends_the_link(net: Net) -> None:
+    with anyio.fail_after(20):
+        async with http(SdkConnector(eras={}), net, VERSION, endless=False) as link:
+            with pytest.raises(LinkError):
+                await link.call(ToolCall(server="s", tool="storm"))
+            assert not link.alive
+            assert "floods its connection with requests" in (await link.ended()).reason
+
+
+async def test_a_question_over_http_reaches_the_host_that_allows_questions(net: Net) -> None:
+    heard = anyio.Event()
+
+    async def elicit(_server: str, _question: JsonObject) -> JsonObject | None:
+        await anyio.lowlevel.checkpoint()
+        heard.set()
+        return {"action": "decline"}
+
+    with anyio.fail_after(20):
+        connector = SdkConnector(eras={}, consent=Consent(elicit=elicit))
+        async with http(connector, net, VERSION, endless=False) as link:
+            call = ToolCall(server="s", tool="elicit", arguments={"text": "on"})
+            assert (await link.call(call)).text == "on"
+            await heard.wait()
+
+
+async def test_tools_that_cannot_be_handled_are_left_out_each_with_its_reason(net: Net) -> None:
+    huge = {**tool("huge"), "description": "x" * 300_000}
+    deep: list[object] = []
+    for _ in range(80):
+        deep = [deep]
+    nested = {**tool("nested"), "inputSchema": {"type": "object", "default": deep}}
+    net.peer.tools = [tool("echo"), huge, nested, tool("two\nlines")]
+    try:
+        with anyio.fail_after(20):
+            async with tcp(SdkConnector(eras={}), net, VERSION, endless=False) as link:
+                assert [one.name for one in await link.tools()] == ["echo"]
+                dropped = dict(link.dropped)
+    finally:
+        net.peer.tools = [tool("echo")]
+    assert "more than the" in dropped["huge"]
+    assert "cannot be pinned" in dropped["nested"]
+    assert any("printable characters" in reason for reason in dropped.values())
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), {"a": {1, 2}}])
+def test_arguments_that_are_no_json_are_refused(value: object) -> None:
+    arguments: JsonObject = {"a": [value]}  # pyright: ignore[reportAssignmentType] - what no type checker saw
+    with pytest.raises(PayloadError, match="no JSON values"):
+        sendable(arguments, "the call of t", most=100)
+
+
+def test_arguments_are_sent_as_plain_json_whatever_they_were_kept_in() -> None:
+    given: JsonObject = {"a": MappingProxyType({"b": (1, "x")})}
+    assert sendable(given, "the call of t", most=100) == {"a": {"b": [1, "x"]}}
+    with pytest.raises(PayloadError, match="more than the 100"):
+        sendable({"a": ["x" * 200]}, "the call of t", most=100)
+    assert size_of({1: 2**70}) > 20
+
+
+async def picture() -> ImageContent:
+    await anyio.lowlevel.checkpoint()
+    return ImageContent(type="image", data="aGk=", mime_type="image/png")
+
+
+async def refuse() -> str:
+    await anyio.lowlevel.checkpoint()
+    raise MCPError(INVALID_REQUEST, "not like this")
+
+
+async def test_a_tool_of_this_process_may_answer_with_a_picture_or_refuse_in_the_words_of_the_protocol() -> None:
+    server: MCPServer[None] = MCPServer("here")
+    server.add_tool(picture, structured_output=False)
+    server.add_tool(refuse)
+    connector = LazyConnector(eras={}, start=10.0, call=10.0)
+    assert repr(connector) == "LazyConnector(probe=5.0, start=10.0, call=10.0)"
+    with anyio.fail_after(20):
+        async with connector.memory(lambda: server, name="s") as link:
+            shown = await link.call(ToolCall(server="s", tool="picture"))
+            assert shown.content[0]["mimeType"] == "image/png"
+            with pytest.raises(ToolError, match="not like this"):
+                await link.call(ToolCall(server="s", tool="refuse"))
