@@ -17,6 +17,7 @@ from vsm_mcp.acquisition.report import (
     EnforcementRecord,
     Fate,
     PlannedServer,
+    environment_of,
     records_of,
     trial_records,
 )
@@ -202,7 +203,14 @@ async def _agree(_plan: PlannedServer) -> None:
 def _refused(entry: RankedServer, reasons: tuple[str, ...]) -> PlannedServer:
     candidate = entry.candidate
     return PlannedServer(
-        name=candidate.name, package=str(candidate.package), score=entry.score, accepted=False, reasons=reasons
+        name=candidate.name,
+        package=str(candidate.package),
+        score=entry.score,
+        accepted=False,
+        reasons=reasons,
+        egress=candidate.egress,
+        environment=environment_of(candidate),
+        tools=tuple(sorted(tool.name for tool in candidate.tools)),
     )
 
 

@@ -10,7 +10,7 @@ from vsm_mcp.model.enforcement import Enforcement, Level
 from vsm_mcp.model.launch import HttpLaunch, TcpLaunch, WebSocketLaunch, address_of
 from vsm_mcp.model.proof import Trial
 from vsm_mcp.model.report import printable
-from vsm_mcp.model.server import Artefact, InProcessLaunch, Launch, Proven, StdioLaunch
+from vsm_mcp.model.server import Artefact, Candidate, InProcessLaunch, Launch, Proven, StdioLaunch
 from vsm_mcp.model.verdict import Finding, Severity, Verdict
 from vsm_mcp.sandbox.policy import Limits
 from vsm_mcp.variety.gap import VarietyGap
@@ -123,7 +123,7 @@ class PreviousServer(BaseModel, frozen=True, extra="forbid"):
             argv=_argv(artefact.launch),
             permissions=tuple(sorted(proven.installed.vetted.verdict.permissions)),
             egress=proven.candidate.egress,
-            environment=_environment(artefact),
+            environment=environment_of(artefact.candidate),
             tools=tuple(sorted(tool.name for tool in proven.tools)),
             packages=len(artefact.resolution.dependencies),
         )
@@ -206,7 +206,7 @@ class PlannedServer(BaseModel, frozen=True, extra="forbid"):
             egress=candidate.egress,
             granted=granted.egress.allow,
             private=granted.egress.private,
-            environment=_environment(artefact),
+            environment=environment_of(artefact.candidate),
             secrets=granted.secrets,
             read_only=tuple(str(path) for path in granted.read_only),
             limits=granted.limits,
@@ -365,8 +365,9 @@ def _argv(launch: Launch) -> tuple[str, ...]:
             return (f"(at {address_of(launch)})",)
 
 
-def _environment(artefact: Artefact) -> tuple[str, ...]:
-    return tuple(variable.name + "*" * variable.required for variable in artefact.candidate.environment)
+def environment_of(candidate: Candidate) -> tuple[str, ...]:
+    """Return the variables that a server reads; those that it requires end in an asterisk."""
+    return tuple(variable.name + "*" * variable.required for variable in candidate.environment)
 
 
 def _difference(old: PreviousServer | None, new: PlannedServer) -> str:

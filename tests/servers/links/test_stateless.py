@@ -82,7 +82,7 @@ async def test_a_stateless_server_announces_to_those_who_listen(way: Way, net: N
                 await anyio.sleep(0.01)
 
 
-@pytest.mark.promise("E27")
+@pytest.mark.promise("E25")
 async def test_a_stateless_link_over_http_survives_a_restart_of_its_server_and_listens_again() -> None:
     first = Net(Peer(version=STATELESS))
     with anyio.fail_after(30), ExitStack() as served:

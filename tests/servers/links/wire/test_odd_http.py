@@ -187,7 +187,6 @@ async def test_an_error_of_the_protocol_is_for_the_one_who_asked_whatever_the_st
         assert asks.fates.last is None
 
 
-@pytest.mark.promise("E26")
 async def test_a_redirect_is_handed_on_and_not_followed(server: Scripted) -> None:
     async with asking(server) as asks:
         answer = await asks.post("/moved")
@@ -313,6 +312,7 @@ async def test_what_cannot_be_dialed_cannot_be_connected_to(failure: Exception, 
         await DialedNetwork(refuse).connect_tcp("far.example", 80)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.promise("E26")
 async def test_dialing_ends_in_time() -> None:
     async def hang(_host: str, _port: int) -> object:
         await anyio.sleep_forever()
