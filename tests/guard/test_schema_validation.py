@@ -50,7 +50,9 @@ def call(tool: str = "add", **arguments: JsonValue) -> ToolCall:
 async def test_arguments_that_do_not_fit_are_not_sent() -> None:
     server, heard = Server({"result": 1}), list[Event]()
     guarded = validation(server, ADD, heard=heard)
-    with pytest.raises(ArgumentError, match="'add' of s was not called: the arguments do not fit: a: it is not") as info:
+    with pytest.raises(
+        ArgumentError, match="'add' of s was not called: the arguments do not fit: a: it is not"
+    ) as info:
         await guarded.call(call(a="one"))
     assert server.calls == 0
     assert info.value.remedies
