@@ -36,7 +36,8 @@ PACKAGE = "vsm_mcp.acquisition.vetting.text.evidence"
 OUTPUT = ROOT / "src" / Path(*PACKAGE.split("."))
 WRITTEN = {
     "words": "stems of single words",
-    "neighbours": "pairs of stems that follow each other",
+    "neighbours": "pairs of stems in sequence, the first before ``m``",
+    "followers": "pairs of stems in sequence, the first from ``m`` on",
     "near": "pairs of stems with one word between them",
     "roles": "what the words of a sentence are for, and what follows what",
 }
@@ -296,7 +297,9 @@ def _kinds(worth: Mapping[str, int]) -> dict[str, dict[str, int]]:
 def _kind(sign: str) -> str:
     if any(character.isupper() for character in sign):
         return "roles"
-    return "neighbours" if " " in sign else "near" if "_" in sign else "words"
+    if " " in sign:
+        return "neighbours" if sign < "m" else "followers"
+    return "near" if "_" in sign else "words"
 
 
 def _listed(kind: str, worth: Mapping[str, int]) -> str:

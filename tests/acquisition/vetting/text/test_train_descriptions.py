@@ -40,5 +40,5 @@ def test_every_weight_belongs_to_a_feature_and_counts() -> None:
 def test_learning_again_from_the_same_data_gives_the_same_files(training: ModuleType, published_data: Path) -> None:
     place = Path(str(weights.__file__)).parent
     files: dict[str, str] = training.written(published_data)
-    assert set(files) == {"weights.py", "words.py", "near.py", "neighbours.py", "roles.py"}
+    assert set(files) == {"weights.py", "words.py", "near.py", "neighbours.py", "followers.py", "roles.py"}
     assert {name for name, text in files.items() if (place / name).read_text(encoding="utf-8") != text} == set()
