@@ -12,6 +12,7 @@ from mcp.shared.message import SessionMessage
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.servers.links.link import Ending
 from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.sdk.transports.reading import Reading
 from vsm_mcp.servers.links.sdk.transports.traffic import Traffic
 from vsm_mcp.servers.links.wire.process import ProcessWire
 from vsm_mcp.servers.links.wire.stderr import StderrRing
@@ -20,8 +21,6 @@ from vsm_mcp.world.processes import Process
 
 DRAIN_SECONDS = 0.25
 MOST_IN_A_ROW = 8
-
-Item = SessionMessage | Exception
 
 
 class FramedTransport:
@@ -39,9 +38,9 @@ class FramedTransport:
         self.traffic: Traffic = traffic
         self.wire: Wire = wire
 
-    async def __aenter__(self) -> tuple["_Read", "_Write"]:
+    async def __aenter__(self) -> tuple[Reading, "_Write"]:
         """Return the stream of messages from the server and the one to it."""
-        return _Read(self), _Write(self)
+        return Reading(self.receive, self.wire.aclose), _Write(self)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -131,36 +130,6 @@ async def stdio(
                 yield transport
         finally:
             tasks.cancel_scope.cancel()
-
-
-class _Read:
-    """The reading side, in the shape the SDK wants."""
-
-    def __init__(self, transport: FramedTransport) -> None:
-        self._transport = transport
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Item:
-        try:
-            return await self._transport.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None
-
-    async def receive(self) -> Item:
-        return await self._transport.receive()
-
-    async def aclose(self) -> None:
-        await self._transport.wire.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 class _Write:

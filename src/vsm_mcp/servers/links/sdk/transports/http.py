@@ -20,6 +20,7 @@ from vsm_mcp.errors import PayloadError
 from vsm_mcp.model.launch import HttpLaunch
 from vsm_mcp.servers.links.link import Ending, Remote
 from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.sdk.transports.reading import Item, Reading
 from vsm_mcp.servers.links.sdk.transports.traffic import TOO_LARGE, UNREACHED, Traffic
 from vsm_mcp.servers.links.wire.events import Failed, Fate, Fates
 from vsm_mcp.servers.links.wire.http import CONNECT_SECONDS, PatientTransport
@@ -28,8 +29,6 @@ from vsm_mcp.servers.links.wire.wire import Bounds
 MOST_WAITING = 10_000
 _UNANSWERED = "SSE stream"
 _LISTS = frozenset({"tools", "prompts"})
-
-Item = SessionMessage | Exception
 
 
 class HttpTransport:
@@ -51,11 +50,11 @@ class HttpTransport:
         self._desk = desk
         self._tasks = tasks
 
-    async def __aenter__(self) -> tuple["_Read", "_Write"]:
+    async def __aenter__(self) -> tuple[Reading, "_Write"]:
         """Connect, and return the stream of messages from the server and the one to it."""
         read, write = await self._opened.__aenter__()
         self._tasks.start_soon(self._desk.forward, read)
-        return _Read(self._desk), _Write(self.traffic, write)
+        return Reading(self._desk.next, self._desk.close), _Write(self.traffic, write)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -120,7 +119,7 @@ class _Desk:
         except anyio.ClosedResourceError as error:
             raise anyio.EndOfStream from error
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give up what was not taken."""
         self._put.close()
         self._taken.close()
@@ -187,7 +186,7 @@ async def http(
                     yield HttpTransport(opened, desk, tasks)
         finally:
             tasks.cancel_scope.cancel()
-            desk.close()
+            await desk.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,36 +211,6 @@ class _Clients:
             transport=PatientTransport(self.remote, self.desk.fates, bounds=self.bounds, hear=self.desk.hear),
             trust_env=False,
         )
-
-
-class _Read:
-    """The reading side, in the shape the SDK wants."""
-
-    def __init__(self, desk: _Desk) -> None:
-        self._desk = desk
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Item:
-        try:
-            return await self._desk.next()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None
-
-    async def receive(self) -> Item:
-        return await self._desk.next()
-
-    async def aclose(self) -> None:
-        self._desk.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 class _Write:

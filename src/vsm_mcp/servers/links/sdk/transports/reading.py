@@ -1,0 +1,57 @@
+"""The reading side of a transport, in the shape the SDK wants."""
+
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+import anyio
+from mcp.shared.message import SessionMessage
+
+Item = SessionMessage | Exception
+
+
+class Reading:
+    """A stream of messages.
+
+    Args:
+        receive: Returns the next one, or raises ``anyio.EndOfStream``.
+        close: Ends it.
+    """
+
+    def __init__(self, receive: Callable[[], Awaitable[Item]], close: Callable[[], Awaitable[None]]) -> None:
+        """Join both."""
+        self._receive = receive
+        self._close = close
+
+    def __aiter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __anext__(self) -> Item:
+        """Return the next message."""
+        try:
+            return await self._receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def receive(self) -> Item:
+        """Return the next message.
+
+        Raises:
+            anyio.EndOfStream: There will be none.
+        """
+        return await self._receive()
+
+    async def aclose(self) -> None:
+        """End it."""
+        await self._close()
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        """End it."""
+        await self._close()
