@@ -12,8 +12,8 @@ from vsm_mcp.model.offer import OfferedTool, Toolbox
 try:
     from autogen_core import CancellationToken
     from autogen_core.tools import BaseTool, ParametersSchema, ToolSchema
-except ImportError as error:
-    raise ExtraMissingError("autogen") from error
+except ImportError as _missing:
+    raise ExtraMissingError("autogen") from _missing
 
 
 class Arguments(BaseModel, extra="allow"):

@@ -15,8 +15,8 @@ try:
     from fastmcp.tools import Tool
     from fastmcp.tools.base import ToolResult
     from mcp_types import ToolAnnotations
-except ImportError as error:
-    raise ExtraMissingError("fastmcp") from error
+except ImportError as _missing:
+    raise ExtraMissingError("fastmcp") from _missing
 
 _BLOCKS: TypeAdapter[list[ContentBlock]] = TypeAdapter(list[ContentBlock])
 

@@ -9,8 +9,8 @@ from vsm_mcp.model.operation import Outcome
 
 try:
     from langchain_core.tools import BaseTool, StructuredTool, ToolException
-except ImportError as error:
-    raise ExtraMissingError("langchain") from error
+except ImportError as _missing:
+    raise ExtraMissingError("langchain") from _missing
 
 
 def langchain_tools(toolbox: Toolbox, *, agent: str = "langchain") -> Sequence[BaseTool]:

@@ -11,8 +11,8 @@ from vsm_mcp.model.offer import OfferedTool, Toolbox
 try:
     from agents import FunctionTool
     from agents.tool_context import ToolContext
-except ImportError as error:
-    raise ExtraMissingError("openai-agents") from error
+except ImportError as _missing:
+    raise ExtraMissingError("openai-agents") from _missing
 
 
 def openai_agents_tools(toolbox: Toolbox, *, agent: str = "openai-agents") -> Sequence[FunctionTool]:

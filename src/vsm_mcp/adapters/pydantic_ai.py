@@ -9,8 +9,8 @@ from vsm_mcp.model.offer import OfferedTool, Toolbox
 try:
     from pydantic_ai import ModelRetry, Tool
     from pydantic_ai.exceptions import ToolFailed
-except ImportError as error:
-    raise ExtraMissingError("pydantic-ai") from error
+except ImportError as _missing:
+    raise ExtraMissingError("pydantic-ai") from _missing
 
 
 def pydantic_ai_tools(toolbox: Toolbox, *, agent: str = "pydantic-ai") -> Sequence[Tool[object]]:

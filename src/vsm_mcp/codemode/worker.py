@@ -14,8 +14,8 @@ from vsm_mcp.model.json import JsonObject, JsonValue
 
 try:
     import pydantic_monty as monty
-except ImportError as error:
-    raise ExtraMissingError("codemode") from error
+except ImportError as _missing:
+    raise ExtraMissingError("codemode") from _missing
 
 GRACE = 1.0
 """Seconds after which a worker that overruns its time without stopping itself is killed."""

@@ -35,12 +35,12 @@ class ScriptedLink:
 
     def __init__(self, script: "Script", number: int) -> None:
         self.dropped: dict[str, str] = {}
-        self.changes = 0
-        self.alive = True
-        self.number = number
-        self.pings = 0
+        self.changes: int = 0
+        self.alive: bool = True
+        self.number: int = number
+        self.pings: int = 0
         self.calls: list[ToolCall] = []
-        self.answers = True
+        self.answers: bool = True
         self.refusal: VSMError | None = None
         self.hold: anyio.Event | None = None
         self._script = script
@@ -133,9 +133,9 @@ class ScriptedConnector:
     def __init__(self, scripts: dict[str, Script]) -> None:
         self.scripts = scripts
         self.order: list[str] = []
-        self.starting = 0
-        self.most = 0
-        self.living = 0
+        self.starting: int = 0
+        self.most: int = 0
+        self.living: int = 0
 
     def stdio(
         self, start: object, *, name: str, digest: str, hide: Sequence[str] = ()

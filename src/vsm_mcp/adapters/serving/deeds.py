@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from vsm_mcp.adapters.serving.figures import Figure
 from vsm_mcp.adapters.serving.options import ServePermissions
@@ -69,24 +69,22 @@ class Deed:
     open_world: bool = False
 
 
-class Arguments(BaseModel):
+class Arguments(BaseModel, frozen=True, extra="forbid", strict=True):
     """Arguments of a tool: nothing else, and of the very types that its schema says."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-
-class Nothing(Arguments):
+class Nothing(Arguments, frozen=True):
     """No arguments."""
 
 
-class Searching(Arguments):
+class Searching(Arguments, frozen=True):
     """Arguments of ``vsm_search``."""
 
     wanted: str = Field(min_length=1, max_length=LONGEST_NEED, description="What is needed, in a short phrase.")
     limit: int = Field(default=10, ge=1, le=_MOST_FOUND, description="How many servers to name at most.")
 
 
-class Planning(Arguments):
+class Planning(Arguments, frozen=True):
     """Arguments of ``vsm_plan``."""
 
     wanted: str = Field(min_length=1, max_length=LONGEST_NEED, description="What is needed, in a short phrase.")
@@ -94,20 +92,20 @@ class Planning(Arguments):
     limit: int = Field(default=3, ge=1, le=10, description="For how many servers to plan at most.")
 
 
-class Acquiring(Arguments):
+class Acquiring(Arguments, frozen=True):
     """Arguments of ``vsm_acquire``."""
 
     wanted: str = Field(min_length=1, max_length=LONGEST_NEED, description="What is needed, in a short phrase.")
     server: str | None = Field(default=None, max_length=_LONGEST_NAME, description="Acquire this server only.")
 
 
-class Releasing(Arguments):
+class Releasing(Arguments, frozen=True):
     """Arguments of ``vsm_release``."""
 
     server: str = Field(min_length=1, max_length=_LONGEST_NAME, description="The server to let go.")
 
 
-class Doing(Arguments):
+class Doing(Arguments, frozen=True):
     """Arguments of ``vsm_execute``."""
 
     needs: str = Field(min_length=1, max_length=LONGEST_NEED, description="The capability it takes, in a short phrase.")
@@ -116,7 +114,7 @@ class Doing(Arguments):
     timeout: float | None = Field(default=None, gt=0, le=86_400, description="Seconds it may take.")
 
 
-class Deciding(Arguments):
+class Deciding(Arguments, frozen=True):
     """Arguments of ``vsm_decide``."""
 
     context: dict[str, object] = Field(
@@ -124,7 +122,7 @@ class Deciding(Arguments):
     )
 
 
-class Telling(Arguments):
+class Telling(Arguments, frozen=True):
     """Arguments of ``vsm_record_outcome``."""
 
     decision_id: str = Field(min_length=1, max_length=_LONGEST_NAME, description="The id of the decision.")
@@ -132,13 +130,13 @@ class Telling(Arguments):
     note: str = Field(default="", max_length=1000, description="What happened.")
 
 
-class Needing(Arguments):
+class Needing(Arguments, frozen=True):
     """Arguments of ``vsm_preflight``."""
 
     needs: list[str] = Field(min_length=1, max_length=1000, description="Phrases, or tools by name (server.tool).")
 
 
-class Testing(Arguments):
+class Testing(Arguments, frozen=True):
     """Arguments of ``vsm_test_connection``."""
 
     server: str = Field(min_length=1, max_length=_LONGEST_NAME, description="A server that is held.")

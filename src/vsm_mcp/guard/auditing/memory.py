@@ -1,6 +1,7 @@
 """The newest records, in memory."""
 
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
 
 from vsm_mcp.guard.auditing.record import AuditQuery, AuditRecord
@@ -18,7 +19,7 @@ class MemoryAudit:
     def __init__(self, capacity: int = CAPACITY) -> None:
         """Start with none."""
         self._ring: deque[AuditRecord] = deque(maxlen=capacity)
-        self.note = self._ring.append
+        self.note: Callable[[AuditRecord], None] = self._ring.append
 
     def __repr__(self) -> str:
         """Show how many there are."""

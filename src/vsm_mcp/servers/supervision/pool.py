@@ -24,7 +24,7 @@ class Slot:
 
     def __init__(self, opening: Opening) -> None:
         """Begin without a process."""
-        self.opening = opening
+        self.opening: Opening = opening
         self.connection: Connection | None = None
         self.agents: int = 0
 

@@ -26,8 +26,8 @@ try:
     from websockets.protocol import State
     from websockets.typing import Subprotocol
     from websockets.uri import parse_uri
-except ImportError as missing:
-    raise ExtraMissingError("ws") from missing
+except ImportError as _missing:
+    raise ExtraMissingError("ws") from _missing
 
 SUBPROTOCOL = "mcp"
 GOODBYE_SECONDS = 1.0

@@ -79,8 +79,8 @@ class _Desk:
     """Where everything that comes from the server arrives: answers from the SDK, the rest from below it."""
 
     def __init__(self, traffic: Traffic) -> None:
-        self.traffic = traffic
-        self.fates = Fates()
+        self.traffic: Traffic = traffic
+        self.fates: Fates = Fates()
         self._put, self._taken = anyio.create_memory_object_stream[SessionMessage](MOST_WAITING)
         traffic.whenever_broken(self._put.close)
 
