@@ -199,10 +199,12 @@ async def test_standard_streams_are_taken_and_given_back(tmp_path: Path) -> None
     peers: list[Peer] = []
     async with serving(tmp_path, peers) as served:
         with standard_streams() as (to_server, from_server):
+            before = os.fstat(1).st_ino
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(served.run_stdio)
+                while os.fstat(1).st_ino == before:  # until the streams are taken
+                    await anyio.lowlevel.checkpoint()
                 for message, sign in ((DISCOVER, b"2026-07-28"), (STATUS, b'"isError":false')):
-                    await anyio.lowlevel.checkpoint()  # the streams are taken
                     os.write(1, b"printed by somebody\n")
                     os.write(to_server, orjson.dumps(message) + b"\n")
                     answer = b""
