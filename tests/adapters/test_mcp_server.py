@@ -10,6 +10,7 @@ import orjson
 import pytest
 from mcp import Client, MCPError
 from mcp.server import Server
+from mcp.server.mcpserver import Context as ServerContext
 from mcp.server.subscriptions import ToolsListChanged
 from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import (
@@ -33,7 +34,7 @@ from mcp_types import (
     Tool,
 )
 
-from vsm_mcp import Autonomy, Settings, Shelf, ViableSystem
+from vsm_mcp import Autonomy, Probe, Settings, Shelf, ViableSystem
 from vsm_mcp.adapters.mcp_server import McpServer, mcp_server
 from vsm_mcp.adapters.serving.options import Context, Peer, ServeLimits, ServePermissions, connected
 from vsm_mcp.errors import ConfigurationError
@@ -197,6 +198,31 @@ async def test_an_acquisition_tells_how_far_it_is_and_can_be_taken_back(tmp_path
         assert vsm.tools() == ()
         again = await client.call_tool("vsm_release", {"server": "words"})
         assert again.structured_content["error"] == "DiscoveryError"
+
+
+async def plod(steps: int, ctx: ServerContext) -> str:
+    """Take some steps, and tell each."""
+    for step in range(steps):
+        await ctx.report_progress(step + 1, steps, f"step {step + 1}")
+    return "there"
+
+
+async def test_the_progress_of_an_acquired_tool_reaches_the_client(tmp_path: Path) -> None:
+    heard: list[tuple[float, float | None, str | None]] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, total, message))
+
+    shelf = Shelf()
+    shelf.offer("walks", lambda: memory_server({"plod": plod}), summary="Takes steps.")
+    settings = Settings(state=tmp_path, autonomy=Autonomy.AUTO, allow=("memory:*",))
+    async with ViableSystem(settings, shelf=shelf, sources=(shelf,)) as vsm:
+        await vsm.acquire_capability("take steps", "walks", probe=Probe(tool="plod", arguments={"steps": 1}))
+        served = mcp_server(vsm, permissions=ALL, offer_tools=True)
+        async with client_of(served, "auto") as client:
+            done = await client.call_tool("walks__plod", {"steps": 3}, progress_callback=hear)
+            assert words_of(done) == "there"
+    assert sorted(heard) == [(step, 3.0, f"step {step}") for step in (1, 2, 3)]
 
 
 async def test_progress_is_heard_by_the_client_that_asked_and_no_other(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vsm_mcp.errors import PayloadError
+from vsm_mcp.model.call import ProgressHeard
 from vsm_mcp.model.json import JsonObject, JsonValue
 
 LONGEST_NEED = 200
@@ -53,6 +54,7 @@ class Operation:
         agent: Who asks.
         timeout: Seconds the operation may take once a tool is there; ``None`` for the default.
         uses: Names of things it needs for itself, such as a file; two operations that use the same never run at once.
+        progress: Hears how far the call is that does it; must neither block nor raise.
         priority: Among operations that wait for the same thing, the highest goes first; equal ones in order.
     """
 
@@ -62,6 +64,7 @@ class Operation:
     agent: str = "host"
     timeout: float | None = None
     uses: frozenset[str] = frozenset()
+    progress: ProgressHeard | None = None
     priority: int = 0
 
     @property

@@ -6,6 +6,7 @@ from typing import Protocol
 from vsm_mcp.codemode.limits import CodeLimits
 from vsm_mcp.codemode.result import CodeResult
 from vsm_mcp.guard.audit_log import AuditTrail
+from vsm_mcp.model.call import ProgressHeard
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.offer import OfferedTool
 from vsm_mcp.model.operation import LONGEST_NEED, Operation, Outcome
@@ -48,7 +49,13 @@ class Tools(Entered):
         )
 
     async def call_tool(
-        self, name: str, arguments: JsonObject | None = None, *, agent: str = "host", timeout: float | None = None
+        self,
+        name: str,
+        arguments: JsonObject | None = None,
+        *,
+        agent: str = "host",
+        timeout: float | None = None,
+        progress: ProgressHeard | None = None,
     ) -> Outcome:
         """Call a tool by the name under which it is offered. It counts as an operation whose need is that name.
 
@@ -57,6 +64,7 @@ class Tools(Entered):
             arguments: Its arguments, as JSON values.
             agent: Who asks: the principal for permissions, rates and the audit log.
             timeout: Seconds the call may take; ``None`` for the default.
+            progress: Hears how far the call is; must neither block nor raise.
 
         Raises:
             CapabilityMissingError: No tool that is held has this name; nothing is acquired for it.
@@ -65,7 +73,12 @@ class Tools(Entered):
             RefusedError: A rule forbids it.
         """
         operation = Operation(
-            needs=name[:LONGEST_NEED], tool=name, arguments=arguments or {}, agent=agent, timeout=timeout
+            needs=name[:LONGEST_NEED],
+            tool=name,
+            arguments=arguments or {},
+            agent=agent,
+            timeout=timeout,
+            progress=progress,
         )
         return await self.parts.system1.execute(operation)
 

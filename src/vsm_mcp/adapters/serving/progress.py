@@ -10,6 +10,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from vsm_mcp.adapters.serving.options import Context
 from vsm_mcp.errors import printable
 from vsm_mcp.events import CandidateJudged, CandidatesFound, Event, Events, Progress, StageEntered, StageLeft
+from vsm_mcp.model.call import ProgressHeard
 from vsm_mcp.world.groups import first_error
 
 _MOST_WAITING = 100
@@ -41,6 +42,31 @@ async def told_progress(ctx: Context, events: Events) -> AsyncGenerator[None]:
                     yield
     finally:
         _CALL.reset(before)
+
+
+@asynccontextmanager
+async def passed_on(ctx: Context) -> AsyncGenerator[ProgressHeard]:
+    """Give what hears the progress of one call within the context, and pass that on to the client.
+
+    A client that is slow to listen misses some.
+    """
+    send, receive = anyio.create_memory_object_stream[tuple[float, float | None, str]](_MOST_WAITING)
+
+    def hear(done: float, total: float | None, words: str) -> None:
+        if send.statistics().current_buffer_used < _MOST_WAITING:
+            send.send_nowait((done, total, printable(words)[:_LONGEST]))
+
+    with first_error():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_pass_on, ctx, receive)
+            with send:
+                yield hear
+
+
+async def _pass_on(ctx: Context, receive: MemoryObjectReceiveStream[tuple[float, float | None, str]]) -> None:
+    with receive:
+        async for done, total, words in receive:
+            await ctx.session.report_progress(done, total, message=words or None)
 
 
 async def _tell(ctx: Context, receive: MemoryObjectReceiveStream[str]) -> None:

@@ -31,9 +31,10 @@ from vsm_mcp.adapters.serving.options import (
     peer_of,
     permissions_of,
 )
-from vsm_mcp.adapters.serving.progress import told_progress
+from vsm_mcp.adapters.serving.progress import passed_on, told_progress
 from vsm_mcp.errors import VSMError
 from vsm_mcp.events import RequestFailed
+from vsm_mcp.model.call import ProgressHeard
 from vsm_mcp.model.offer import OfferedTool
 from vsm_mcp.model.operation import Outcome
 from vsm_mcp.system.viable import ViableSystem
@@ -128,10 +129,7 @@ class ServedTools:
             busy = f"{self._limits.calls} calls are under way, and more are not taken at once."
             return failed(busy, {"error": "CapacityError", "message": busy, "retryable": True})
         try:
-            if params.name not in self._deeds or not self._deeds[params.name].open_world:
-                return await self._answer(params, asked)
-            async with told_progress(ctx, self._vsm.events):
-                return await self._answer(params, asked)
+            return await self._do(ctx, params, asked)
         except VSMError as error:
             return error_result(error)
         except Exception as error:  # noqa: BLE001 - whatever breaks, the client gets an answer and the host the reason
@@ -141,15 +139,27 @@ class ServedTools:
         finally:
             self._places.release()
 
+    async def _do(self, ctx: Context, params: CallToolRequestParams, asked: Asked) -> CallToolResult:
+        """Do what is asked, and tell the client how far it is where that may take long."""
+        if params.name not in self._deeds:
+            async with passed_on(ctx) as hear:
+                return await self._forwarded(params, asked, hear)
+        if not self._deeds[params.name].open_world:
+            return await self._answer(params, asked)
+        async with told_progress(ctx, self._vsm.events):
+            return await self._answer(params, asked)
+
     async def _answer(self, params: CallToolRequestParams, asked: Asked) -> CallToolResult:
-        given, largest = params.arguments or {}, self._limits.response_bytes
-        if params.name in self._deeds:
-            done = await self._deeds[params.name].run(asked, given)
-            if isinstance(done, Outcome):
-                return outcome_result(done, largest=largest)
-            return report_result(done, largest=largest)
-        offered = asked.tools[params.name]
-        return tool_result(await self._vsm.call_tool(offered.name, given, agent=asked.agent), largest=largest)
+        largest = self._limits.response_bytes
+        done = await self._deeds[params.name].run(asked, params.arguments or {})
+        if isinstance(done, Outcome):
+            return outcome_result(done, largest=largest)
+        return report_result(done, largest=largest)
+
+    async def _forwarded(self, params: CallToolRequestParams, asked: Asked, hear: ProgressHeard) -> CallToolResult:
+        offered, given = asked.tools[params.name], params.arguments or {}
+        outcome = await self._vsm.call_tool(offered.name, given, agent=asked.agent, progress=hear)
+        return tool_result(outcome, largest=self._limits.response_bytes)
 
     def _acquired(self, agent: str, permissions: ServePermissions) -> Mapping[str, OfferedTool]:
         """Return the acquired tools that an agent may call now, by the names under which it knows them."""

@@ -110,6 +110,7 @@ class ToolWay:
             arguments=operation.arguments,
             agent=operation.agent,
             timeout=operation.timeout,
+            progress=operation.progress,
         )
         result = await self._caller.call(call)
         if result.complaint is not None:
