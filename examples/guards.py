@@ -2,7 +2,7 @@
 
 import anyio
 
-from vsm_mcp.errors import RateLimitError, RefusedError
+from vsm_mcp.errors import ArgumentError, RateLimitError, RefusedError
 from vsm_mcp.guard.agents import AgentOptions, AgentPermissions, AgentRule, Unlisted
 from vsm_mcp.guard.payloads import Bounds, PayloadBounds, PayloadOptions
 from vsm_mcp.guard.rates import Each, RateLimit, RateLimits, RateOptions
@@ -67,7 +67,7 @@ async def main() -> None:
             print("done:", (await caller.call(call)).text)
         except RateLimitError as error:
             print(f"wait {error.retry_after:.0f} s:", error.message)
-        except RefusedError as error:
+        except (ArgumentError, RefusedError) as error:
             print(f"{type(error).__name__}:", error.message)
 
 

@@ -12,7 +12,7 @@ def test_each_guard_refuses_what_the_example_shows_and_lets_the_rest_pass() -> N
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
         "PermissionDeniedError",
         "PermissionDeniedError",
-        "PayloadError",
+        "ArgumentError",
         "PayloadError",
         "done",
         "wait 20 s",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
+from vsm_mcp import Autonomy, Operation, RestartType, Settings, Shelf, Supervision, ViableSystem
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.clearance import Go
 from vsm_mcp.errors import ConfigurationError, VSMError
@@ -209,8 +209,8 @@ async def test_a_server_that_fails_may_work_later_and_one_that_nobody_adopted_ne
     offered = Shelf()
     offered.offer("text", make, summary="Counts the words of a text.")
     settings = Settings(state=tmp_path, autonomy=Autonomy.AUTO, sandbox=Confinement.NONE)
-    policy = Policy(allow=("memory:*",))
-    async with ViableSystem(settings, shelf=offered, sources=(offered,), policy=policy) as vsm:
+    policy, lazy = Policy(allow=("memory:*",)), Supervision(otherwise=RestartType.TEMPORARY)
+    async with ViableSystem(settings, shelf=offered, sources=(offered,), policy=policy, supervision=lazy) as vsm:
         await vsm.acquire_capability("count words")
         broken.append("no room")
         with pytest.raises(VSMError):

@@ -113,7 +113,7 @@ class ProcessRecords:
         try:
             host = _Host.here()
             mark = f"{self._random.getrandbits(128):032x}"
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(self._directory)
             path = self._directory / f"{host.boot}.{host.space}.{host.pid}.{host.began}.{mark}"
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         except OSError as error:
@@ -148,6 +148,15 @@ class ProcessRecords:
                     Path(entry.path).unlink(missing_ok=True)
                 elif host.gone(here):
                     yield parts[5], Path(entry.path)
+
+
+def _make(directory: Path) -> None:
+    """Make a directory for its owner, and what is missing above it as confined servers need it: to pass through."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        mode = 0o700 if path == directory else 0o755
+        path.mkdir(mode, exist_ok=True)
+        path.chmod(mode)  # whatever this process masks by default
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 With a proxy only the proxy can be reached, and the proxy decides what lies behind it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -18,6 +18,7 @@ from vsm_mcp.sandbox.egress.rules import Egress, normal_host
 
 MOST_FILE_HOSTS = 16
 LOOK_UP_SECONDS = 5.0
+LOOK_UPS = 3
 
 _PROXY_VARIABLES = ("*_PROXY", "*_proxy")
 _SCHEMES = ("https", "http")
@@ -98,10 +99,17 @@ async def way_out(
 async def _inside(urls: Iterable[str], resolve: Resolve) -> bool:
     """Tell whether one of the registries lies in a network that is not the internet; unknown is no."""
     for host in dict.fromkeys(urlsplit(url).hostname or "" for url in urls):
-        with anyio.move_on_after(LOOK_UP_SECONDS), suppress(OSError):
-            if any(why_refused(address, private=False) for address in await resolve(host, 443)):
-                return True
+        if any(why_refused(address, private=False) for address in await _addresses(host, resolve)):
+            return True
     return False
+
+
+async def _addresses(host: str, resolve: Resolve) -> Sequence[str]:
+    """Return the addresses of a host; a name server that is busy for a moment is asked again."""
+    for _ in range(LOOK_UPS):
+        with anyio.move_on_after(LOOK_UP_SECONDS), suppress(OSError):
+            return await resolve(host, 443)
+    return ()
 
 
 def _of_hosts(urls: Iterable[str]) -> list[str]:
