@@ -10,7 +10,7 @@ from mcp.server import MCPServer
 from vsm_mcp.guard.agents import AgentOptions
 from vsm_mcp.guard.anomaly import AnomalyOptions
 from vsm_mcp.guard.audit_log import AuditTrail
-from vsm_mcp.guard.chain import GuardChain, Ports
+from vsm_mcp.guard.chain import GuardChain, Ports, time_of_this_loop
 from vsm_mcp.guard.guards import Guards
 from vsm_mcp.guard.rates import RateLimit, RateOptions
 from vsm_mcp.guard.redaction import GivenSecrets
@@ -57,6 +57,7 @@ def guarded(caller: Caller) -> GuardChain:
         digest_of=_nothing_known,
         secrets=GivenSecrets(),
         trail=AuditTrail(),
+        now=time_of_this_loop(),
     )
     return GuardChain(caller, guards, ports)
 

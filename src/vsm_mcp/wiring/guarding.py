@@ -1,19 +1,15 @@
 """What every call passes, joined: the guards, what they know of the servers, and the record."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import cast
-
-import anyio
-import anyio.lowlevel
 
 from vsm_mcp.acquisition.permissions import CallPermissions
 from vsm_mcp.events import CapabilityAdopted, CapabilityReleased, EgressDecided, Event, EventSink
 from vsm_mcp.guard.audit_log import AuditTrail, Undertaking
 from vsm_mcp.guard.auditing.file import FileAudit
 from vsm_mcp.guard.auditing.record import AuditKind
-from vsm_mcp.guard.chain import GuardChain, Ports
+from vsm_mcp.guard.chain import GuardChain, Ports, time_of_this_loop
 from vsm_mcp.guard.guards import Guards
 from vsm_mcp.guard.redaction import GivenSecrets
 from vsm_mcp.model.call import ToolSpec
@@ -51,16 +47,9 @@ def make_chain(
         secrets=secrets,
         trail=trail,
         emit=emit,
-        now=_time_of_this_loop(),
+        now=time_of_this_loop(),
     )
     return GuardChain(spawner, guards, ports)
-
-
-def _time_of_this_loop() -> Callable[[], float]:
-    """Return what tells the time of the running event loop: the loop itself where it can, which is cheaper."""
-    loop: object = anyio.lowlevel.current_token().native_token
-    time: object = getattr(loop, "time", None)
-    return cast("Callable[[], float]", time) if callable(time) else anyio.current_time
 
 
 class Housekeeping:
