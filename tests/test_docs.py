@@ -35,7 +35,7 @@ def test_the_program_of_the_readme_is_the_example_that_the_tests_run() -> None:
 def test_the_readme_has_two_commands_and_the_second_ends_with_the_tests() -> None:
     demo, tests = blocks((ROOT / "README.md").read_text(), "bash")
     assert demo.strip().endswith("examples/autonomous_powerpoint.py")
-    assert tests.strip().endswith(".venv/bin/python -m pytest -n 2 --dist loadfile")
+    assert tests.strip().endswith(".venv/bin/python -m pytest -n 3 --dist loadfile")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -5,7 +5,7 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -31,7 +31,11 @@ def open_files() -> set[str]:
 
 def children() -> set[str]:
     tasks = Path("/proc/self/task").iterdir()
-    return {pid for task in tasks for pid in (task / "children").read_text().split()}
+    found = set[str]()
+    for task in tasks:
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end meanwhile
+            found.update((task / "children").read_text().split())
+    return found
 
 
 def is_alive(pid: int) -> bool:
