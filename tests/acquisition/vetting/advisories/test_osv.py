@@ -262,3 +262,13 @@ def test_no_record_breaks_the_reading(told: dict[str, JsonValue], affected: list
     for record in (told, {**told, "id": "X", "affected": ours}):
         outline(record)
         advisory(record, POSTMARK)
+
+
+def test_packages_of_other_ecosystems_in_a_record_are_passed_over() -> None:
+    def affected(ecosystem: str, name: str) -> JsonObject:
+        return {"package": {"ecosystem": ecosystem, "name": name}, "versions": ["1.0.0"]}
+
+    found = outline({"id": "X-1", "affected": [affected("crates.io", "a"), affected("npm", ""), affected("npm", "b")]})
+    assert found is not None
+    assert len(found.packages) == 1
+    assert "b" in str(found.packages)
