@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 
 from vsm_mcp import Autonomy, Grant, Limits, Policy, Settings, Waiver
-from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
+from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
 from vsm_mcp.acquisition.vetting.patterns import Subject, allows
 from vsm_mcp.errors import RefusedError
 from vsm_mcp.guard.agents import AgentOptions, AgentRule, Unlisted

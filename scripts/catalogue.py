@@ -25,7 +25,7 @@ from vsm_mcp.world.clock import SystemClock
 
 ROOT = Path(__file__).resolve().parents[1]
 LISTED = ROOT / "scripts" / "catalogue.toml"
-OUTPUT = ROOT / "src" / "vsm_mcp" / "acquisition" / "discovery" / "catalogue.json"
+OUTPUT = ROOT / "src" / "vsm_mcp" / "acquisition" / "discovery" / "sources" / "catalogue.json"
 LARGEST_OUTPUT = 200 * 1024
 MOST_JOBS = 2
 UNTRIED = "untried: its package cannot be had where this list is tried"

@@ -14,8 +14,8 @@ from pathlib import Path
 import anyio.to_thread
 import uv
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem

@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vsm_mcp.acquisition.discovery.discovery import DiscoveryResult as DiscoveryResult
     from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery as MCPDiscovery
-    from vsm_mcp.acquisition.discovery.shelf import Shelf as Shelf
+    from vsm_mcp.acquisition.discovery.result import DiscoveryResult as DiscoveryResult
+    from vsm_mcp.acquisition.discovery.sources.shelf import Shelf as Shelf
     from vsm_mcp.acquisition.installation.generations.generations import Generation as Generation
     from vsm_mcp.acquisition.installation.generations.reversal import RollbackPlan as RollbackPlan
     from vsm_mcp.acquisition.installation.installer import Installer as Installer
@@ -162,7 +162,7 @@ _HOMES = {
     "DecisionContext": "systems.policy.context",
     "Declassify": "guard.zones",
     "Diagnosis": "systems.vitals.diagnosis.diagnosis",
-    "DiscoveryResult": "acquisition.discovery.discovery",
+    "DiscoveryResult": "acquisition.discovery.result",
     "DynamicSpawner": "servers.supervision.spawner",
     "Egress": "sandbox.egress.rules",
     "Enforcement": "model.enforcement",
@@ -225,7 +225,7 @@ _HOMES = {
     "ServerHealth": "servers.supervision.health",
     "Settings": "settings.settings",
     "Severity": "model.verdict",
-    "Shelf": "acquisition.discovery.shelf",
+    "Shelf": "acquisition.discovery.sources.shelf",
     "Supervision": "servers.supervision.supervision",
     "System1": "systems.system1",
     "System2": "systems.system2",

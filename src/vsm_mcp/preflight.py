@@ -14,8 +14,8 @@ import anyio.to_thread
 import uv
 from pydantic import BaseModel
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.acquisition.report import EnforcementRecord
 from vsm_mcp.errors import VSMError
 from vsm_mcp.settings.settings import Settings

@@ -12,7 +12,7 @@ import pytest
 from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.attempt import WayIn
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
-from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.installation.ecosystems.file import FileEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.memory import MemoryEcosystem

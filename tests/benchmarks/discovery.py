@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vsm_mcp.acquisition.discovery.ranking import Document, Ranking, rank
-from vsm_mcp.acquisition.discovery.tokens import Tokenizer
+from vsm_mcp.acquisition.discovery.index.documents import Document
+from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
+from vsm_mcp.acquisition.discovery.ranking import Ranking, rank
 from vsm_mcp.model.json import JsonObject, JsonValue
 
 DEPTH = 10

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from vsm_mcp import ViableSystem
-from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
+from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
 from vsm_mcp.acquisition.vetting.patterns import Subject, allows
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import ZoneError

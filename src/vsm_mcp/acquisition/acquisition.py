@@ -7,7 +7,8 @@ from typing import cast
 import anyio
 
 from vsm_mcp.acquisition.attempt import Adopt, Attempt
-from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery, RankedServer
+from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
+from vsm_mcp.acquisition.discovery.result import RankedServer
 from vsm_mcp.acquisition.proving.report import TrialReport, UsageRecord
 from vsm_mcp.acquisition.report import (
     AcquisitionPlan,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import anyio
 
-from vsm_mcp.acquisition.discovery.discovery import RankedServer
+from vsm_mcp.acquisition.discovery.result import RankedServer
 from vsm_mcp.acquisition.ladder import repairs
 from vsm_mcp.acquisition.report import Consent, PlannedServer
 from vsm_mcp.acquisition.stages import AcquisitionStage as Stage

@@ -11,7 +11,7 @@ import platformdirs
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from vsm_mcp.acquisition.discovery.registry import KEPT_FOR
+from vsm_mcp.acquisition.discovery.sources.registry import KEPT_FOR
 from vsm_mcp.acquisition.vetting.patterns import Subject, allows, gift_problem
 from vsm_mcp.acquisition.vetting.policy import LONGEST_AGE, MOST_ACQUISITIONS, MOST_SERVERS, PRODUCTION, Policy
 from vsm_mcp.errors import ConfigurationError, SandboxError

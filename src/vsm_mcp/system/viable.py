@@ -8,9 +8,9 @@ from typing import Self
 
 import anyio
 
-from vsm_mcp.acquisition.discovery.discovery import DiscoveryResult
-from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.acquisition.discovery.result import DiscoveryResult
 from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.report import AcquisitionPlan, AcquisitionReport
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.policy import Policy

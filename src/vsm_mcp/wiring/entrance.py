@@ -8,11 +8,11 @@ import anyio
 import platformdirs
 
 from vsm_mcp.acquisition.acquisition import Acquisition
-from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
-from vsm_mcp.acquisition.discovery.registry import McpRegistrySource
-from vsm_mcp.acquisition.discovery.shelf import Shelf
 from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
+from vsm_mcp.acquisition.discovery.sources.registry import McpRegistrySource
+from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.installation.budget import DiskBudget
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.installation.generations.admission import Budget

@@ -10,8 +10,8 @@ from typing import Self
 import anyio
 import uv
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.acquisition.installation.ecosystems.clients.cache import ClientCache
 from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell, Refusals
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
-from vsm_mcp.acquisition.discovery.shelf import Shelf
 from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.installation.generations.admission import Budget
 from vsm_mcp.acquisition.installation.generations.reversal import Reversal
 from vsm_mcp.acquisition.installation.installer import Installer

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
-from vsm_mcp.acquisition.discovery.discovery import DiscoveryResult, MCPDiscovery, RankedServer
-from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
+from vsm_mcp.acquisition.discovery.result import DiscoveryResult, RankedServer
+from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
+from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError, PayloadError
 from vsm_mcp.events import CandidatesFound, SourceFailed
 from vsm_mcp.model.server import Candidate, PackageRef, Readiness, ToolSummary

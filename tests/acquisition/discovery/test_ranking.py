@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery.ranking import Document, Hit, Ranking, rank
-from vsm_mcp.acquisition.discovery.tokens import MOST_QUERY_TERMS, Tokenizer
+from vsm_mcp.acquisition.discovery.index.documents import Document
+from vsm_mcp.acquisition.discovery.index.tokens import MOST_QUERY_TERMS, Tokenizer
+from vsm_mcp.acquisition.discovery.ranking import Hit, Ranking, rank
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary
 
 SLIDES = Document(

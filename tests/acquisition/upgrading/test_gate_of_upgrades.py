@@ -13,7 +13,7 @@ import pytest
 
 from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
-from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.installation.ecosystems.file import FileEcosystem
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.journal import Journal

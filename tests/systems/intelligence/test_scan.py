@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
-from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.errors import DiscoveryError
 from vsm_mcp.model.operation import Stage
 from vsm_mcp.model.server import Candidate

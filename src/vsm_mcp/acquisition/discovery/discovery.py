@@ -1,7 +1,7 @@
 """MCPDiscovery: asks all sources at once, merges what they know, and ranks it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Protocol
@@ -9,22 +9,21 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 from packaging.utils import canonicalize_name
-from pydantic import BaseModel, Field, field_serializer
 
-from vsm_mcp.acquisition.discovery.ranking import Document, Hit, Ranking
+from vsm_mcp.acquisition.discovery.index.documents import Document
+from vsm_mcp.acquisition.discovery.index.tokens import LONGEST_QUERY
+from vsm_mcp.acquisition.discovery.ranking import Hit, Ranking
 from vsm_mcp.acquisition.discovery.reading import clean
+from vsm_mcp.acquisition.discovery.result import DiscoveryResult, RankedServer
 from vsm_mcp.acquisition.discovery.source import Source
-from vsm_mcp.acquisition.discovery.tokens import LONGEST_QUERY
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, PayloadError, VSMError
 from vsm_mcp.events import CandidatesFound, EventSink, SourceFailed, ignore
-from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import Candidate, PackageRef, Readiness
 
 MOST_PER_SOURCE = 300
 
 _PRIORS = {Readiness.PROVEN: 1.05, Readiness.UNTRIED: 1.0, Readiness.NEEDS_CONFIGURATION: 0.9}
 _NEAR_NAMES = 3
-_WIDEST = 60
 
 
 class Resolver(Protocol):
@@ -43,68 +42,6 @@ class Resolver(Protocol):
             VSMError: Nobody could be asked.
         """
         ...
-
-
-class RankedServer(BaseModel, frozen=True, extra="forbid"):
-    """A candidate with its score and the reasons for it, the strongest first. Scores compare within one result only."""
-
-    candidate: Candidate
-    score: float
-    why: tuple[str, ...] = ()
-
-    @field_serializer("candidate")
-    def _public(self, candidate: Candidate) -> Mapping[str, JsonValue]:
-        return {
-            "name": candidate.name,
-            "source": candidate.source,
-            "package": str(candidate.package),
-            "title": candidate.title,
-            "summary": candidate.summary,
-            "publisher": candidate.publisher,
-            "readiness": candidate.readiness.value,
-            "environment": [variable.name for variable in candidate.environment],
-            "tools": [tool.name for tool in candidate.tools],
-            "egress": list(candidate.egress),
-            "repository": candidate.repository,
-        }
-
-
-class DiscoveryResult(BaseModel, frozen=True, extra="forbid"):
-    """What was found for what was wanted, best first, and which sources could not answer.
-
-    Ranked does not mean fitting: whether a server does what is wanted is shown by verification.
-    """
-
-    wanted: str
-    ranked: tuple[RankedServer, ...] = ()
-    errors: Mapping[str, str] = Field(default_factory=dict[str, str])
-
-    def __iter__(self) -> Iterator[RankedServer]:  # type: ignore[override]  # a result is its entries, not its fields
-        """Go through the ranked servers, best first."""
-        return iter(self.ranked)
-
-    def __len__(self) -> int:
-        """Return how many servers were ranked."""
-        return len(self.ranked)
-
-    def __bool__(self) -> bool:
-        """A result is true when it ranked something."""
-        return bool(self.ranked)
-
-    def __str__(self) -> str:
-        """Show a table, one line per server, then one line per source that failed."""
-        header = ("score", "server", "package", "source", "state", "why")
-        rows = [header, *(_row(entry) for entry in self.ranked)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-        failed = (f"source {name} failed: {reason}" for name, reason in self.errors.items())
-        return "\n".join((f"{len(self)} servers for {self.wanted!r}", *lines, *failed))
-
-
-def _row(entry: RankedServer) -> tuple[str, ...]:
-    one = entry.candidate
-    cells = (one.name, str(one.package), one.source, one.readiness.value, "; ".join(entry.why[:2]))
-    return (f"{entry.score:.2f}", *(cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…" for cell in cells))
 
 
 class MCPDiscovery:

@@ -12,8 +12,8 @@ import anyio
 import pytest
 import uv
 
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
-from vsm_mcp.acquisition.discovery.npm import NpmPackage, NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmPackage, NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.client import PackageClient
 from vsm_mcp.acquisition.installation.ecosystems.clients.cache import ClientCache
 from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell, Refusals

@@ -10,8 +10,8 @@ import pytest
 import trustme
 import uv
 
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.clients.cache import ClientCache
 from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell, Refusals
 from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem

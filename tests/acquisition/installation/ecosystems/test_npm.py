@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
 from vsm_mcp.acquisition.installation.ecosystems.npm import NpmEcosystem
 from vsm_mcp.errors import ConfigurationError, InstallationError, IntegrityError
 from vsm_mcp.events import Event, Progress

@@ -12,7 +12,7 @@ import anyio
 import pytest
 import uv
 
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
 from vsm_mcp.errors import InstallationError, IntegrityError
 from vsm_mcp.model.server import Artefact, Candidate, PackageRef, Resolution, Rung, StdioLaunch, Vetted

@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.acquisition.vetting.advisories.advisory import Answer, Pinned
 from vsm_mcp.acquisition.vetting.advisories.npm import ENDPOINT, NpmAdvisories
 from vsm_mcp.acquisition.vetting.advisories.pypi import PyPIAdvisories

@@ -8,8 +8,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.provenance.history import NpmHistories, PyPIHistories, Release
 from vsm_mcp.acquisition.vetting.provenance.imitation import Imitation

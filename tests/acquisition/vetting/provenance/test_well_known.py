@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.acquisition.vetting.provenance.well_known import Likeness, WellKnown, one_edit, well_known
 from vsm_mcp.model.server import PackageRef
 from vsm_mcp.world.http import HttpClient

@@ -1,1 +1,1 @@
-"""A Python package index: where it is on this machine, and how its answers read."""
+"""The index: words of servers and of their tools, and what each of them counts."""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import anyio.to_thread
 from pydantic import BaseModel, Field, ValidationError
 
-from vsm_mcp.acquisition.discovery.npm import NPM_INHERITS, NpmPackage
+from vsm_mcp.acquisition.discovery.resolvers.npm import NPM_INHERITS, NpmPackage
 from vsm_mcp.acquisition.installation.ecosystems.client import PackageClient, Symptom, symptom
 from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell
 from vsm_mcp.acquisition.installation.ecosystems.clients.npm_client import NpmClient, missing

@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio.to_thread
 from pydantic import BaseModel, Field, ValidationError
 
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.client import PackageClient, Symptom, symptom
 from vsm_mcp.acquisition.installation.ecosystems.clients.cell import Cell
 from vsm_mcp.acquisition.installation.ecosystems.clients.uv_client import Listed, UvClient

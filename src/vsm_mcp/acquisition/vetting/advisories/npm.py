@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import anyio
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
 from vsm_mcp.acquisition.discovery.reading import items, mapping, parse, text
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
 from vsm_mcp.acquisition.vetting.advisories.advisory import Advisory, Answer, Pinned
 from vsm_mcp.acquisition.vetting.advisories.ranges import satisfies
 from vsm_mcp.acquisition.vetting.advisories.severity import rated

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import anyio
 
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
 from vsm_mcp.acquisition.discovery.reading import items, mapping, text
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.acquisition.vetting.advisories.advisory import Advisory, Answer, Pinned
 from vsm_mcp.errors import VSMError
 from vsm_mcp.model.json import JsonObject

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from vsm_mcp.acquisition.discovery.index.files import PyPIFile
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry, NpmVersion
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.files import PyPIFile
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry, NpmVersion
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.model.server import PackageRef
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 
-from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
+from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
 from vsm_mcp.acquisition.vetting.metadata.manifest import plain
 
 SHORTEST = 5

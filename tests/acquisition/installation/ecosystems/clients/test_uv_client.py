@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vsm_mcp.acquisition.discovery.index.files import PyPIFile
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
+from vsm_mcp.acquisition.discovery.resolvers.files import PyPIFile
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.clients.benches import Workplace
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import Given
 from vsm_mcp.acquisition.installation.ecosystems.clients.uv_client import MOST_KNOWN, UvClient

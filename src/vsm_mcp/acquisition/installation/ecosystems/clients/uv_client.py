@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from vsm_mcp.acquisition.discovery.index.files import PyPIFile
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
+from vsm_mcp.acquisition.discovery.resolvers.files import PyPIFile
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.clients.benches import Workplace
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.uv_settings import give_uv
 from vsm_mcp.acquisition.installation.ecosystems.clients.runner import Runner

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vsm_mcp.acquisition.discovery.index.options import UvOptions
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
+from vsm_mcp.acquisition.discovery.resolvers.options import UvOptions
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import Given
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.uv_settings import give_uv
 from vsm_mcp.errors import ConfigurationError, InstallationError

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import anyio.to_thread
 
-from vsm_mcp.acquisition.discovery.npm import NPM_INHERITS
 from vsm_mcp.acquisition.discovery.reading import mapping, parse
+from vsm_mcp.acquisition.discovery.resolvers.npm import NPM_INHERITS
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.belongings import read_small, to_show, variables
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import CLIENT_ROOT, Given
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.way_out import (

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import anyio.to_thread
 
-from vsm_mcp.acquisition.discovery.index.files import files_of_page
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes
+from vsm_mcp.acquisition.discovery.resolvers.files import files_of_page
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.belongings import read_small, to_show, variables
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import CLIENT_ROOT, Given
 from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.way_out import (

@@ -99,7 +99,7 @@ class CatalogueSource:
             ConfigurationError: The file is missing from this installation, or damaged.
         """
         try:
-            data = files("vsm_mcp.acquisition.discovery").joinpath(FILE_NAME).read_bytes()
+            data = files("vsm_mcp.acquisition.discovery.sources").joinpath(FILE_NAME).read_bytes()
             return TypeAdapter(Catalogue).validate_json(data)
         except (OSError, ValidationError) as error:
             raise ConfigurationError(

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery import registry
-from vsm_mcp.acquisition.discovery.registry import McpRegistrySource, candidates_of
+from vsm_mcp.acquisition.discovery.sources import registry
+from vsm_mcp.acquisition.discovery.sources.registry import McpRegistrySource, candidates_of
 from vsm_mcp.errors import LinkError, PayloadError
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import Candidate, Readiness, Variable

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vsm_mcp.acquisition.discovery.shelf import Shelf
+from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.errors import ConfigurationError, PayloadError
 from vsm_mcp.model.server import ToolSummary, Variable
 

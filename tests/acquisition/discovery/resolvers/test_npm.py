@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery import npm
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers import npm
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
 from vsm_mcp.errors import CallTimeoutError, ConfigurationError, DiscoveryError, LinkError, PayloadError
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import PackageRef

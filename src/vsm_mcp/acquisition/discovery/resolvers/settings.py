@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import uv
 
-from vsm_mcp.acquisition.discovery.index.options import UvOptions, logged_in, read_options
 from vsm_mcp.acquisition.discovery.reading import mapping, parse, words
+from vsm_mcp.acquisition.discovery.resolvers.options import UvOptions, logged_in, read_options
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.world.processes import Command, Processes
 

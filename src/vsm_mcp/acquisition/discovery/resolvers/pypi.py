@@ -12,7 +12,8 @@ import anyio.to_thread
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from vsm_mcp.acquisition.discovery.index.files import (
+from vsm_mcp.acquisition.discovery.reading import items, mapping, parse, text
+from vsm_mcp.acquisition.discovery.resolvers.files import (
     MOST_FILES,
     PyPIFile,
     by_version,
@@ -20,8 +21,7 @@ from vsm_mcp.acquisition.discovery.index.files import (
     json_file,
     simple_file,
 )
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes, ask_indexes
-from vsm_mcp.acquisition.discovery.reading import items, mapping, parse, text
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes, ask_indexes
 from vsm_mcp.errors import DiscoveryError, LinkError, PayloadError
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.server import Candidate, PackageRef

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
+from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
 from vsm_mcp.model.server import Candidate, PackageRef, Readiness
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 LISTED = ROOT / "scripts" / "catalogue.toml"
-FILE = ROOT / "src" / "vsm_mcp" / "acquisition" / "discovery" / "catalogue.json"
+FILE = ROOT / "src" / "vsm_mcp" / "acquisition" / "discovery" / "sources" / "catalogue.json"
 LARGEST = 200 * 1024
 NEEDED_BY_EXAMPLES = (
     "pypi:office-powerpoint-mcp-server",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vsm_mcp.acquisition.discovery import catalogue
-from vsm_mcp.acquisition.discovery.catalogue import CatalogueSource
+from vsm_mcp.acquisition.discovery.sources import catalogue
+from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
 from vsm_mcp.errors import ConfigurationError
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,8 @@ from urllib.parse import quote, urlsplit
 import anyio
 import anyio.to_thread
 
-from vsm_mcp.acquisition.discovery.ranking import Document, Ranking
+from vsm_mcp.acquisition.discovery.index.documents import Document
+from vsm_mcp.acquisition.discovery.ranking import Ranking
 from vsm_mcp.acquisition.discovery.reading import items, mapping, parse, text
 from vsm_mcp.errors import LinkError, PayloadError
 from vsm_mcp.model.json import JsonObject, JsonValue

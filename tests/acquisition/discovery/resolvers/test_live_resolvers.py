@@ -2,8 +2,8 @@
 
 import pytest
 
-from vsm_mcp.acquisition.discovery.npm import NpmRegistry
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.errors import DiscoveryError, LinkError
 from vsm_mcp.testing.world import ScriptedHttp
 from vsm_mcp.world.http import HttpClient, Reply

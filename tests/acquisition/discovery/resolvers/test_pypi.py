@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery.index.files import files_of_page
-from vsm_mcp.acquisition.discovery.index.settings import PyPIIndexes, ask_indexes
-from vsm_mcp.acquisition.discovery.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.files import files_of_page
+from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
+from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes, ask_indexes
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError, PayloadError
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import PackageRef

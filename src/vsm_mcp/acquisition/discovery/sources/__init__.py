@@ -1,0 +1,1 @@
+"""Where servers are known: registries, files, catalogues, and what this system learnt itself."""
