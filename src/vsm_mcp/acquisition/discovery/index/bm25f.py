@@ -1,10 +1,13 @@
-"""BM25F: what each word of each document counts, over the fields of a server and of its tools, in plain Python."""
+"""BM25F (Robertson, Zaragoza and Taylor, 2004): what each word of a document counts, over its fields and their lengths.
 
-import heapq
+The length of a field is discounted together with the length of the whole document, by the geometric mean of both.
+"""
+
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from vsm_mcp.acquisition.discovery.index.documents import (
     LONGEST_ARGUMENTS,
@@ -45,22 +48,13 @@ TYPICAL_LENGTHS: Mapping[str, float] = {
 """How many terms a field has on average, where it is there at all: counted in a corpus of 10,838 servers (the last one
 in one of 380 servers with all arguments of their tools), rounded."""
 
-MOST_POSTINGS = 2000
-"""How many documents one word of a query can bring in: those where it counts most."""
-
 _PRIOR_DOCUMENTS = 20
 
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """One term: how rare it is, where it counts how much (most first), and in which fields (one bit each)."""
-
-    idf: float
-    impacts: Mapping[int, float]
-    fields: Mapping[int, int]
+Counted = Mapping[str, Counter[str]]
+"""How often each term is in each field of one document."""
 
 
-def count(document: Document, tokenizer: Tokenizer) -> dict[str, Counter[str]]:
+def count(document: Document, tokenizer: Tokenizer) -> Counted:
     """Return how often each term is in each field of a document."""
     tools = document.tools[:MOST_TOOLS]
     fields = {
@@ -78,32 +72,56 @@ def count(document: Document, tokenizer: Tokenizer) -> dict[str, Counter[str]]:
     }
 
 
-def postings(counts: Sequence[Mapping[str, Counter[str]]]) -> dict[str, Posting]:
-    """Return for each term where it counts how much; documents are numbered in the order of ``counts``."""
-    found: dict[str, dict[int, float]] = {}
-    fields: dict[str, dict[int, int]] = {}
-    for number, (counted, scales) in enumerate(zip(counts, _scales(counts), strict=True)):
-        for bit, name in enumerate(WEIGHTS):
-            for term, count in counted[name].items():
-                entry = found.setdefault(term, {})
-                entry[number] = entry.get(number, 0.0) + count * scales[name]
-                mask = fields.setdefault(term, {})
-                mask[number] = mask.get(number, 0) | 1 << bit
-    return {term: _posting(entry, fields[term], len(counts)) for term, entry in found.items()}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What is usual in a collection: how many documents, how long each field, how long a whole document (weighted)."""
+
+    documents: int
+    fields: tuple[float, ...]
+    whole: float
+
+    @classmethod
+    def of(cls, collection: Sequence[Counted]) -> Self:
+        """Return what is usual in ``collection``."""
+        lengths = [_lengths(counted) for counted in collection]
+        fields = (_usual([of[name] for of in lengths], typical) for name, typical in TYPICAL_LENGTHS.items())
+        wholes = [_whole(of) for of in lengths]
+        whole = math.fsum(wholes) / max(1, len(wholes)) or 1.0
+        return cls(documents=len(collection), fields=tuple(fields), whole=whole)
+
+    def frequencies(self, counted: Counted) -> dict[str, tuple[float, int]]:
+        """Return for each term of a document its weighted, discounted frequency and its fields, one bit each."""
+        lengths = _lengths(counted)
+        discount = 1 - B + B * _whole(lengths) / self.whole
+        found: dict[str, tuple[float, int]] = {}
+        for bit, (name, weight) in enumerate(WEIGHTS.items()):
+            scale = weight / math.sqrt((1 - B + B * lengths[name] / self.fields[bit]) * discount)
+            for term, times in counted[name].items():
+                frequency, mask = found.get(term, (0.0, 0))
+                found[term] = (frequency + times * scale, mask | 1 << bit)
+        return found
+
+    def rarity(self, documents: int) -> float:
+        """Return the inverse document frequency of a term that is in so many ``documents``."""
+        return math.log(1 + (self.documents - documents + 0.5) / (documents + 0.5))
 
 
-def _scales(counts: Sequence[Mapping[str, Counter[str]]]) -> Iterator[dict[str, float]]:
-    """Return for each document what one word counts in each field: its weight, discounted by both lengths."""
-    lengths = [{name: counted[name].total() for name in WEIGHTS} for counted in counts]
-    usual = {name: _usual([of[name] for of in lengths], typical) for name, typical in TYPICAL_LENGTHS.items()}
-    wholes = [sum(weight * of[name] for name, weight in WEIGHTS.items()) for of in lengths]
-    usual_whole = sum(wholes) / max(1, len(wholes)) or 1.0
-    for of, whole in zip(lengths, wholes, strict=True):
-        whole_norm = 1 - B + B * whole / usual_whole
-        yield {
-            name: weight / math.sqrt((1 - B + B * of[name] / usual[name]) * whole_norm)
-            for name, weight in WEIGHTS.items()
-        }
+def impact(frequency: float) -> float:
+    """Return what a term counts where it has this weighted frequency, before its rarity: 0 to 1, ever more slowly."""
+    return frequency / (K1 + frequency)
+
+
+def fields_of(mask: int) -> tuple[str, ...]:
+    """Return the names of the fields whose bits are set."""
+    return tuple(name for bit, name in enumerate(WEIGHTS) if mask & 1 << bit)
+
+
+def _lengths(counted: Counted) -> dict[str, int]:
+    return {name: counted[name].total() for name in WEIGHTS}
+
+
+def _whole(lengths: Mapping[str, int]) -> float:
+    return math.fsum(weight * lengths[name] for name, weight in WEIGHTS.items())
 
 
 def _usual(lengths: Sequence[int], typical: float) -> float:
@@ -114,15 +132,3 @@ def _usual(lengths: Sequence[int], typical: float) -> float:
     """
     present = sum(1 for length in lengths if length)
     return (sum(lengths) + _PRIOR_DOCUMENTS * typical) / (present + _PRIOR_DOCUMENTS)
-
-
-def _posting(entry: Mapping[int, float], fields: Mapping[int, int], documents: int) -> Posting:
-    idf = math.log(1 + (documents - len(entry) + 0.5) / (len(entry) + 0.5))
-    impacts = ((number, idf * frequency / (K1 + frequency)) for number, frequency in entry.items())
-    best = dict(heapq.nsmallest(MOST_POSTINGS, impacts, key=lambda pair: (-pair[1], pair[0])))
-    return Posting(idf=idf, impacts=best, fields={number: fields[number] for number in best})
-
-
-def fields_of(mask: int) -> tuple[str, ...]:
-    """Return the names of the fields whose bits are set."""
-    return tuple(name for bit, name in enumerate(WEIGHTS) if mask & 1 << bit)
