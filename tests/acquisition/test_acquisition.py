@@ -12,6 +12,7 @@ import pytest
 from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.attempt import WayIn
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
+from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.installation.ecosystems.file import FileEcosystem
@@ -379,8 +380,8 @@ async def test_a_server_that_the_policy_does_not_name_is_passed_over_without_a_l
     class Strangers(Shelf):
         """A shelf with somebody else's server on it."""
 
-        async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-            return (*await super().search(wanted, limit=limit), stranger)
+        async def listing(self, known: Listing | None, /) -> Listing:
+            return Listing(candidates=(*(await super().listing(known)).candidates, stranger))
 
     offers = Strangers()
     async with place(tmp_path, offers) as here:
@@ -541,14 +542,16 @@ class Versions(Shelf):
     version = "1"
     called = "a"
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-        found = await super().search(wanted, limit=limit)
-        return [
-            replace(one, name=self.called, package=replace(one.package, version=self.version))
-            if one.name == "a"
-            else one
-            for one in found
-        ]
+    async def listing(self, known: Listing | None, /) -> Listing:
+        found = (await super().listing(known)).candidates
+        return Listing(
+            candidates=tuple(
+                replace(one, name=self.called, package=replace(one.package, version=self.version))
+                if one.name == "a"
+                else one
+                for one in found
+            )
+        )
 
 
 def versions(*names: str) -> Versions:

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from vsm_mcp import Autonomy, Operation, Probe, Settings, Shelf, ViableSystem
-from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing, Source
 from vsm_mcp.errors import (
     AcquisitionError,
     CapabilityMissingError,
@@ -61,31 +61,31 @@ class Broken:
     """A source that is out of order."""
 
     name = "broken"
+    fresh_for = AT_ONCE
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-        raise DiscoveryError(f"It is out of order, and looked for {wanted!r}.", stage="discover")
+    async def listing(self, known: Listing | None, /) -> Listing:
+        raise DiscoveryError("It is out of order.", stage="discover")
 
 
 class Turncoat:
     """A source whose server has the same name and another package from some day on."""
 
     name = "turncoat"
+    fresh_for = AT_ONCE
 
     def __init__(self) -> None:
         self.package = "good"
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+    async def listing(self, known: Listing | None, /) -> Listing:
         await anyio.lowlevel.checkpoint()
-        package = PackageRef(ecosystem="memory", name=self.package)
-        return (
-            Candidate(
-                name="count-words",
-                source=self.name,
-                package=package,
-                summary="Counts words.",
-                make=lambda: memory_server({"count_words": counting}),
-            ),
+        words = Candidate(
+            name="count-words",
+            source=self.name,
+            package=PackageRef(ecosystem="memory", name=self.package),
+            summary="Counts words.",
+            make=lambda: memory_server({"count_words": counting}),
         )
+        return Listing(candidates=(words,))
 
 
 class Place:
@@ -441,11 +441,13 @@ class Verbose:
     """A source whose servers have very long names."""
 
     name = "verbose"
+    fresh_for = AT_ONCE
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+    async def listing(self, known: Listing | None, /) -> Listing:
         await anyio.lowlevel.checkpoint()
         package = PackageRef(ecosystem="memory", name="words")
-        return (Candidate(name=f"count-words-{'x' * 500}", source=self.name, package=package, summary="Counts words."),)
+        long = Candidate(name=f"count-words-{'x' * 500}", source=self.name, package=package, summary="Counts words.")
+        return Listing(candidates=(long,))
 
 
 @pytest.mark.anyio

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vsm_mcp import Autonomy, Operation, RestartType, Settings, Shelf, Supervision, ViableSystem
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.clearance import Go
 from vsm_mcp.errors import ConfigurationError, VSMError
@@ -109,6 +110,7 @@ class Published:
     """A source of server files, each with a name as registries have them and with one tool."""
 
     name = "published"
+    fresh_for = AT_ONCE
 
     def __init__(self, place: Path, tools: Mapping[str, str], *, environment: Sequence[Variable] = ()) -> None:
         self._candidates: list[Candidate] = []
@@ -121,9 +123,8 @@ class Published:
                 Candidate(name=name, source=self.name, package=package, environment=tuple(environment))
             )
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-        assert wanted
-        return self._candidates[:limit]
+    async def listing(self, known: Listing | None, /) -> Listing:
+        return Listing(candidates=tuple(self._candidates))
 
 
 def of_files(

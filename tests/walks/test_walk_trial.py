@@ -10,13 +10,13 @@ import anyio
 import pytest
 
 from vsm_mcp import Autonomy, Operation, Probe, Settings, Shelf, ViableSystem
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
 from vsm_mcp.acquisition.report import Fate, PlannedServer
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.clearance import Go
 from vsm_mcp.errors import CapabilityMissingError, DiscoveryError, PermissionDeniedError
 from vsm_mcp.events import BehaviourDeviated, CallRefused, Event
 from vsm_mcp.model.call import ToolCall
-from vsm_mcp.model.server import Candidate
 from vsm_mcp.settings.settings import Confinement
 
 PROGRAM = Path(__file__).parent / "tool_server.py"
@@ -153,13 +153,14 @@ class Declaring:
     """A shelf whose servers declare that they talk to a host."""
 
     name = "shelf"
+    fresh_for = AT_ONCE
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-        found = await self._shelf.search(wanted, limit=limit)
-        return [replace(one, egress=("api.example.com:443",)) for one in found]
+    async def listing(self, known: Listing | None, /) -> Listing:
+        found = (await self._shelf.listing(known)).candidates
+        return Listing(candidates=tuple(replace(one, egress=("api.example.com:443",)) for one in found))
 
 
 @pytest.fixture

@@ -14,6 +14,23 @@ class SourceFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceListed(Event):
+    """A discovery source was read: it lists so many ``servers``; ``omitted`` entries made no sense."""
+
+    source: str
+    servers: int
+    omitted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRead(Event):
+    """A discovery source is being read, and told of ``servers`` entries so far."""
+
+    source: str
+    servers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidatesFound(Event):
     """Discovery ranked ``names`` for what was ``wanted``, best first."""
 

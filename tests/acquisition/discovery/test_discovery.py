@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import anyio
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.result import DiscoveryResult, RankedServer
+from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError, PayloadError
-from vsm_mcp.events import CandidatesFound, SourceFailed
+from vsm_mcp.events import CandidatesFound, SourceFailed, SourceListed
 from vsm_mcp.model.server import Candidate, PackageRef, Readiness, ToolSummary
 from vsm_mcp.testing.world import RecordingSink
 
@@ -38,10 +40,11 @@ class Given:
     candidates: Sequence[Candidate] = ()
     name: str = "one"
     before: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
+    fresh_for: timedelta = timedelta(hours=1)
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+    async def listing(self, known: Listing | None, /) -> Listing:
         await self.before()
-        return self.candidates
+        return Listing(candidates=tuple(self.candidates))
 
 
 @dataclass
@@ -50,8 +53,9 @@ class Failing:
 
     error: Exception
     name: str = "failing"
+    fresh_for: timedelta = timedelta(hours=1)
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+    async def listing(self, known: Listing | None, /) -> Listing:
         raise self.error
 
 
@@ -73,7 +77,8 @@ async def test_the_best_server_comes_first_and_says_why() -> None:
     result = await MCPDiscovery([Given([CLOCK, SLIDES])], emit=heard).find("make slides for a presentation")
     assert [entry.candidate for entry in result] == [SLIDES]
     assert result.ranked[0].why[0].startswith("slide ")
-    assert heard.events == [CandidatesFound(wanted="make slides for a presentation", names=("slides",))]
+    assert heard.of(CandidatesFound) == [CandidatesFound(wanted="make slides for a presentation", names=("slides",))]
+    assert heard.of(SourceListed) == [SourceListed(source="one", servers=2, omitted=0)]
     assert bool(result)
     assert not await MCPDiscovery([]).find("anything")
 
@@ -162,7 +167,7 @@ async def test_what_is_wanted_must_be_said_and_bounded() -> None:
             await MCPDiscovery([Given([CLOCK])]).find(wanted)
 
 
-async def test_no_more_than_asked_for_and_no_flood_from_a_source() -> None:
+async def test_no_more_than_asked_for_and_never_a_flood() -> None:
     many = [candidate(f"npm:clock-{number}", "Time.") for number in range(1000)]
     discovery = MCPDiscovery([Given(many)])
     assert len(await discovery.find("time", limit=3)) == 3
@@ -184,7 +189,7 @@ async def test_the_result_prints_as_a_table_and_dumps_as_json() -> None:
     assert lines[0] == "2 servers for 'time zones'"
     assert lines[1].split() == ["score", "server", "package", "source", "state", "why"]
     assert any("npm:clock" in line and "untried" in line for line in lines)
-    assert lines[-1] == "source failing failed: Away."
+    assert lines[-1] == "source failing: failed, 0 servers: Away."
     dumped = json.loads(result.model_dump_json())
     assert {entry["candidate"]["package"] for entry in dumped["ranked"]} == {"memory:time", "npm:clock"}
     long = RankedServer(candidate=candidate("npm:clock", name="x" * 200), score=1.0, why=("a", "b", "c"))

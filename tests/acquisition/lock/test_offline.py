@@ -141,7 +141,7 @@ async def test_offline_a_locked_server_is_installed_again_from_the_store_and_nob
 ) -> None:
     proven = await kept(store, package, files)
     lock, network = await Lockfile.of([proven]), Network(package.ecosystem)
-    (candidate,) = await LockSource(lock).search("anything", limit=9)
+    (candidate,) = (await LockSource(lock).listing(None)).candidates
     assert candidate == proven.candidate
     ecosystem = locked(network, lock, store)
     resolution = await ecosystem.resolve(candidate.package, rung=Rung())
@@ -303,8 +303,7 @@ async def test_a_lock_offers_what_a_machine_can_install(store: PackageStore) -> 
     lock = await Lockfile.of([await kept(store, NPM, NPM_FILES), as_proven(memory_installed(object))])
     source = LockSource(lock)
     assert repr(source) == "LockSource(2 servers)"
-    assert [one.name for one in await source.search("", limit=5)] == ["io.example/notes"]
-    assert await source.search("", limit=0) == ()
+    assert [one.name for one in (await source.listing(None)).candidates] == ["io.example/notes"]
 
 
 NAME = "example/memory"

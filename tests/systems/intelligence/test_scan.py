@@ -1,16 +1,15 @@
 """The scan sees what demand does, searches servers for the largest gaps, and proposes what to acquire."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 
 import pytest
 
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.errors import DiscoveryError
 from vsm_mcp.model.operation import Stage
-from vsm_mcp.model.server import Candidate
 from vsm_mcp.systems.intelligence.scan import Scanner
 from vsm_mcp.testing.world import FakeClock
 from vsm_mcp.variety.calculator import VarietyCalculator
@@ -20,17 +19,18 @@ class Counting:
     """A source that counts how often it is asked, and may be out of order."""
 
     name = "counting"
+    fresh_for = AT_ONCE
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self.asked: list[str] = []
+        self.asked = 0
         self.broken = False
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-        self.asked.append(wanted)
+    async def listing(self, known: Listing | None, /) -> Listing:
+        self.asked += 1
         if self.broken:
             raise DiscoveryError("It is out of order.", stage="discover")
-        return await self._shelf.search(wanted, limit=limit)
+        return await self._shelf.listing(known)
 
 
 def shelf() -> Shelf:
@@ -64,7 +64,7 @@ async def test_without_demand_nothing_is_seen_and_nothing_is_searched() -> None:
     report = await setting.scanner.scan(held=(), failed={})
     assert (report.gap_share, report.forecast, report.unseen_share, report.drifting) == (None, None, None, None)
     assert (report.threats, report.proposals.best, report.scenarios) == ((), (), ())
-    assert setting.source.asked == []
+    assert setting.source.asked == 0
     assert repr(setting.scanner).startswith("Scanner(last=20")
 
 
@@ -91,10 +91,10 @@ async def test_a_kind_is_searched_again_only_after_a_while() -> None:
     setting.demand("write letters", Stage.UNKNOWN, 5)
     for _ in range(3):
         await setting.scanner.scan(held=(), failed={})
-    assert setting.source.asked == ["write letters"]
+    assert setting.source.asked == 1
     setting.clock.advance(timedelta(minutes=11))
     await setting.scanner.scan(held=(), failed={})
-    assert setting.source.asked == ["write letters"] * 2
+    assert setting.source.asked == 2
 
 
 @pytest.mark.anyio

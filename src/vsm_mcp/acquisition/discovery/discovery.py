@@ -1,29 +1,51 @@
-"""MCPDiscovery: asks all sources at once, merges what they know, and ranks it."""
+"""MCPDiscovery: all that the sources know as one ranked whole, in memory; asked in words, it answers at once."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Protocol
 
 import anyio
 import anyio.to_thread
-from packaging.utils import canonicalize_name
 
-from vsm_mcp.acquisition.discovery.index.documents import Document
+from vsm_mcp.acquisition.discovery.index.index import Index
+from vsm_mcp.acquisition.discovery.index.store import content_of
 from vsm_mcp.acquisition.discovery.index.tokens import LONGEST_QUERY
+from vsm_mcp.acquisition.discovery.known import Known, documents_of
+from vsm_mcp.acquisition.discovery.listings import Listings
+from vsm_mcp.acquisition.discovery.merging import Merged, key_of, merge
+from vsm_mcp.acquisition.discovery.priors import prior, reasons
 from vsm_mcp.acquisition.discovery.ranking import Hit, Ranking
 from vsm_mcp.acquisition.discovery.reading import clean
-from vsm_mcp.acquisition.discovery.result import DiscoveryResult, RankedServer
-from vsm_mcp.acquisition.discovery.source import Source
-from vsm_mcp.errors import ConfigurationError, DiscoveryError, PayloadError, VSMError
+from vsm_mcp.acquisition.discovery.result import DiscoveryResult, RankedServer, SourceReport
+from vsm_mcp.acquisition.discovery.snapshots import Snapshots
+from vsm_mcp.acquisition.discovery.source import Listing, Source
+from vsm_mcp.errors import ConfigurationError, DiscoveryError, PayloadError
 from vsm_mcp.events import CandidatesFound, EventSink, SourceFailed, ignore
 from vsm_mcp.model.server import Candidate, PackageRef, Readiness
+from vsm_mcp.world.caching.cache import Cache
+from vsm_mcp.world.caching.figures import CacheFigures
+from vsm_mcp.world.clock import Clock, SystemClock
 
-MOST_PER_SOURCE = 300
+FRESH = 300.0
+MOST_ANSWERS = 500
+LEAST_STORED = 1000
+"""Fewer servers than that are indexed sooner than an index is read."""
 
-_PRIORS = {Readiness.PROVEN: 1.05, Readiness.UNTRIED: 1.0, Readiness.NEEDS_CONFIGURATION: 0.9}
+MOST_RANKED = 300
+"""An answer has no more servers than that."""
+
+MOST_WITHHELD = 20
+"""So many servers may be blocked before fewer are found than were asked for."""
+
 _NEAR_NAMES = 3
+
+
+def _nothing(_candidate: Candidate) -> str | None:
+    """Withhold no server."""
+    return None
 
 
 class Resolver(Protocol):
@@ -45,13 +67,21 @@ class Resolver(Protocol):
 
 
 class MCPDiscovery:
-    """Finds servers: every source is asked at the same time, and one that fails does not stop the others.
+    """Finds servers among all that the sources know, without asking anybody while what they said is fresh.
+
+    Used as it is, a search reads sources whose listing has grown old, all at the same time, and waits for them. Within
+    ``async with discovery.background():`` they are read beside it: a search then answers with what is known.
 
     Args:
         sources: Who knows servers; where two know the same package, the earlier one's word counts.
-        emit: Hears about failed sources and about what was found.
-        timeout: Seconds each source may take.
+        emit: Hears about sources that were read or failed, and about what was found.
+        timeout: Seconds a search waits for each source.
         resolvers: Confirm packages that are named exactly and known to no source.
+        clock: Says when a listing is too old.
+        snapshots: Remembers listings and the index across processes; ``None`` remembers nothing.
+        withholds: Says why the policy would never have a server; such a one is not ranked.
+        fresh: Seconds for which an answer to the same words is given again.
+        most_answers: How many answers are kept for that.
     """
 
     def __init__(
@@ -61,6 +91,11 @@ class MCPDiscovery:
         emit: EventSink = ignore,
         timeout: float = 15.0,
         resolvers: Sequence[Resolver] = (),
+        clock: Clock | None = None,
+        snapshots: Snapshots | None = None,
+        withholds: Callable[[Candidate], str | None] = _nothing,
+        fresh: float = FRESH,
+        most_answers: int = MOST_ANSWERS,
     ) -> None:
         """Keep the sources; nothing is asked yet."""
         names = Counter(source.name for source in sources)
@@ -70,27 +105,39 @@ class MCPDiscovery:
                 f"Two sources are named {twice[0]!r}.", remedies=("Give every source a name of its own.",)
             )
         self._sources = tuple(sources)
+        self._listings = Listings(
+            sources, clock=clock or SystemClock(), snapshots=snapshots, emit=emit, timeout=timeout
+        )
+        self._snapshots = snapshots
         self._emit = emit
-        self._timeout = timeout
         self._resolvers = {resolver.name: resolver for resolver in resolvers}
+        self._withholds = withholds
+        self._answers: Cache[tuple[str, int], DiscoveryResult] = Cache(self._answer, most=most_answers, fresh=fresh)
+        self._following = anyio.Lock()
+        self._known: Known | None = None
+        self._known_of: tuple[Listing, ...] = ()
 
     def __repr__(self) -> str:
         """Show the names of the sources."""
         return f"MCPDiscovery(sources={[source.name for source in self._sources]})"
 
+    def background(self) -> AbstractAsyncContextManager[None]:
+        """Return what lets sources be read in the background while it is entered."""
+        return self._listings.background()
+
     async def find(self, wanted: str, *, limit: int = 10) -> DiscoveryResult:
-        """Return the best ``limit`` servers for what is ``wanted``, or fewer.
+        """Return the best ``limit`` servers for what is ``wanted``, or fewer; never more than 300.
 
         Raises:
             DiscoveryError: There are sources, and none of them could answer.
             PayloadError: ``wanted`` is empty or longer than 4096 characters.
         """
         asked = _checked(wanted)
-        found, errors = await self._ask(asked)
-        merged = _merged(found)
-        ranked = await anyio.to_thread.run_sync(_ranked, merged, asked, limit)
-        self._emit(CandidatesFound(wanted=asked, names=tuple(entry.candidate.name for entry in ranked)))
-        return DiscoveryResult(wanted=asked, ranked=ranked, errors=errors)
+        await self._follow()
+        answer = await self._answers.get((asked, min(max(0, limit), MOST_RANKED)))
+        result = answer.model_copy(update={"sources": self._listings.reports()})
+        self._emit(CandidatesFound(wanted=asked, names=tuple(entry.candidate.name for entry in result)))
+        return result
 
     async def named(self, server: str) -> Candidate:
         """Return the one server with that name, or that package, such as ``pypi:mcp-server-time``.
@@ -101,15 +148,29 @@ class MCPDiscovery:
         """
         asked = _checked(server)
         package = PackageRef.parse(asked) if asked.startswith(("npm:", "pypi:")) else None
-        found, errors = await self._ask(asked if package is None else package.name)
-        merged = _merged(found)
-        for candidate in merged:
-            if candidate.name == asked or str(candidate.package) == asked:
-                return candidate
+        servers = (await self._follow()).servers
+        for one in servers.values():
+            if one.candidate.name == asked or str(one.candidate.package) == asked:
+                return one.candidate
         if package is not None:
-            same = next((one for one in merged if key_of(one.package) == key_of(package)), None)
-            return await self._exactly(package, same)
-        raise _nobody_knows(asked, merged, errors)
+            same = servers.get(key_of(package))
+            return await self._exactly(package, same.candidate if same else None)
+        errors = {report.name: report.error for report in self._listings.reports() if report.error}
+        raise await anyio.to_thread.run_sync(_nobody_knows, asked, servers, errors)
+
+    async def refresh(self) -> Sequence[SourceReport]:
+        """Have every source asked anew, whatever its age, and return how they stand then.
+
+        Raises:
+            DiscoveryError: There are sources, and none of them could answer.
+        """
+        self._listings.expire()
+        await self._follow()
+        return self._listings.reports()
+
+    def figures(self) -> CacheFigures:
+        """Return how often an answer was there already."""
+        return self._answers.figures()
 
     async def _exactly(self, package: PackageRef, known: Candidate | None) -> Candidate:
         if known is not None and package.version in {None, known.package.version}:
@@ -126,47 +187,58 @@ class MCPDiscovery:
             return confirmed
         return replace(known, package=confirmed.package, version=confirmed.version, readiness=Readiness.UNTRIED)
 
-    async def _ask(self, wanted: str) -> tuple[list[Sequence[Candidate]], dict[str, str]]:
-        answers: dict[str, Sequence[Candidate]] = {}
-        failed: dict[str, str] = {}
+    async def _follow(self) -> Known:
+        """Return what is known now, indexed."""
+        listings = await self._listings.now()
+        if self._is_followed(listings):
+            return self._known or Known.of({})
+        async with self._following:
+            if self._known is None or not self._is_followed(listings):
+                known = await self._indexed(listings)
+                self._known, self._known_of = known, listings
+                self._answers.clear()
+            return self._known
 
-        async def ask(source: Source) -> None:
-            try:
-                answers[source.name] = await self._answer(source, wanted)
-            except VSMError as error:
-                failed[source.name] = error.message
-                self._emit(SourceFailed(source=source.name, reason=error.message))
+    def _is_followed(self, listings: tuple[Listing, ...]) -> bool:
+        ours = self._known_of
+        same = len(listings) == len(ours) and all(one is other for one, other in zip(listings, ours, strict=True))
+        return same and self._known is not None
 
-        async with anyio.create_task_group() as tasks:
-            for source in self._sources:
-                tasks.start_soon(ask, source)
-        names = [source.name for source in self._sources]
-        errors = {name: failed[name] for name in names if name in failed}
-        if errors and not answers:
-            raise DiscoveryError(
-                f"None of the {len(errors)} sources could answer.",
-                stage="discover",
-                failures=errors,
-                remedies=("Check the network, or add the bundled catalogue to the sources.",),
-            )
-        return [answers[name] for name in names if name in answers], errors
+    async def _indexed(self, listings: Sequence[Listing]) -> Known:
+        servers = await anyio.to_thread.run_sync(merge, listings)
+        if self._known is not None:
+            return await anyio.to_thread.run_sync(self._known.followed_by, servers)
+        if self._snapshots is None or len(servers) < LEAST_STORED:
+            return await anyio.to_thread.run_sync(Known.of, servers)
+        return await self._stored(servers, self._snapshots)
 
-    async def _answer(self, source: Source, wanted: str) -> Sequence[Candidate]:
+    async def _stored(self, servers: Mapping[str, Merged], snapshots: Snapshots) -> Known:
+        """Return these servers with the index over them that is on disk, made and put there if need be."""
+        content = await anyio.to_thread.run_sync(lambda: content_of(documents_of(servers, servers)))
         try:
-            with anyio.fail_after(self._timeout):
-                return (await source.search(wanted, limit=MOST_PER_SOURCE))[:MOST_PER_SOURCE]
-        except VSMError:
-            raise
-        except TimeoutError as error:
-            raise DiscoveryError(f"It did not answer within {self._timeout:g} seconds.", stage="discover") from error
-        except Exception as error:  # A source may be foreign code: its defects must not stop the others.
-            raise DiscoveryError(f"It broke: {type(error).__name__}: {clean(str(error), 200)}") from error
+            segment = await snapshots.index(content)
+            if segment is not None:
+                return Known.of(servers, Ranking(index=Index(base=segment)))
+            known = await anyio.to_thread.run_sync(Known.of, servers)
+            await snapshots.keep_index(known.ranking.index.base, content)
+        except ConfigurationError as error:
+            self._emit(SourceFailed(source="index", reason=f"It is not kept: {error.message}"))
+            return await anyio.to_thread.run_sync(Known.of, servers)
+        return known
 
-
-def key_of(package: PackageRef) -> str:
-    """Return what makes two packages the same one, whatever their version."""
-    name = canonicalize_name(package.name) if package.ecosystem == "pypi" else package.name
-    return f"{package.ecosystem}:{name}"
+    async def _answer(self, key: tuple[str, int]) -> DiscoveryResult:
+        """Rank; in a thread of its own it would take longer."""
+        asked, limit = key
+        known = self._known or Known.of({})
+        servers, ranked, withheld = known.servers, list[RankedServer](), dict[str, str]()
+        for hit in known.ranking.search(asked, limit=limit + MOST_WITHHELD, prior=lambda key: prior(servers[key])):
+            one = servers[hit.key]
+            reason = self._withholds(one.candidate)
+            if reason is not None:
+                withheld[one.candidate.name] = reason
+            elif len(ranked) < limit:
+                ranked.append(_entry(one, hit))
+        return DiscoveryResult(wanted=asked, ranked=tuple(ranked), withheld=withheld)
 
 
 def _checked(wanted: str) -> str:
@@ -179,43 +251,13 @@ def _checked(wanted: str) -> str:
     return asked
 
 
-def _merged(answers: Sequence[Sequence[Candidate]]) -> list[Candidate]:
-    """Join what several sources say about one package; the earlier source's word counts where both speak."""
-    merged: dict[str, Candidate] = {}
-    for candidate in (one for answer in answers for one in answer):
-        key = key_of(candidate.package)
-        merged[key] = _completed(merged[key], candidate) if key in merged else candidate
-    return list(merged.values())
+def _entry(known: Merged, hit: Hit) -> RankedServer:
+    why = (*map(str, hit.why), *reasons(known))
+    return RankedServer(candidate=known.candidate, score=hit.score, why=why, said_by=known.said_by)
 
 
-def _completed(known: Candidate, other: Candidate) -> Candidate:
-    """Fill in texts only: what is run, with which words, variables and hosts, stays the earlier source's word."""
-    return replace(
-        known,
-        title=known.title or other.title,
-        summary=known.summary or other.summary,
-        keywords=known.keywords or other.keywords,
-        publisher=known.publisher or other.publisher,
-        repository=known.repository or other.repository,
-        tools=known.tools or other.tools,
-    )
-
-
-def _ranked(candidates: Sequence[Candidate], wanted: str, limit: int) -> tuple[RankedServer, ...]:
-    by_key = {key_of(candidate.package): candidate for candidate in candidates}
-    hits = Ranking(Document.of(one, key) for key, one in by_key.items()).search(wanted, limit=len(by_key))
-    entries = [_entry(by_key[hit.key], hit) for hit in hits]
-    return tuple(sorted(entries, key=lambda entry: -entry.score)[: max(0, limit)])
-
-
-def _entry(candidate: Candidate, hit: Hit) -> RankedServer:
-    prior = _PRIORS[candidate.readiness]
-    known = () if prior == 1 else (f"{candidate.readiness.value} x{prior:g}",)
-    return RankedServer(candidate=candidate, score=hit.score * prior, why=(*map(str, hit.why), *known))
-
-
-def _nobody_knows(asked: str, known: Sequence[Candidate], errors: Mapping[str, str]) -> DiscoveryError:
-    near = get_close_matches(asked, [candidate.name for candidate in known], n=_NEAR_NAMES)
+def _nobody_knows(asked: str, known: Mapping[str, Merged], errors: Mapping[str, str]) -> DiscoveryError:
+    near = get_close_matches(asked, [one.candidate.name for one in known.values()], n=_NEAR_NAMES)
     return DiscoveryError(
         f"No source knows a server named {asked[:200]!r}.",
         stage="discover",

@@ -5,14 +5,21 @@ Scores order candidates; they do not say whether any of them fits. That is decid
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vsm_mcp.acquisition.discovery.index.bm25f import fields_of
 from vsm_mcp.acquisition.discovery.index.documents import Document
+from vsm_mcp.acquisition.discovery.index.index import Index
 from vsm_mcp.acquisition.discovery.index.segment import Posting, Segment
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
 from vsm_mcp.model.json import JsonObject
+
+LEAST_PRIOR = 0.85
+MOST_PRIOR = 1.15
+"""The bounds of all that is known of a document besides its words: one that fits better by 36 % stays ahead."""
+
+Prior = Callable[[str], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +50,15 @@ class Ranking:
     Args:
         documents: What can be found; of several with one key the last one counts.
         tokenizer: Cuts texts into terms; give one to share its memory between indexes.
+        index: Was made before, instead of ``documents``.
     """
 
-    def __init__(self, documents: Iterable[Document] = (), *, tokenizer: Tokenizer | None = None) -> None:
+    def __init__(
+        self, documents: Iterable[Document] = (), *, tokenizer: Tokenizer | None = None, index: Index | None = None
+    ) -> None:
         """Count the words of all documents."""
         self._tokenizer = tokenizer or Tokenizer()
-        self._base = Segment.of(documents, self._tokenizer)
-        self._recent: Segment | None = None
-        self._hidden: frozenset[int] = frozenset()
+        self._index = index or Index(base=Segment.of(documents, self._tokenizer))
 
     def __repr__(self) -> str:
         """Show the size."""
@@ -58,19 +66,37 @@ class Ranking:
 
     def __len__(self) -> int:
         """Return the number of documents."""
-        return len(self._base) - len(self._hidden) + (len(self._recent) if self._recent else 0)
+        return len(self._index)
 
-    def search(self, query: str, *, limit: int = 10) -> tuple[Hit, ...]:
-        """Return at most ``limit`` documents that have words of ``query``, best first; equals in the order of keys."""
+    @property
+    def index(self) -> Index:
+        """What is searched."""
+        return self._index
+
+    def beside(self, documents: Iterable[Document], *, without: Iterable[str] = ()) -> "Ranking":
+        """Return a ranking over the large part of this one's index, ``without`` some keys, and over ``documents``.
+
+        What an earlier call put beside the large part is left out: say all that is recent.
+        """
+        recent = Segment.of(documents, self._tokenizer, beside=self._index.base)
+        return Ranking(tokenizer=self._tokenizer, index=self._index.beside(recent, without=without))
+
+    def search(self, query: str, *, limit: int = 10, prior: Prior | None = None) -> tuple[Hit, ...]:
+        """Return at most ``limit`` documents that have words of ``query``, best first; equals in the order of keys.
+
+        Args:
+            query: What is wanted, in plain words.
+            limit: How many hits at most.
+            prior: What is known of a document besides its words, by its key: its score is multiplied with that, within
+                `LEAST_PRIOR` and `MOST_PRIOR`.
+        """
         terms = [self._term(term, times) for term, times in self._tokenizer.query(query).items()]
         weighted = _weighted([term for term in terms if term.postings])
-        best = self._best(self._scores(weighted), limit)
+        best = self._best(self._scores(weighted), limit, prior)
         return tuple(self._hit(number, score, weighted) for number, score in best)
 
     def _term(self, term: str, times: int) -> "_Term":
-        places = ((0, self._base), (len(self._base), self._recent))
-        found = ((offset, segment.posting(term)) for offset, segment in places if segment is not None)
-        return _Term(term, times, tuple((offset, posting) for offset, posting in found if posting is not None))
+        return _Term(term, times, self._index.postings(term))
 
     def _scores(self, weighted: Sequence[tuple["_Term", float]]) -> dict[int, float]:
         scores: dict[int, float] = {}
@@ -79,24 +105,26 @@ class Ranking:
             for offset, posting in term.postings:
                 for number, impact in zip(posting.numbers, posting.impacts, strict=True):
                     scores[number + offset] = known(number + offset, 0.0) + weight * impact
-        for number in self._hidden & scores.keys():
+        for number in self._index.hidden & scores.keys():
             del scores[number]
         return scores
 
-    def _best(self, scores: Mapping[int, float], limit: int) -> Sequence[tuple[int, float]]:
+    def _best(self, scores: Mapping[int, float], limit: int, prior: Prior | None) -> Sequence[tuple[int, float]]:
         highest = heapq.nlargest(limit, scores.values())
-        least = highest[-1] if highest else 0.0
+        least = (highest[-1] if highest else 0.0) * (LEAST_PRIOR / MOST_PRIOR if prior else 1.0)
         able = [(number, score) for number, score in scores.items() if score >= least]
-        return sorted(able, key=lambda pair: (-pair[1], self._key(pair[0])))[:limit]
-
-    def _key(self, number: int) -> str:
-        base = len(self._base)
-        return self._base.keys[number] if number < base or self._recent is None else self._recent.keys[number - base]
+        if prior is not None:
+            able = [(number, score * _within(prior(self._index.key(number)))) for number, score in able]
+        return sorted(able, key=lambda pair: (-pair[1], self._index.key(pair[0])))[:limit]
 
     def _hit(self, number: int, score: float, weighted: Sequence[tuple["_Term", float]]) -> Hit:
         matched = (term.matched(number, weight) for term, weight in weighted)
         why = sorted((one for one in matched if one.score > 0), key=lambda one: -one.score)
-        return Hit(key=self._key(number), score=score, why=tuple(why))
+        return Hit(key=self._index.key(number), score=score, why=tuple(why))
+
+
+def _within(factor: float) -> float:
+    return min(MOST_PRIOR, max(LEAST_PRIOR, factor))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """What discovery answers: servers in order, why they stand where they stand, and who could not be asked."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
 
 from pydantic import BaseModel, Field, field_serializer
 
@@ -10,12 +12,51 @@ from vsm_mcp.model.server import Candidate
 _WIDEST = 60
 
 
+class SourceState(StrEnum):
+    """How far what a source says can be relied on."""
+
+    FRESH = "fresh"
+    KEPT = "kept"
+    """It could not answer now; what it listed before is in use."""
+    FAILED = "failed"
+    """It could not answer, and nothing is known from before."""
+
+
+class SourceReport(BaseModel, frozen=True, extra="forbid"):
+    """How a source stands.
+
+    Attributes:
+        name: The source.
+        state: Whether it answered.
+        servers: How many servers it lists.
+        omitted: How many of its entries made no sense.
+        taken: When it listed them; ``None`` when it is asked each time.
+        error: Why it could not answer.
+    """
+
+    name: str
+    state: SourceState
+    servers: int
+    omitted: int = 0
+    taken: datetime | None = None
+    error: str | None = None
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        since = f", as of {self.taken:%Y-%m-%d %H:%M} UTC" if self.taken else ""
+        odd = f", {self.omitted} unreadable entries left out" if self.omitted else ""
+        failed = f": {self.error}" if self.error else ""
+        return f"source {self.name}: {self.state.value}, {self.servers} servers{since}{odd}{failed}"
+
+
 class RankedServer(BaseModel, frozen=True, extra="forbid"):
     """A candidate with its score and the reasons for it, the strongest first. Scores compare within one result only."""
 
     candidate: Candidate
     score: float
     why: tuple[str, ...] = ()
+    said_by: Mapping[str, str] = Field(default_factory=dict[str, str])
+    """Which source said it, for every field that is not the word of ``candidate.source``."""
 
     @field_serializer("candidate")
     def _public(self, candidate: Candidate) -> Mapping[str, JsonValue]:
@@ -35,14 +76,26 @@ class RankedServer(BaseModel, frozen=True, extra="forbid"):
 
 
 class DiscoveryResult(BaseModel, frozen=True, extra="forbid"):
-    """What was found for what was wanted, best first, and which sources could not answer.
+    """What was found for what was wanted, best first, and how the sources stand.
 
     Ranked does not mean fitting: whether a server does what is wanted is shown by verification.
+
+    Attributes:
+        wanted: What was asked.
+        ranked: The servers.
+        sources: Every source that was asked, in order.
+        withheld: Servers that would have been ranked and that the policy blocks, with the reason.
     """
 
     wanted: str
     ranked: tuple[RankedServer, ...] = ()
-    errors: Mapping[str, str] = Field(default_factory=dict[str, str])
+    sources: tuple[SourceReport, ...] = ()
+    withheld: Mapping[str, str] = Field(default_factory=dict[str, str])
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """Why sources could not answer, by their names."""
+        return {source.name: source.error for source in self.sources if source.error}
 
     def __iter__(self) -> Iterator[RankedServer]:  # type: ignore[override]  # a result is its entries, not its fields
         """Go through the ranked servers, best first."""
@@ -62,8 +115,9 @@ class DiscoveryResult(BaseModel, frozen=True, extra="forbid"):
         rows = [header, *(_row(entry) for entry in self.ranked)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
         lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-        failed = (f"source {name} failed: {reason}" for name, reason in self.errors.items())
-        return "\n".join((f"{len(self)} servers for {self.wanted!r}", *lines, *failed))
+        told = (str(source) for source in self.sources if source.error or source.omitted)
+        blocked = (f"withheld {name}: {reason}" for name, reason in self.withheld.items())
+        return "\n".join((f"{len(self)} servers for {self.wanted!r}", *lines, *blocked, *told))
 
 
 def _row(entry: RankedServer) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """Installing from the lock: exactly what it pins, and without the network from the trees that are in the store."""
 
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import anyio.to_thread
 
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.installation.store import PackageStore
 from vsm_mcp.acquisition.lock.entries import LockedServer
@@ -39,19 +40,21 @@ class LockSource:
     """
 
     name = "lock"
+    fresh_for = AT_ONCE
 
     def __init__(self, lock: Lockfile) -> None:
         """Keep the lock."""
+        servers = lock.servers.values()
+        self._listing = Listing(candidates=tuple(locked.candidate for locked in servers if locked.launch is not None))
         self._lock = lock
 
     def __repr__(self) -> str:
         """Show how much is known."""
         return f"LockSource({len(self._lock.servers)} servers)"
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
+    async def listing(self, known: Listing | None, /) -> Listing:
         """Return the locked servers that a machine can install, in the order of their names."""
-        known = (locked.candidate for locked in self._lock.servers.values() if locked.launch is not None)
-        return tuple(known)[:limit]
+        return self._listing
 
 
 class LockedEcosystem:

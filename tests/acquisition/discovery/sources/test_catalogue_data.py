@@ -45,7 +45,7 @@ class Written(BaseModel, frozen=True):
 
 @pytest.fixture
 async def servers() -> tuple[Candidate, ...]:
-    return tuple(await CatalogueSource().search("anything", limit=1000))
+    return (await CatalogueSource().listing(None)).candidates
 
 
 @pytest.mark.anyio

@@ -13,10 +13,10 @@ pytestmark = pytest.mark.anyio
 
 async def test_every_entry_is_a_candidate_that_can_be_installed() -> None:
     source = CatalogueSource()
-    found = await source.search("anything", limit=1000)
+    found = (await source.listing(None)).candidates
     assert len(found) == len(source.catalogue.servers) >= 40
     assert all(one.source == "catalogue" and one.package.ecosystem in {"npm", "pypi"} for one in found)
-    assert len(await source.search("anything", limit=3)) == 3
+    assert await source.listing(None) is await source.listing(None)
     assert repr(source) == "CatalogueSource()"
 
 
@@ -31,5 +31,5 @@ async def test_a_missing_or_damaged_file_is_a_configuration_error(
     if content is not None:
         (tmp_path / catalogue.FILE_NAME).write_text(content)
     with pytest.raises(ConfigurationError, match="cannot be read") as caught:
-        await CatalogueSource().search("anything", limit=1)
+        await CatalogueSource().listing(None)
     assert "Install vsm_mcp again." in str(caught.value)

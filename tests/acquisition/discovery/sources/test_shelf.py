@@ -18,7 +18,7 @@ def make() -> object:
 async def test_an_in_process_server_is_a_memory_package_that_can_be_made() -> None:
     shelf = Shelf()
     offered = shelf.offer("text", make, summary="Counts words.", tools=[ToolSummary(name="count")])
-    assert await shelf.search("anything", limit=5) == (offered,)
+    assert (await shelf.listing(None)).candidates == (offered,)
     assert (str(offered.package), offered.source, offered.make) == ("memory:text", "shelf", make)
     assert (len(shelf), repr(shelf)) == (1, "Shelf(text)")
 
@@ -31,7 +31,7 @@ async def test_a_server_file_is_named_by_its_file_and_found_by_its_absolute_path
     assert (offered.name, offered.package.ecosystem, offered.package.name) == ("my-slides", "file", str(place))
     assert (offered.arguments, offered.environment) == (("--x",), (Variable(name="KEY"),))
     assert shelf.offer_file(str(place), name="other").name == "other"
-    assert len(await shelf.search("", limit=1)) == 1
+    assert await shelf.listing(None) is await shelf.listing(None)
 
 
 def test_names_are_taken_once_and_files_must_exist(tmp_path: Path) -> None:

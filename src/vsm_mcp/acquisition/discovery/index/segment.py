@@ -77,7 +77,8 @@ class Segment:
         for number, counted in enumerate(counts):
             for term, (frequency, mask) in usual.frequencies(counted).items():
                 found.setdefault(term, []).append((number, impact(frequency), mask))
-        spread = array("I", ((beside and beside.spread_of(term)) or len(entries) for term, entries in found.items()))
+        elsewhere = (beside.spread_of(term) if beside else 0 for term in found)
+        spread = array("I", (known or len(entries) for known, entries in zip(elsewhere, found.values(), strict=True)))
         return _packed(keys, usual, spread=spread, found=found)
 
     def __len__(self) -> int:

@@ -1,12 +1,12 @@
 """The bundled catalogue: well-known servers, each tried once by ``scripts/catalogue.py``; works without any network."""
 
-from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
 from typing import Annotated
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.model.server import Candidate, PackageRef, Readiness, ToolSummary, Variable
 
@@ -86,6 +86,7 @@ class CatalogueSource:
     """The servers that come with this library."""
 
     name = "catalogue"
+    fresh_for = AT_ONCE
 
     def __repr__(self) -> str:
         """Say what it is."""
@@ -107,6 +108,10 @@ class CatalogueSource:
                 remedies=("Install vsm_mcp again.",),
             ) from error
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-        """Return the whole catalogue; it is small enough to be ranked whole."""
-        return tuple(entry.candidate(self.name) for entry in self.catalogue.servers)[:limit]
+    async def listing(self, known: Listing | None, /) -> Listing:
+        """Return the whole catalogue."""
+        return self._listing
+
+    @cached_property
+    def _listing(self) -> Listing:
+        return Listing(candidates=tuple(entry.candidate(self.name) for entry in self.catalogue.servers))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.model.launch import RemoteLaunch, is_here
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary, Variable
@@ -13,11 +14,13 @@ class Shelf:
     """Servers of the host's own, offered by name. Offering is not trusting: they go the same way in as any other."""
 
     name = "shelf"
+    fresh_for = AT_ONCE
 
     def __init__(self) -> None:
         """Start empty."""
         self._offers: dict[str, Candidate] = {}
         self._private: set[str] = set()
+        self._listing = Listing()
 
     def __repr__(self) -> str:
         """Show the names on offer."""
@@ -154,9 +157,9 @@ class Shelf:
         """The hosts of servers elsewhere that may have a private address, in lower case."""
         return self._private
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-        """Return what is on offer, in the order it was offered; it is few enough to be ranked whole."""
-        return tuple(self._offers.values())[:limit]
+    async def listing(self, known: Listing | None, /) -> Listing:
+        """Return what is on offer, in the order it was offered."""
+        return self._listing
 
     def _put(self, candidate: Candidate) -> Candidate:
         if candidate.name in self._offers:
@@ -165,4 +168,5 @@ class Shelf:
                 remedies=("Give every server on the shelf a name of its own.",),
             )
         self._offers[candidate.name] = candidate
+        self._listing = Listing(candidates=tuple(self._offers.values()))
         return candidate

@@ -1,0 +1,138 @@
+"""A segment as bytes and back: read only if it is whole, and was made by these rules from these documents."""
+
+import hashlib
+import sys
+from array import array
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from itertools import pairwise
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from vsm_mcp.acquisition.discovery.index.bm25f import Usual
+from vsm_mcp.acquisition.discovery.index.documents import Document
+from vsm_mcp.acquisition.discovery.index.segment import Segment
+from vsm_mcp.errors import PayloadError
+
+FORMAT = 1
+"""The version of the layout: a line of JSON, the keys as JSON, a term per line, then the arrays."""
+
+_LONGEST_HEADER = 10_000
+_KEYS = TypeAdapter(tuple[str, ...])
+
+
+class _Header(BaseModel, frozen=True, extra="forbid"):
+    format: int
+    rules: str
+    content: str
+    order: str
+    usual: Usual
+    sizes: tuple[int, ...]
+    sha256: str
+
+
+def content_of(made_of: Iterable[Document]) -> str:
+    """Return the digest of documents, under which an index over them is stored."""
+    digest = hashlib.sha256()
+    for document in sorted(made_of, key=lambda one: one.key):
+        digest.update(repr(document).encode())
+    return digest.hexdigest()
+
+
+@cache
+def rules() -> str:
+    """Return the digest of all that shapes an index: this version, and the code of this room where it can be read."""
+    digest = hashlib.sha256(version("vsm_mcp").encode())
+    digest.update(version("snowballstemmer").encode())
+    room = files("vsm_mcp.acquisition.discovery.index").iterdir()
+    for file in sorted((one for one in room if one.name.endswith(".py")), key=lambda one: one.name):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def write(index: Segment, content: str) -> bytes:
+    """Return a segment as bytes, to be read again by the same rules for the same ``content``."""
+    arrays = (index.spread, index.starts, index.numbers, index.impacts, index.fields)
+    parts = [
+        orjson.dumps(list(index.keys)),
+        "\n".join(index.terms).encode(),
+        *(one.tobytes() for one in arrays),
+    ]
+    header = _Header(
+        format=FORMAT,
+        rules=rules(),
+        content=content,
+        order=sys.byteorder,
+        usual=index.usual,
+        sizes=tuple(map(len, parts)),
+        sha256=hashlib.sha256(b"".join(parts)).hexdigest(),
+    )
+    return b"\n".join((header.model_dump_json().encode(), b"".join(parts)))
+
+
+def read(data: bytes, content: str) -> Segment:
+    """Return the segment in ``data``.
+
+    Raises:
+        PayloadError: It is damaged, or was made by other rules, by another machine or of other documents.
+    """
+    line = data[:_LONGEST_HEADER].partition(b"\n")[0]
+    body = data[len(line) + 1 :]
+    try:
+        header = _Header.model_validate_json(line)
+    except ValidationError as error:
+        raise _unusable("its header cannot be read") from error
+    expected = (FORMAT, rules(), content, sys.byteorder)
+    if (header.format, header.rules, header.content, header.order) != expected:
+        raise _unusable("it was made by other rules or of other servers")
+    if sum(header.sizes) != len(body) or hashlib.sha256(body).hexdigest() != header.sha256:
+        raise _unusable("it is damaged")
+    return _segment(header, body)
+
+
+def _segment(header: _Header, body: bytes) -> Segment:
+    view, at, parts = memoryview(body), 0, list[memoryview]()
+    for size in header.sizes:
+        parts.append(view[at : at + size])
+        at += size
+    try:
+        keys, terms, spread, starts, numbers, impacts, fields = parts
+        read = Segment(
+            keys=_KEYS.validate_json(bytes(keys)),
+            usual=header.usual,
+            terms={term: row for row, term in enumerate(str(terms, "utf-8").split("\n") if terms else ())},
+            spread=_array("I", spread),
+            starts=_array("I", starts),
+            numbers=_array("I", numbers),
+            impacts=_array("f", impacts),
+            fields=_array("B", fields),
+        )
+    except ValueError as error:
+        raise _unusable("its parts make no sense") from error
+    if not _is_sound(read):
+        raise _unusable("its parts do not fit together")
+    return read
+
+
+def _array(code: str, part: memoryview) -> "array[Any]":
+    return array(code, bytes(part))
+
+
+def _is_sound(index: Segment) -> bool:
+    """Tell whether every number that is in it points at something."""
+    rows, entries = len(index.terms), len(index.numbers)
+    return (
+        len(index.spread) == rows
+        and len(index.starts) == rows + 1
+        and index.starts[-1] == entries == len(index.impacts) == len(index.fields)
+        and all(one <= other for one, other in pairwise(index.starts))
+        and max(index.numbers, default=-1) < len(index.keys)
+    )
+
+
+def _unusable(why: str) -> PayloadError:
+    return PayloadError(f"The stored index cannot be used: {why}.", remedies=("Nothing: it is made anew.",))
