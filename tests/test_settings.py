@@ -281,7 +281,7 @@ def test_no_server_is_granted_the_records_or_what_other_servers_write(tmp_path: 
 
 
 SECONDS = (
-    "discovery_timeout", "install_timeout", "start_timeout", "call_timeout", "variety_check_interval",
+    "discovery_timeout", "discovery_cache_ttl", "discovery_cache_size", "install_timeout", "start_timeout", "call_timeout", "variety_check_interval",
     "coordination_timeout", "decision_timeout",
 )  # fmt: skip
 WHOLE = (

@@ -1,6 +1,6 @@
 """Door 2, extend: every protocol you may implement."""
 
-from vsm_mcp.acquisition.discovery.source import Source
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Description, Listing, Source
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.vetting.advisories.advisory import Advisories
 from vsm_mcp.acquisition.vetting.check import Check
@@ -23,6 +23,7 @@ from vsm_mcp.world.processes import Process, Processes
 from vsm_mcp.world.secrets import Secrets
 
 __all__ = [
+    "AT_ONCE",
     "Advisories",
     "Approver",
     "Caller",
@@ -32,6 +33,7 @@ __all__ = [
     "Confiner",
     "Connector",
     "DecisionStrategy",
+    "Description",
     "Ecosystem",
     "EventSink",
     "Files",
@@ -39,6 +41,7 @@ __all__ = [
     "Http",
     "Inspector",
     "Link",
+    "Listing",
     "Performer",
     "Process",
     "Processes",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 from vsm_mcp import Confinement, Settings, ViableSystem
@@ -41,4 +42,5 @@ async def test_a_registry_is_asked_again_after_the_ten_minutes_that_were_set(
             clock.advance(timedelta(minutes=minutes))
             found = await vsm.discover_servers("tell the time")
             assert "io.example/clock" in {ranked.candidate.name for ranked in found.ranked}
+            await anyio.wait_all_tasks_blocked()  # it is asked in the background
             assert asked() == times

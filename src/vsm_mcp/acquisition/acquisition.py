@@ -40,6 +40,12 @@ from vsm_mcp.events import EventSink, ignore
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.model.server import Candidate, Proven
 
+MOST_TRIED = 10
+"""So many servers that the lists allow are tried for one need."""
+
+MOST_SCREENED = 100
+"""So many are looked at to find them: a short allow list may name none of the best."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acquired:
@@ -174,8 +180,11 @@ class Acquisition:
         if server is not None:
             candidate = await self._discovery.named(server)
             return (RankedServer(candidate=candidate, score=0.0, why=("asked for by name",)),), {}
-        result = await self._discovery.find(wanted)
-        return result.ranked, dict(result.errors)
+        result = await self._discovery.find(wanted, limit=MOST_SCREENED)
+        allowed = [place for place, entry in enumerate(result) if self.refuses(entry.candidate) is None]
+        chosen = {*range(MOST_TRIED), *allowed[:MOST_TRIED]}  # the best, also to say why they are refused
+        ranked = [entry for place, entry in enumerate(result) if place in chosen]
+        return (*ranked, *result.withheld), dict(result.errors)
 
     async def _inspect(self, entry: RankedServer) -> PlannedServer:
         candidate = entry.candidate

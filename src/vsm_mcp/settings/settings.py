@@ -100,7 +100,9 @@ class Settings(BaseSettings):
         package_mb: How large one installed package may be, with all that it brings along.
         package_files: How many files it may have.
         installs_at_once: How many packages are installed at the same time.
-        discovery_timeout: Seconds a source may take to answer.
+        discovery_timeout: Seconds a search waits for a source.
+        discovery_cache_ttl: Seconds for which the same words get the same answer, unless a source says something new.
+        discovery_cache_size: How many answers are kept for that.
         install_timeout: Seconds a package client may take.
         start_timeout: Seconds a server may take until it lists its tools.
         call_timeout: Seconds a call may take, unless the call says otherwise.
@@ -152,6 +154,8 @@ class Settings(BaseSettings):
     package_files: int = Field(default=50_000, ge=1, le=10_000_000)
     installs_at_once: int = Field(default=5, ge=1, le=100)
     discovery_timeout: _Seconds = 15.0
+    discovery_cache_ttl: _Seconds = 300.0
+    discovery_cache_size: int = Field(default=500, ge=1, le=1_000_000)
     install_timeout: _Seconds = 300.0
     start_timeout: _Seconds = 30.0
     call_timeout: _Seconds = 60.0

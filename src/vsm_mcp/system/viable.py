@@ -8,7 +8,7 @@ from typing import Self
 
 import anyio
 
-from vsm_mcp.acquisition.discovery.result import DiscoveryResult
+from vsm_mcp.acquisition.discovery.result import DiscoveryResult, SourceReport
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.report import AcquisitionPlan, AcquisitionReport
@@ -135,6 +135,7 @@ class ViableSystem(Tools, Figures, Security, History):
             if parts.guarded.trail.file is not None:
                 await stack.enter_async_context(parts.guarded.trail.file)
             await parts.rollback.recover()
+            await stack.enter_async_context(parts.discovery.background())
             await stack.enter_async_context(parts.spawner)
             await parts.system4.adopt_held()
             self._life = stack.pop_all()
@@ -179,12 +180,20 @@ class ViableSystem(Tools, Figures, Security, History):
         return replace(outcome, elapsed=outcome.elapsed + acquired_in)
 
     async def discover_servers(self, wanted: str, *, limit: int = 10) -> DiscoveryResult:
-        """Ask all sources at once for servers that could do ``wanted``; nothing is installed.
+        """Return the best ``limit`` servers for ``wanted`` among all that the sources know; nothing is installed.
 
         Raises:
             DiscoveryError: No source could be asked.
         """
         return await self.parts.discovery.find(wanted, limit=limit)
+
+    async def rediscover_servers(self) -> Sequence[SourceReport]:
+        """Ask every source anew, however new its list is, and return how they stand then.
+
+        Raises:
+            DiscoveryError: No source could be asked.
+        """
+        return await self.parts.discovery.refresh()
 
     async def plan_acquisition(self, wanted: str, *, server: str | None = None, limit: int = 3) -> AcquisitionPlan:
         """Say what acquiring would run, use and install, for at most ``limit`` servers. Leaves no trace.

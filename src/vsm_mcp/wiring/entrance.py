@@ -1,6 +1,6 @@
 """The way in, joined: discovery, vetting, installation, proof, and what undoes them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import platformdirs
 
 from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
+from vsm_mcp.acquisition.discovery.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
 from vsm_mcp.acquisition.discovery.sources.registry import McpRegistrySource
@@ -34,10 +35,12 @@ from vsm_mcp.acquisition.vetting.advisories.recheck import HeldServers, Recheck
 from vsm_mcp.acquisition.vetting.advisories.vulnerabilities import Vulnerabilities
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.checks import registry_checks, standard_checks
+from vsm_mcp.acquisition.vetting.patterns import Subject, blocks
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.provenance.history import Histories, NpmHistories, PyPIHistories
 from vsm_mcp.acquisition.vetting.vetting import Vetting
 from vsm_mcp.events import EventSink
+from vsm_mcp.model.server import Candidate
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.behaviour import BehaviourRecorder
 from vsm_mcp.servers.launcher import OnRecord
@@ -109,6 +112,11 @@ async def make_entrance(
         emit=emit,
         timeout=settings.discovery_timeout,
         resolvers=() if online is None else (online.npm, online.pypi),
+        clock=world.clock,
+        snapshots=Snapshots(world.files, settings.state / "discovery"),
+        withholds=_blocked(policy),
+        fresh=settings.discovery_cache_ttl,
+        most_answers=settings.discovery_cache_size,
     )
     way = WayIn(
         vetting=vetting,
@@ -209,10 +217,20 @@ def _sources(
     if settings.offline:
         return (shelf, *locked)
     registries = (
-        McpRegistrySource(base, world.http, world.clock, kept_for=settings.registry_kept_for)
+        McpRegistrySource(base, world.http, world.clock, fresh_for=settings.registry_kept_for)
         for base in settings.registries
     )
     return (shelf, *locked, CatalogueSource(), *registries)
+
+
+def _blocked(policy: Policy) -> Callable[[Candidate], str | None]:
+    """Return what says by which rule of the block list a server is never had."""
+
+    def withholds(candidate: Candidate) -> str | None:
+        rule = blocks(policy.block, Subject.of(candidate))
+        return None if rule is None else f"It matches {rule!r} of the block list."
+
+    return withholds
 
 
 async def _lock(settings: Settings, world: World) -> Lockfile | None:

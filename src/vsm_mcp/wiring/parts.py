@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import anyio
+
 from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.source import Source
@@ -111,7 +113,7 @@ async def build(
         thresholds=settings.thresholds,
         engineering=charter.engineering,
     )
-    router = CapabilityRouter()
+    router = CapabilityRouter(now=anyio.current_time)
     serving = await make_serving(settings, policy, world, care=care, emit=emit)
     spawner, guarded, permissions = serving.spawner, serving.guarded, serving.permissions
     entrance = await make_entrance(

@@ -230,15 +230,15 @@ class MCPDiscovery:
         """Rank; in a thread of its own it would take longer."""
         asked, limit = key
         known = self._known or Known.of({})
-        servers, ranked, withheld = known.servers, list[RankedServer](), dict[str, str]()
+        servers, ranked, withheld = known.servers, list[RankedServer](), list[RankedServer]()
         for hit in known.ranking.search(asked, limit=limit + MOST_WITHHELD, prior=lambda key: prior(servers[key])):
             one = servers[hit.key]
             reason = self._withholds(one.candidate)
             if reason is not None:
-                withheld[one.candidate.name] = reason
+                withheld.append(RankedServer(candidate=one.candidate, score=hit.score, why=(reason,)))
             elif len(ranked) < limit:
                 ranked.append(_entry(one, hit))
-        return DiscoveryResult(wanted=asked, ranked=tuple(ranked), withheld=withheld)
+        return DiscoveryResult(wanted=asked, ranked=tuple(ranked), withheld=tuple(withheld))
 
 
 def _checked(wanted: str) -> str:

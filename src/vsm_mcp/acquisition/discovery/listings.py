@@ -22,6 +22,9 @@ FAILURES = 5
 REST = 30.0
 """Seconds that it is left alone."""
 
+MOST_AT_ONCE = 20
+"""So many sources are read at the same time."""
+
 LONGEST_READING = 600.0
 """Seconds that a source may take in the background, where nobody waits for it."""
 
@@ -58,6 +61,7 @@ class Listings:
         self._snapshots = snapshots
         self._emit = emit
         self._timeout = timeout
+        self._room = anyio.Semaphore(MOST_AT_ONCE)
         self._tasks: TaskGroup | None = None
 
     @asynccontextmanager
@@ -140,7 +144,7 @@ class Listings:
     async def _read(self, one: "_Standing", timeout: float) -> None:
         """Read a source; who comes meanwhile waits, and finds it read."""
         attempts = one.attempts
-        async with one.reading:
+        async with one.reading, self._room:
             if one.attempts != attempts:
                 return
             one.attempts += 1

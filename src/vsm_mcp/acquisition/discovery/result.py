@@ -84,13 +84,13 @@ class DiscoveryResult(BaseModel, frozen=True, extra="forbid"):
         wanted: What was asked.
         ranked: The servers.
         sources: Every source that was asked, in order.
-        withheld: Servers that would have been ranked and that the policy blocks, with the reason.
+        withheld: Servers that would have been ranked and that the policy blocks; ``why`` says by which rule.
     """
 
     wanted: str
     ranked: tuple[RankedServer, ...] = ()
     sources: tuple[SourceReport, ...] = ()
-    withheld: Mapping[str, str] = Field(default_factory=dict[str, str])
+    withheld: tuple[RankedServer, ...] = ()
 
     @property
     def errors(self) -> Mapping[str, str]:
@@ -116,7 +116,7 @@ class DiscoveryResult(BaseModel, frozen=True, extra="forbid"):
         widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
         lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
         told = (str(source) for source in self.sources if source.error or source.omitted)
-        blocked = (f"withheld {name}: {reason}" for name, reason in self.withheld.items())
+        blocked = (f"withheld {one.candidate.name}: {' '.join(one.why)}" for one in self.withheld)
         return "\n".join((f"{len(self)} servers for {self.wanted!r}", *lines, *blocked, *told))
 
 

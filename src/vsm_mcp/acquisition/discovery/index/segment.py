@@ -70,7 +70,7 @@ class Segment:
             beside: A larger segment; its word on what is rare and what is long holds here too, so that scores compare.
         """
         by_key = {document.key: document for document in documents}
-        keys = sorted(by_key)
+        keys = tuple(sorted(by_key))
         counts = [count(by_key[key], tokenizer) for key in keys]
         usual = beside.usual if beside else Usual.of(counts)
         found: dict[str, _Found] = {}

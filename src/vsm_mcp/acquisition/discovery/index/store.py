@@ -1,6 +1,7 @@
 """A segment as bytes and back: read only if it is whole, and was made by these rules from these documents."""
 
 import hashlib
+import json
 import sys
 from array import array
 from collections.abc import Iterable
@@ -10,8 +11,7 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
-import orjson
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from vsm_mcp.acquisition.discovery.index.bm25f import Usual
 from vsm_mcp.acquisition.discovery.index.documents import Document
@@ -22,7 +22,6 @@ FORMAT = 1
 """The version of the layout: a line of JSON, the keys as JSON, a term per line, then the arrays."""
 
 _LONGEST_HEADER = 10_000
-_KEYS = TypeAdapter(tuple[str, ...])
 
 
 class _Header(BaseModel, frozen=True, extra="forbid"):
@@ -58,7 +57,7 @@ def write(index: Segment, content: str) -> bytes:
     """Return a segment as bytes, to be read again by the same rules for the same ``content``."""
     arrays = (index.spread, index.starts, index.numbers, index.impacts, index.fields)
     parts = [
-        orjson.dumps(list(index.keys)),
+        json.dumps(index.keys).encode(),
         "\n".join(index.terms).encode(),
         *(one.tobytes() for one in arrays),
     ]
@@ -69,7 +68,7 @@ def write(index: Segment, content: str) -> bytes:
         order=sys.byteorder,
         usual=index.usual,
         sizes=tuple(map(len, parts)),
-        sha256=hashlib.sha256(b"".join(parts)).hexdigest(),
+        sha256=_digest(index.usual, b"".join(parts)),
     )
     return b"\n".join((header.model_dump_json().encode(), b"".join(parts)))
 
@@ -89,9 +88,13 @@ def read(data: bytes, content: str) -> Segment:
     expected = (FORMAT, rules(), content, sys.byteorder)
     if (header.format, header.rules, header.content, header.order) != expected:
         raise _unusable("it was made by other rules or of other servers")
-    if sum(header.sizes) != len(body) or hashlib.sha256(body).hexdigest() != header.sha256:
+    if sum(header.sizes) != len(body) or _digest(header.usual, body) != header.sha256:
         raise _unusable("it is damaged")
     return _segment(header, body)
+
+
+def _digest(usual: Usual, body: bytes) -> str:
+    return hashlib.sha256(repr(usual).encode() + body).hexdigest()
 
 
 def _segment(header: _Header, body: bytes) -> Segment:
@@ -102,7 +105,7 @@ def _segment(header: _Header, body: bytes) -> Segment:
     try:
         keys, terms, spread, starts, numbers, impacts, fields = parts
         read = Segment(
-            keys=_KEYS.validate_json(bytes(keys)),
+            keys=tuple(map(str, json.loads(bytes(keys)))),
             usual=header.usual,
             terms={term: row for row, term in enumerate(str(terms, "utf-8").split("\n") if terms else ())},
             spread=_array("I", spread),
@@ -111,7 +114,7 @@ def _segment(header: _Header, body: bytes) -> Segment:
             impacts=_array("f", impacts),
             fields=_array("B", fields),
         )
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise _unusable("its parts make no sense") from error
     if not _is_sound(read):
         raise _unusable("its parts do not fit together")
