@@ -1,0 +1,71 @@
+"""What is kept for speed is kept in a living system, and the figures say how often it was of use."""
+
+from pathlib import Path
+
+import pytest
+
+from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
+from vsm_mcp.events import CapabilityAdopted, Event, ignore
+from vsm_mcp.settings.settings import Confinement
+from vsm_mcp.system.batches import execute_in_batches
+from vsm_mcp.testing.servers import memory_server
+
+
+def count_words(text: str) -> int:
+    """Count the words of a text."""
+    return len(text.split())
+
+
+def counting(text: str) -> Operation:
+    return Operation(needs="count words", arguments={"text": text})
+
+
+def system(state: Path, *, heard: list[Event] | None = None, **options: float) -> ViableSystem:
+    shelf = Shelf()
+    shelf.offer("text", lambda: memory_server({"count_words": count_words}), summary="Counts the words of a text.")
+    settings = Settings(state=state, autonomy=Autonomy.AUTO, allow=("memory:*",), sandbox=Confinement.NONE)
+    settings = Settings.model_validate({**settings.model_dump(exclude_unset=True), **options})
+    return ViableSystem(settings, shelf=shelf, sources=(shelf,), emit=ignore if heard is None else heard.append)
+
+
+@pytest.mark.anyio
+async def test_the_tools_for_a_need_are_looked_for_once_after_each_change_of_what_is_held(tmp_path: Path) -> None:
+    async with system(tmp_path) as vsm:
+        await vsm.acquire_capability("count words")
+        before = vsm.cache_stats()["matches"]
+        for _ in range(5):
+            await vsm.execute(counting("one two"))
+        stats = vsm.cache_stats()["matches"]
+        assert (stats.hits - before.hits, stats.misses - before.misses) == (4, 1)
+        assert (stats.size, stats.max_size, stats.ttl) == (1, 2000, 600)
+        await vsm.release_capability("text")
+        assert vsm.cache_stats()["matches"].size == 0
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("A60", "A79", "B55")
+async def test_the_same_words_get_the_same_answer_for_five_minutes_of_which_five_hundred_are_kept(
+    tmp_path: Path,
+) -> None:
+    async with system(tmp_path) as vsm:
+        first = await vsm.discover_servers("count words")
+        for _ in range(3):
+            assert (await vsm.discover_servers("count words")).ranked == first.ranked
+        stats = vsm.cache_stats()["discovery"]
+    assert (stats.hits, stats.misses, stats.hit_rate) == (3, 1, 0.75)
+    assert (stats.size, stats.max_size, stats.ttl) == (1, 500, 300)
+    async with system(tmp_path, discovery_cache_ttl=60.0, discovery_cache_size=2) as vsm:
+        for wanted in ("count words", "count pages", "count lines"):
+            await vsm.discover_servers(wanted)
+        stats = vsm.cache_stats()["discovery"]
+    assert (stats.size, stats.max_size, stats.ttl, stats.evictions) == (2, 2, 60, 1)
+
+
+@pytest.mark.anyio
+async def test_a_batch_that_lacks_one_thing_acquires_it_once(tmp_path: Path) -> None:
+    heard = list[Event]()
+    async with system(tmp_path, heard=heard) as vsm:
+        outcome = await execute_in_batches(vsm.execute, [counting("word " * number) for number in range(1, 16)])
+        assert [one.text for one in outcome.outcomes] == [f"{number}" for number in range(1, 16)]
+        assert (outcome.batches, len(vsm.acquisitions)) == (2, 1)
+    assert sum(isinstance(event, CapabilityAdopted) for event in heard) == 1
