@@ -148,13 +148,14 @@ class Listings:
             if one.attempts != attempts:
                 return
             one.attempts += 1
+            began = self._clock.now()
             try:
                 with anyio.fail_after(timeout):
                     listing = await one.source.listing(one.listing)
             except Exception as error:  # noqa: BLE001 - as above
                 self._failed(one, error, timeout)
                 return
-            one.took(listing, self._clock.now())
+            one.took(listing, began)
         self._emit(SourceListed(source=one.source.name, servers=len(listing.candidates), omitted=listing.omitted))
         await self._remember(one)
 
