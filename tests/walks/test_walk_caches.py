@@ -5,10 +5,30 @@ from pathlib import Path
 import pytest
 
 from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
+from vsm_mcp.errors import CapabilityMissingError
 from vsm_mcp.events import CapabilityAdopted, Event, ignore
+from vsm_mcp.model.operation import Stage
 from vsm_mcp.settings.settings import Confinement
 from vsm_mcp.system.batches import execute_in_batches
 from vsm_mcp.testing.servers import memory_server
+from vsm_mcp.world.files import DEFAULT_LIMIT, LocalFiles
+from vsm_mcp.world.world import World
+
+
+class Counting(LocalFiles):
+    """Files that remember which of them were read or listed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked_at = list[str]()
+
+    async def read(self, path: Path, *, limit: int = DEFAULT_LIMIT) -> bytes | None:
+        self.looked_at.append(path.parent.name)
+        return await super().read(path, limit=limit)
+
+    async def entries(self, path: Path) -> tuple[str, ...]:
+        self.looked_at.append(path.name)
+        return await super().entries(path)
 
 
 def count_words(text: str) -> int:
@@ -20,12 +40,15 @@ def counting(text: str) -> Operation:
     return Operation(needs="count words", arguments={"text": text})
 
 
-def system(state: Path, *, heard: list[Event] | None = None, **options: float) -> ViableSystem:
+def system(
+    state: Path, *, heard: list[Event] | None = None, files: LocalFiles | None = None, **options: float
+) -> ViableSystem:
     shelf = Shelf()
     shelf.offer("text", lambda: memory_server({"count_words": count_words}), summary="Counts the words of a text.")
     settings = Settings(state=state, autonomy=Autonomy.AUTO, allow=("memory:*",), sandbox=Confinement.NONE)
     settings = Settings.model_validate({**settings.model_dump(exclude_unset=True), **options})
-    return ViableSystem(settings, shelf=shelf, sources=(shelf,), emit=ignore if heard is None else heard.append)
+    world, emit = World(files=files or LocalFiles()), ignore if heard is None else heard.append
+    return ViableSystem(settings, shelf=shelf, sources=(shelf,), world=world, emit=emit)
 
 
 @pytest.mark.anyio
@@ -59,6 +82,39 @@ async def test_the_same_words_get_the_same_answer_for_five_minutes_of_which_five
             await vsm.discover_servers(wanted)
         stats = vsm.cache_stats()["discovery"]
     assert (stats.size, stats.max_size, stats.ttl, stats.evictions) == (2, 2, 60, 1)
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("A62")
+async def test_where_a_server_is_installed_is_looked_up_once_until_it_is_released(tmp_path: Path) -> None:
+    async with system(tmp_path, files=(files := Counting())) as vsm:
+        await vsm.acquire_capability("count words")
+        known = len(files.looked_at)
+        for _ in range(20):
+            await vsm.execute(counting("one two"))
+        assert files.looked_at[known:] == []
+        await vsm.release_capability("text")
+        with pytest.raises(CapabilityMissingError):
+            await vsm.parts.system1.execute(counting("one two"))
+    async with system(tmp_path, files=(files := Counting())) as vsm:
+        await vsm.acquire_capability("count words")
+    async with system(tmp_path, files=(files := Counting())) as vsm:
+        assert "servers" in files.looked_at
+        known = len(files.looked_at)
+        for _ in range(20):
+            await vsm.execute(counting("one two"))
+        assert "servers" not in files.looked_at[known:]
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("B54")
+async def test_a_thousand_kinds_of_demand_are_told_apart_and_no_more_are_kept(tmp_path: Path) -> None:
+    async with system(tmp_path) as vsm:
+        for number in range(5000):
+            vsm.parts.variety.observe(f"kind {number}", Stage.UNKNOWN)
+        stats = vsm.cache_stats()["kinds"]
+    assert stats.size == stats.max_size == 1000
+    assert (stats.misses, stats.hit_rate) == (5000, 0.0)
 
 
 @pytest.mark.anyio
