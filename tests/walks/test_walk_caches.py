@@ -1,10 +1,12 @@
 """What is kept for speed is kept in a living system, and the figures say how often it was of use."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
+from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import CapabilityMissingError
 from vsm_mcp.events import CapabilityAdopted, Event, ignore
 from vsm_mcp.model.operation import Stage
@@ -13,6 +15,8 @@ from vsm_mcp.system.batches import execute_in_batches
 from vsm_mcp.testing.servers import memory_server
 from vsm_mcp.world.files import DEFAULT_LIMIT, LocalFiles
 from vsm_mcp.world.world import World
+
+PROGRAM = Path(__file__).parent / "tool_server.py"
 
 
 class Counting(LocalFiles):
@@ -40,15 +44,12 @@ def counting(text: str) -> Operation:
     return Operation(needs="count words", arguments={"text": text})
 
 
-def system(
-    state: Path, *, heard: list[Event] | None = None, files: LocalFiles | None = None, **options: float
-) -> ViableSystem:
+def system(state: Path, *, heard: list[Event] | None = None, **options: float) -> ViableSystem:
     shelf = Shelf()
     shelf.offer("text", lambda: memory_server({"count_words": count_words}), summary="Counts the words of a text.")
     settings = Settings(state=state, autonomy=Autonomy.AUTO, allow=("memory:*",), sandbox=Confinement.NONE)
     settings = Settings.model_validate({**settings.model_dump(exclude_unset=True), **options})
-    world, emit = World(files=files or LocalFiles()), ignore if heard is None else heard.append
-    return ViableSystem(settings, shelf=shelf, sources=(shelf,), world=world, emit=emit)
+    return ViableSystem(settings, shelf=shelf, sources=(shelf,), emit=ignore if heard is None else heard.append)
 
 
 @pytest.mark.anyio
@@ -87,23 +88,27 @@ async def test_the_same_words_get_the_same_answer_for_five_minutes_of_which_five
 @pytest.mark.anyio
 @pytest.mark.promise("A62")
 async def test_where_a_server_is_installed_is_looked_up_once_until_it_is_released(tmp_path: Path) -> None:
-    async with system(tmp_path, files=(files := Counting())) as vsm:
+    nature = json.dumps(json.dumps({"tools": {"count_words": "Count the words of a text."}}))
+    program = tmp_path / "counter.py"
+    program.write_text(PROGRAM.read_text().replace('json.loads("{}")', f"json.loads({nature})"))
+    shelf, files = Shelf(), Counting()
+    shelf.offer_file(program, summary="Counts the words of a text.")
+
+    def host() -> ViableSystem:
+        settings = Settings(state=tmp_path / "state", autonomy=Autonomy.AUTO, sandbox=Confinement.NONE)
+        world, policy = World(files=files), Policy(allow=("file:*",))
+        return ViableSystem(settings, shelf=shelf, sources=(shelf,), world=world, policy=policy)
+
+    async with host() as vsm:
         await vsm.acquire_capability("count words")
-        known = len(files.looked_at)
+    async with host() as vsm:
+        looked_up = files.looked_at.count("servers")
         for _ in range(20):
             await vsm.execute(counting("one two"))
-        assert files.looked_at[known:] == []
-        await vsm.release_capability("text")
+        assert files.looked_at.count("servers") == looked_up > 0
+        await vsm.release_capability("counter")
         with pytest.raises(CapabilityMissingError):
             await vsm.parts.system1.execute(counting("one two"))
-    async with system(tmp_path, files=(files := Counting())) as vsm:
-        await vsm.acquire_capability("count words")
-    async with system(tmp_path, files=(files := Counting())) as vsm:
-        assert "servers" in files.looked_at
-        known = len(files.looked_at)
-        for _ in range(20):
-            await vsm.execute(counting("one two"))
-        assert "servers" not in files.looked_at[known:]
 
 
 @pytest.mark.anyio

@@ -8,8 +8,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from vsm_mcp import Confinement, Settings, ViableSystem
+from vsm_mcp import Autonomy, Confinement, Settings, Shelf, ViableSystem
 from vsm_mcp.model.json import JsonValue
+from vsm_mcp.testing.servers import memory_server
 from vsm_mcp.testing.world import FakeClock, ScriptedHttp, fake_world
 from vsm_mcp.world.http import Reply
 from vsm_mcp.world.processes import LocalProcesses
@@ -46,3 +47,50 @@ async def test_a_registry_is_asked_again_after_the_ten_minutes_that_were_set(
                 while asked() < times:  # in the background
                     await vsm.discover_servers("tell the time")
             assert asked() == times
+
+
+def settings(state: Path) -> Settings:
+    odd = ("memory:odd",)
+    return Settings(state=state, allow=odd, autonomy=Autonomy.AUTO, sandbox=Confinement.NONE, registries=())
+
+
+def count_words(text: str) -> int:
+    """Count the words of a text."""
+    return len(text.split())
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("C22")
+async def test_a_server_that_proved_itself_is_found_by_its_tools_from_then_on_also_by_the_next_process(
+    tmp_path: Path,
+) -> None:
+    def system() -> ViableSystem:
+        shelf = Shelf()
+        shelf.offer("odd", lambda: memory_server({"count_words": count_words}))
+        return ViableSystem(settings(tmp_path), shelf=shelf, sources=(shelf,))
+
+    async with system() as vsm:
+        assert not (await vsm.discover_servers("count words")).ranked
+        await vsm.acquire_capability("anything", server="odd")
+        (found,) = await vsm.discover_servers("count words")
+        assert found.why[-1] == "proved itself here x1.05"
+    async with system() as vsm:
+        (found,) = await vsm.discover_servers("count words")
+        assert found.candidate.name == "odd"
+        reports = await vsm.rediscover_servers()
+    assert {report.name for report in reports} == {"shelf", "learned"}
+
+
+@pytest.mark.anyio
+async def test_what_was_learnt_can_be_lost_and_nothing_else_with_it(tmp_path: Path) -> None:
+    shelf = Shelf()
+    shelf.offer("odd", lambda: memory_server({"count_words": count_words}))
+    learned = tmp_path / "discovery" / "learned.json"
+    learned.parent.mkdir(parents=True)
+    learned.write_text("[")
+    async with ViableSystem(settings(tmp_path), shelf=shelf, sources=(shelf,)) as vsm:
+        report = await vsm.acquire_capability("anything", server="odd")
+        assert report.server == "odd"
+        found = await vsm.discover_servers("odd")
+    assert list(found.errors) == ["learned"]
+    assert learned.read_text() == "["

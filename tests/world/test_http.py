@@ -53,6 +53,8 @@ class Answering(BaseHTTPRequestHandler):
         elif path == "/short":
             self.close_connection = True
             self.answer(200, b"", content_length="100")
+        elif path == "/whoami":
+            self.answer(200, "|".join(self.headers.get(name, "-") for name in ("X-Token", "Accept")).encode())
         elif path == "/to":
             self.answer(302, b"", location=self.path.partition("?")[2])
         else:
@@ -163,6 +165,27 @@ async def test_a_redirect_never_leads_from_encryption_to_none(encrypted: str, se
     with pytest.raises(LinkError, match="redirected to an address without encryption"):
         await get(f"{encrypted}/to?{server}/hello")
     assert (await get(f"{server}/to?{encrypted}/hello")).body == b"hello"
+
+
+@pytest.mark.security
+async def test_a_header_of_ones_own_goes_along_on_the_same_server_and_never_to_another(server: str) -> None:
+    headers = {"X-Token": "secret", "accept": "application/json"}
+    elsewhere = server.replace("127.0.0.1", "localhost")
+    with anyio.fail_after(20):
+        for address, seen in (
+            (f"{server}/whoami", b"secret|application/json"),
+            (f"{server}/to?/whoami", b"secret|application/json"),
+            (f"{server}/to?{elsewhere}/whoami", b"-|application/json"),
+            (f"{elsewhere}/to?{server}/to?{elsewhere}/whoami", b"-|application/json"),
+        ):
+            assert (await HttpClient().send("GET", address, headers=headers)).body == seen
+
+
+@pytest.mark.security
+async def test_a_header_of_ones_own_does_not_go_from_one_port_to_another(encrypted: str, server: str) -> None:
+    with anyio.fail_after(20):
+        reply = await HttpClient().send("GET", f"{server}/to?{encrypted}/whoami", headers={"X-Token": "secret"})
+    assert reply.body.startswith(b"-|")
 
 
 @pytest.mark.security

@@ -138,6 +138,7 @@ class Attempt:
                 async with self.way.on_record(installed):
                     committed = await self.way.installer.commit(proven, transaction, needs=(self.wanted,))
                     await self._hand_over(committed)
+                await self.way.learn(committed)
                 return committed
 
     async def _consent(self, vetted: Vetted) -> None:

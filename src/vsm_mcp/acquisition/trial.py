@@ -49,6 +49,10 @@ async def nothing_more(_running: Running) -> None:
     """Have no afterthought."""
 
 
+async def _nothing_learnt(_proven: Proven) -> None:
+    """Learn nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayIn:
     """The parts of the way in.
@@ -66,6 +70,7 @@ class WayIn:
         lock: What must be the same as it was locked, to the byte; ``None`` while nothing is locked.
         recorder: Takes note of what a server does on trial.
         on_record: What taking a server in happens in.
+        learn: Takes note of what a server that was taken in lists.
     """
 
     vetting: Vetting
@@ -80,6 +85,7 @@ class WayIn:
     lock: Lockfile | None = None
     recorder: BehaviourRecorder = field(default_factory=BehaviourRecorder)
     on_record: OnRecord = unrecorded
+    learn: Callable[[Proven], Awaitable[None]] = _nothing_learnt
 
     @property
     def rung(self) -> Rung:

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
         offline: Ask no registry for anything: what the lock pins is taken from the packages that are here already.
         advisories: An OSV database of known vulnerabilities (zip archive or directory), asked besides the registries.
         registries: Base addresses of MCP registries (API v0.1).
+        registry_headers: For registries, by their address, headers of every request, each by reference:
+            ``{"https://registry.example": {"Authorization": "env:REGISTRY_TOKEN"}}``.
+        catalogues: Files or directories that describe servers as a registry does; they are read offline, too.
         registry_kept_for: How long what a registry answered is used before it is asked again.
         sandbox: How servers are confined.
         run_as: User number that servers run under when this process is root; by default an unused one is chosen.
@@ -143,6 +146,8 @@ class Settings(BaseSettings):
     offline: bool = False
     advisories: Path | None = None
     registries: tuple[str, ...] = ("https://registry.modelcontextprotocol.io",)
+    registry_headers: Mapping[str, Mapping[str, str]] = Field(default_factory=dict[str, Mapping[str, str]])
+    catalogues: tuple[Path, ...] = ()
     registry_kept_for: timedelta = Field(default=KEPT_FOR, ge=timedelta(0), le=timedelta(days=30))
     sandbox: Confinement = Confinement.BUBBLEWRAP
     run_as: int | None = Field(default=None, gt=0, lt=(1 << 32) - 1)

@@ -1,6 +1,6 @@
 """The way in, joined: discovery, vetting, installation, proof, and what undoes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
+from vsm_mcp.acquisition.discovery.sources.files import FileSource
+from vsm_mcp.acquisition.discovery.sources.learned import LearnedToolsSource
 from vsm_mcp.acquisition.discovery.sources.registry import McpRegistrySource
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.installation.budget import DiskBudget
@@ -39,8 +41,9 @@ from vsm_mcp.acquisition.vetting.patterns import Subject, blocks
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.acquisition.vetting.provenance.history import Histories, NpmHistories, PyPIHistories
 from vsm_mcp.acquisition.vetting.vetting import Vetting
-from vsm_mcp.events import EventSink
-from vsm_mcp.model.server import Candidate
+from vsm_mcp.errors import VSMError
+from vsm_mcp.events import EventSink, SourceFailed
+from vsm_mcp.model.server import Candidate, Proven
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.behaviour import BehaviourRecorder
 from vsm_mcp.servers.launcher import OnRecord
@@ -107,8 +110,10 @@ async def make_entrance(
     database = None if settings.advisories is None else await open_database(settings.advisories)
     online = None if settings.offline else packages
     vetting = make_vetting(policy, world, online, database=database, checks=checks, emit=emit)
+    learned = LearnedToolsSource(settings.state / "discovery" / "learned.json", world.files, world.clock)
+    own: Sequence[Source] = (shelf, learned) if lock is None else (shelf, LockSource(lock), learned)
     discovery = MCPDiscovery(
-        _sources(settings, world, shelf, given=sources, lock=lock),
+        _sources(settings, world, own, given=sources, emit=emit),
         emit=emit,
         timeout=settings.discovery_timeout,
         resolvers=() if online is None else (online.npm, online.pypi),
@@ -131,6 +136,7 @@ async def make_entrance(
         lock=lock,
         recorder=recorder,
         on_record=on_record,
+        learn=_learning(learned, emit),
     )
     recheck = make_recheck(policy, world, online, database=database, held=installer.committed, emit=emit)
     return Entrance(
@@ -209,18 +215,46 @@ def _advisories(world: World, packages: Registries | None, database: OsvDatabase
 
 
 def _sources(
-    settings: Settings, world: World, shelf: Shelf, *, given: Sequence[Source] | None, lock: Lockfile | None
+    settings: Settings,
+    world: World,
+    own: Sequence[Source],
+    *,
+    given: Sequence[Source] | None,
+    emit: EventSink,
 ) -> Sequence[Source]:
-    locked = () if lock is None else (LockSource(lock),)
+    """Return who knows servers, those first whose word counts; what was learnt comes from this machine, last."""
+    shelf, *rest = own
     if given is not None:
-        return (*given, *locked)
+        return (*given, *rest)
+    files = (FileSource(path) for path in settings.catalogues)
     if settings.offline:
-        return (shelf, *locked)
+        return (shelf, *files, *rest)
     registries = (
-        McpRegistrySource(base, world.http, world.clock, fresh_for=settings.registry_kept_for)
+        McpRegistrySource(
+            base,
+            world.http,
+            world.clock,
+            headers=settings.registry_headers.get(base),
+            secrets=world.secrets,
+            fresh_for=settings.registry_kept_for,
+            emit=emit,
+            random=world.random,
+        )
         for base in settings.registries
     )
-    return (shelf, *locked, CatalogueSource(), *registries)
+    return (shelf, *files, *rest, CatalogueSource(), *registries)
+
+
+def _learning(learned: LearnedToolsSource, emit: EventSink) -> Callable[[Proven], Awaitable[None]]:
+    """Return what learns from a server and fails nobody: what was acquired does not depend on it."""
+
+    async def learn(proven: Proven) -> None:
+        try:
+            await learned.learn(proven)
+        except VSMError as error:
+            emit(SourceFailed(source=learned.name, reason=error.message))
+
+    return learn
 
 
 def _blocked(policy: Policy) -> Callable[[Candidate], str | None]:

@@ -1,7 +1,7 @@
 """HTTP, bounded: one method, one reply, never more bytes than asked for."""
 
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,6 +14,8 @@ from vsm_mcp.errors import LinkError, PayloadError
 
 DEFAULT_LIMIT = 10_000_000
 MOST_REDIRECTS = 10
+
+_HARMLESS = frozenset({"accept", "content-type", "if-none-match"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class HttpClient:
         try:
             with anyio.fail_after(self._timeout):
                 async with (
-                    _client(url, self._timeout) as client,
+                    _client(url, self._timeout, own=frozenset(map(str.lower, headers or ())) - _HARMLESS) as client,
                     client.stream(method, url, headers=headers, content=body) as response,
                 ):
                     return await _receive(response, limit)
@@ -89,20 +91,32 @@ class HttpClient:
             raise _no_answer(method, url, str(error) or type(error).__name__) from error
 
 
-def _client(url: str, timeout: float) -> httpx2.AsyncClient:
-    encrypted = httpx2.URL(url).scheme == "https"
+def _client(url: str, timeout: float, *, own: Collection[str]) -> httpx2.AsyncClient:
+    """Return a client that follows redirects, with the headers ``own`` only to where they were meant for."""
+    first = httpx2.URL(url)
 
-    async def refuse_downgrade(request: httpx2.Request) -> None:
-        if encrypted and request.url.scheme != "https":
+    async def follow_safely(request: httpx2.Request) -> None:
+        if first.scheme == "https" and request.url.scheme != "https":
             raise httpx2.UnsupportedProtocol("it was redirected to an address without encryption")
+        if not _is_meant_for(first, request.url):
+            for name in own:
+                request.headers.pop(name, None)
 
     return httpx2.AsyncClient(
         follow_redirects=True,
         max_redirects=MOST_REDIRECTS,
         headers={"accept-encoding": "gzip"},
         timeout=timeout,
-        event_hooks={"request": [refuse_downgrade]},
+        event_hooks={"request": [follow_safely]},
     )
+
+
+def _is_meant_for(first: httpx2.URL, later: httpx2.URL) -> bool:
+    """Tell whether ``later`` is of the same server; the same host on its usual port, now encrypted, is."""
+    if first.host != later.host:
+        return False
+    upgraded = (first.scheme, later.scheme) == ("http", "https") and first.port is None
+    return later.port == first.port and (upgraded or first.scheme == later.scheme)
 
 
 def _no_answer(method: str, url: str, reason: str) -> LinkError:

@@ -81,6 +81,15 @@ def test_words_about_a_repository_with_several_packages_are_about_none_of_them()
     assert all(not known.descriptions for known in merge([listing]).values())
 
 
+def test_a_source_that_describes_several_servers_of_a_repository_means_none_of_its_package() -> None:
+    described = tuple(
+        Description(name=name, source="images", repository=CLOCK.repository, summary=name)
+        for name in ("clock", "calendar")
+    )
+    (known,) = merge([Listing(candidates=(CLOCK,), descriptions=described)]).values()
+    assert not known.descriptions
+
+
 def test_the_tools_that_a_package_itself_listed_count_instead_of_published_ones() -> None:
     published = candidate("npm:clock@1.0.0")
     learnt = Description(
@@ -96,9 +105,7 @@ def test_what_is_known_is_bounded_and_earlier_sources_are_not_crowded_out(monkey
     monkeypatch.setattr(merging, "MOST_SERVERS", 3)
     flood = Listing(
         candidates=tuple(candidate(f"npm:flood-{number}", "two") for number in range(9)),
-        descriptions=tuple(
-            Description(name=str(number), source="two", repository=CLOCK.repository) for number in range(9)
-        ),
+        descriptions=tuple(Description(name="x", source="two", package=CLOCK.package) for _ in range(9)),
     )
     known = merge([Listing(candidates=(CLOCK,)), flood])
     assert len(known) == 3

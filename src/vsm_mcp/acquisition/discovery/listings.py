@@ -156,7 +156,7 @@ class Listings:
                 self._failed(one, error, timeout)
                 return
             one.took(listing, began)
-        self._emit(SourceListed(source=one.source.name, servers=len(listing.candidates), omitted=listing.omitted))
+        self._emit(SourceListed(source=one.source.name, servers=_servers(listing), omitted=listing.omitted))
         await self._remember(one)
 
     def _failed(self, one: "_Standing", error: Exception, timeout: float) -> None:
@@ -224,11 +224,15 @@ class _Standing:
         return SourceReport(
             name=self.source.name,
             state=state,
-            servers=len(self.listing.candidates) if self.listing else 0,
+            servers=_servers(self.listing) if self.listing else 0,
             omitted=self.listing.omitted if self.listing else 0,
             taken=self.taken,
             error=self.error or None,
         )
+
+
+def _servers(listing: Listing) -> int:
+    return len(listing.candidates) + len(listing.descriptions)
 
 
 def _reason(error: Exception, timeout: float) -> str:

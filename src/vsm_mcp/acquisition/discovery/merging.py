@@ -1,6 +1,7 @@
 """Merging: what several sources say about one package becomes one server, and it stays known who said what."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
@@ -113,9 +114,17 @@ def _belonging(merged: Mapping[str, Merged], descriptions: Sequence[Description]
     if any(one.package is None for one in descriptions):
         for key, one in merged.items():
             places.setdefault(repository_of(one.candidate.repository), []).append(key)
+    told = Counter((one.source, repository_of(one.repository)) for one in descriptions if one.package is None)
     found: dict[str, list[Description]] = {}
     for one in descriptions:
-        keys = [key_of(one.package)] if one.package else places.get(repository_of(one.repository) or "?", [])
-        if len(keys) == 1 and keys[0] in merged:
-            found.setdefault(keys[0], []).append(one)
+        key = key_of(one.package) if one.package else _only(places, told, one)
+        if key in merged:
+            found.setdefault(key, []).append(one)
     return found
+
+
+def _only(places: Mapping[str, Sequence[str]], told: Mapping[tuple[str, str], int], one: Description) -> str:
+    """Return the one package of a repository that the source describes once; of a repository of many, none is meant."""
+    repository = repository_of(one.repository)
+    keys = places.get(repository, ()) if repository and told[one.source, repository] == 1 else ()
+    return keys[0] if len(keys) == 1 else ""

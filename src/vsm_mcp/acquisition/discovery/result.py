@@ -28,7 +28,7 @@ class SourceReport(BaseModel, frozen=True, extra="forbid"):
     Attributes:
         name: The source.
         state: Whether it answered.
-        servers: How many servers it lists.
+        servers: How many servers it lists or describes.
         omitted: How many of its entries made no sense.
         taken: When it listed them; ``None`` when it is asked each time.
         error: Why it could not answer.

@@ -255,6 +255,7 @@ class _Attempt:
             await gate.confirm(proven)
             async with self.way.on_record(installed):
                 await self.way.installer.commit(proven, transaction, needs=self.record.needs, replaces=self.record)
+            await self.way.learn(proven)
 
     async def _plan(self, vetted: Vetted, tree: Path) -> PlannedServer:
         """Return the plan that a person sees: beside permissions also what changes in packages, files and code."""

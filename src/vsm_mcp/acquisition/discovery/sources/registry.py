@@ -1,49 +1,69 @@
-"""An MCP registry (API v0.1) as a source: its pages are read whole, kept for an hour, and ranked here.
+"""An MCP registry (API v0.1) as a source: read whole once, then only what changed, never through its own search.
 
-The registries' own search looks for a substring of the name only, so it is never used.
+The registries' own search looks for a substring of the name only, so everything is listed and ranked here.
 """
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Self
 from urllib.parse import quote, urlsplit
 
 import anyio
 import anyio.to_thread
 
-from vsm_mcp.acquisition.discovery.index.documents import Document
-from vsm_mcp.acquisition.discovery.ranking import Ranking
-from vsm_mcp.acquisition.discovery.reading import items, mapping, parse, text
-from vsm_mcp.errors import LinkError, PayloadError
-from vsm_mcp.model.json import JsonObject, JsonValue
-from vsm_mcp.model.server import Candidate, PackageRef, Readiness, ToolSummary, Variable
+from vsm_mcp.acquisition.discovery.reading import mapping, moment, parse, text
+from vsm_mcp.acquisition.discovery.source import Description, Listing
+from vsm_mcp.acquisition.discovery.sources.entries import Entry
+from vsm_mcp.acquisition.discovery.sources.fetching import Fetching
+from vsm_mcp.acquisition.discovery.sources.pages import LONGEST_TAG, Reading
+from vsm_mcp.errors import ConfigurationError, PayloadError
+from vsm_mcp.events import EventSink, ignore
+from vsm_mcp.model.launch import HttpLaunch
+from vsm_mcp.model.server import Candidate
 from vsm_mcp.world.clock import Clock
 from vsm_mcp.world.http import Http
+from vsm_mcp.world.secrets import Secrets
 
 PAGE_SIZE = 100
-MOST_PAGES = 500
-MOST_SERVERS = 50_000
-LARGEST_PAGE = 5_000_000
 KEPT_FOR = timedelta(hours=1)
+OVERLAP = timedelta(minutes=5)
+"""So much earlier than the last reading began are changes asked for: clocks differ, and pages take time."""
 
-_OFFICIAL = "io.modelcontextprotocol.registry/official"
-_ECOSYSTEMS = ("npm", "pypi")
-_SERVER_NAME = re.compile(r"[A-Za-z0-9.-]{1,100}/[A-Za-z0-9._-]{1,100}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_LONGEST_TITLE = 200
-_LONGEST_WORD = 1000
-_MOST_PACKAGES = 20
-_MOST_VARIABLES = 64
-_MOST_ARGUMENTS = 64
-_MOST_TOOLS = 256
+WHOLE_AFTER = timedelta(days=7)
+"""After so long everything is read again, whatever was missed in between."""
+
+GOES_ON_FOR = timedelta(days=1)
+"""A reading that was cut is begun anew when it is older than this."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    taken: datetime
-    candidates: tuple[Candidate, ...]
-    ranking: Ranking
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mark:
+    """What is kept with a listing: when it was read, when the whole was, and the tag of the only page."""
+
+    since: datetime
+    whole: datetime
+    etag: str = ""
+
+    @classmethod
+    def of(cls, known: Listing | None, now: datetime) -> Self | None:
+        """Return the mark of a listing, or ``None`` when it is of no use."""
+        if known is None or not known.mark:
+            return None
+        try:
+            told = mapping(parse(known.mark.encode(errors="replace"), what="The mark"))
+        except PayloadError:
+            return None
+        since, whole = moment(told.get("since")), moment(told.get("whole"))
+        if since is None or whole is None or not now - WHOLE_AFTER < whole <= since <= now:
+            return None
+        return cls(since=since, whole=whole, etag=text(told.get("etag"), LONGEST_TAG))
+
+    def __str__(self) -> str:
+        """Write it as it is kept."""
+        return json.dumps({"since": self.since.isoformat(), "whole": self.whole.isoformat(), "etag": self.etag})
 
 
 class McpRegistrySource:
@@ -52,198 +72,167 @@ class McpRegistrySource:
     Args:
         base_url: Its address, without ``/v0.1``.
         http: Sends the requests.
-        clock: Says when the pages are too old.
-        kept_for: After how long they are.
+        clock: Says what is too old.
+        headers: Headers of every request, such as ``{"Authorization": "env:REGISTRY_TOKEN"}``: each value is a
+            reference to a secret, read anew for each page. They are not sent unencrypted, except to this machine.
+        secrets: Resolves the references.
+        fresh_for: After how long it is asked again.
+        emit: Hears of every page.
+        random: Spreads the pauses between attempts.
+
+    Raises:
+        PayloadError: The address or a header cannot be used.
     """
 
-    def __init__(self, base_url: str, http: Http, clock: Clock, *, kept_for: timedelta = KEPT_FOR) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        http: Http,
+        clock: Clock,
+        *,
+        headers: Mapping[str, str] | None = None,
+        secrets: Secrets | None = None,
+        fresh_for: timedelta = KEPT_FOR,
+        emit: EventSink = ignore,
+        random: Random | None = None,
+    ) -> None:
         """Keep the address; nothing is asked yet."""
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise PayloadError("A registry needs an http or https address.", remedies=("Write it as https://HOST.",))
-        self.name: str = f"registry:{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-        self._base_url = base_url.rstrip("/")
-        self._http = http
+        self._base_url = _checked(base_url, headers or {})
+        parts = urlsplit(self._base_url)
+        self.name: str = f"registry:{parts.hostname}" + (f":{parts.port}" if parts.port else "") + parts.path
+        self.fresh_for: timedelta = fresh_for
         self._clock = clock
-        self._kept_for = kept_for
-        self._snapshot: _Snapshot | None = None
-        self._reading = anyio.Lock()
-        self._start_over()
+        self._emit = emit
+        self._fetching = Fetching(self.name, http, clock, headers=headers or {}, secrets=secrets, random=random)
+        self._reading: Reading | None = None
+        self._asking = anyio.Lock()
 
     def __repr__(self) -> str:
         """Show its name."""
         return f"McpRegistrySource({self.name!r})"
 
-    async def search(self, wanted: str, *, limit: int) -> Sequence[Candidate]:
-        """Return the servers that have words of what is ``wanted``, best first, and one of exactly that name.
+    async def listing(self, known: Listing | None, /) -> Listing:
+        """Return all servers of the registry; only what changed is asked for when ``known`` is its own listing.
+
+        A call that is cancelled leaves what it read to the next one.
 
         Raises:
             LinkError: The registry did not answer.
+            CircuitOpenError: It wants to be left alone for now.
+            ConfigurationError: It refuses to answer.
             PayloadError: Its answer makes no sense.
         """
-        snapshot = await self._current()
-        hits = await anyio.to_thread.run_sync(lambda: snapshot.ranking.search(wanted, limit=limit))
-        exact = [one for one in snapshot.candidates if wanted in {one.name, one.package.name}]
-        found = (snapshot.candidates[int(hit.key)] for hit in hits)
-        return (*exact, *(one for one in found if one not in exact))[:limit]
+        async with self._asking:
+            mark = _Mark.of(known, self._clock.now())
+            if known is None or mark is None:
+                return await self._whole(None)
+            if mark.etag:
+                return await self._whole(known, etag=mark.etag)
+            return await self._changes(known, mark)
 
-    async def _current(self) -> _Snapshot:
-        async with self._reading:
-            now = self._clock.now()
-            if self._snapshot is None or now - self._snapshot.taken >= self._kept_for:
-                candidates = await self._read()
-                ranking = await anyio.to_thread.run_sync(_indexed, candidates)
-                self._snapshot = _Snapshot(now, candidates, ranking)
-            return self._snapshot
-
-    async def _read(self) -> tuple[Candidate, ...]:
-        """Read the pages, going on where an earlier call was stopped by its deadline."""
-        while self._pages < MOST_PAGES and len(self._read_so_far) < MOST_SERVERS:
-            servers, following = await self._page(self._cursor)
-            self._pages += 1
-            for one in (one for raw in servers for one in candidates_of(raw, self.name)):
-                self._read_so_far[f"{one.name} {one.package.ecosystem}:{one.package.name}"] = one
-            if not following or following == self._cursor:
-                break
-            self._cursor = following
-        candidates = tuple(self._read_so_far.values())
-        self._start_over()
-        return candidates
-
-    def _start_over(self) -> None:
-        self._read_so_far: dict[str, Candidate] = {}
-        self._cursor = ""
-        self._pages = 0
-
-    async def _page(self, cursor: str) -> tuple[Sequence[JsonValue], str]:
-        after = f"&cursor={quote(cursor, safe='')}" if cursor else ""
-        address = f"{self._base_url}/v0.1/servers?limit={PAGE_SIZE}&version=latest{after}"
-        reply = await self._http.send("GET", address, headers={"accept": "application/json"}, limit=LARGEST_PAGE)
-        if not reply.ok:
-            raise LinkError(
-                f"The registry answered {reply.status}.", remedies=("Check its address, or try again later.",)
+    async def _whole(self, known: Listing | None, *, etag: str = "") -> Listing:
+        reading = await self._read(f"{self._base_url}/v0.1/servers?limit={PAGE_SIZE}&version=latest", etag=etag)
+        if known is not None and reading.unchanged:
+            return known
+        if reading.omitted and not reading.entries:
+            raise PayloadError(
+                f"None of the {reading.omitted} entries of {self.name} makes sense.",
+                remedies=("Check its address, and whether it speaks version v0.1.",),
             )
-        told = mapping(parse(reply.body, what=f"The page of {self.name}"))
-        if not isinstance(told.get("servers"), list):
-            raise PayloadError(f"The page of {self.name} has no list of servers.")
-        following = mapping(told.get("metadata")).get("nextCursor")
-        return items(told["servers"], PAGE_SIZE * 10), following if isinstance(following, str) else ""
+        return await anyio.to_thread.run_sync(_all, reading)
+
+    async def _changes(self, known: Listing, mark: _Mark) -> Listing:
+        since = (mark.since - OVERLAP).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        address = f"{self._base_url}/v0.1/servers?limit={PAGE_SIZE}&updated_since={quote(since, safe='')}"
+        try:
+            reading = await self._read(address)
+        except ConfigurationError:
+            if not self._misunderstood:
+                raise
+            return await self._whole(None)  # it does not know how to tell what changed
+        changed = await anyio.to_thread.run_sync(_changed, known, reading.entries)
+        if changed is known:
+            return known
+        omitted = max(known.omitted, reading.omitted)
+        return replace(changed, omitted=omitted, mark=str(replace(mark, since=reading.started)))
+
+    async def _read(self, address: str, *, etag: str = "") -> Reading:
+        """Read all pages, going on where an earlier call was stopped."""
+        reading = self._reading
+        now = self._clock.now()
+        if reading is None or reading.address != address or now - reading.started > GOES_ON_FOR:
+            self._reading = reading = Reading(address, name=self.name, started=now)
+        resumed = reading.pages > 0
+        try:
+            await reading.run(self._fetching, self._emit, etag=etag)
+        except ConfigurationError:
+            if not resumed or not reading.misunderstood:
+                raise
+            self._reading = None  # the cursor has become unknown
+            return await self._read(address)
+        self._reading = None
+        return reading
+
+    @property
+    def _misunderstood(self) -> bool:
+        return self._reading is not None and self._reading.misunderstood
 
 
-def candidates_of(raw: JsonValue, source: str) -> tuple[Candidate, ...]:
-    """Read one entry of a registry page: one candidate per npm or PyPI package that speaks over standard streams.
-
-    What is deleted, is not the latest version, has no such package or makes no sense gives none; it never raises.
-    """
-    entry = mapping(raw)
-    server = mapping(entry.get("server")) or entry
-    name = server.get("name")
-    if not isinstance(name, str) or not _SERVER_NAME.fullmatch(name) or not _is_current(entry, server):
-        return ()
-    packages = (mapping(package) for package in items(server.get("packages"), _MOST_PACKAGES))
-    return tuple(one for package in packages for one in _candidate(server, package, name=name, source=source))
+def newest(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """Return the entry of each server that counts: not taken back, not outdated, and of several the last one."""
+    current: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.deleted or entry.latest is False:
+            continue
+        present = current.get(entry.name)
+        if present is None or not present.latest or entry.latest:
+            current[entry.name] = entry
+    return current
 
 
-def _is_current(entry: JsonObject, server: JsonObject) -> bool:
-    meta = mapping(entry.get("_meta")) or mapping(server.get("_meta"))
-    official = mapping(meta.get(_OFFICIAL)) or meta
-    deleted = "deleted" in (official.get("status"), server.get("status"))
-    return not deleted and official.get("isLatest", official.get("is_latest")) is not False
-
-
-def _candidate(server: JsonObject, package: JsonObject, *, name: str, source: str) -> Iterator[Candidate]:
-    ecosystem = text(_either(package, "registryType", "registry_type", "registry_name")).lower()
-    transport = text(mapping(package.get("transport")).get("type")) or "stdio"
-    if ecosystem not in _ECOSYSTEMS or transport != "stdio":
-        return
-    reference = _reference(ecosystem, package, server)
-    if reference is None:
-        return
-    arguments, complete = _arguments(_either(package, "packageArguments", "package_arguments"))
-    variables = _variables(_either(package, "environmentVariables", "environment_variables"))
-    unset = any(variable.required for variable in variables)
-    yield Candidate(
-        name=name,
-        source=source,
-        package=reference,
-        version=reference.version,
-        title=text(server.get("title"), _LONGEST_TITLE),
-        summary=text(server.get("description")),
-        publisher=name.partition("/")[0],
-        arguments=arguments,
-        environment=variables,
-        tools=_tools(server),
-        repository=text(mapping(server.get("repository")).get("url")),
-        readiness=Readiness.UNTRIED if complete and not unset else Readiness.NEEDS_CONFIGURATION,
+def _all(reading: Reading) -> Listing:
+    current = newest(reading.entries)
+    only_page = reading.etag if reading.pages == 1 else ""
+    return Listing(
+        candidates=tuple(one for entry in current.values() for one in entry.candidates),
+        descriptions=tuple(entry.description for entry in current.values() if entry.description),
+        mark=str(_Mark(since=reading.started, whole=reading.started, etag=only_page)),
+        omitted=reading.omitted,
     )
 
 
-def _either(told: JsonObject, *keys: str) -> JsonValue:
-    """Return the first value there is: the schema's revisions spell their keys differently."""
-    return next((told[key] for key in keys if told.get(key) is not None), None)
+def _changed(known: Listing, entries: Iterable[Entry]) -> Listing:
+    """Return what is known after changes: first what was taken back goes, then what is new comes.
+
+    It is ``known`` itself when nothing of it changed.
+    """
+    changes = list(entries)
+    gone = {entry.name for entry in changes if entry.deleted and entry.latest is not False}
+    gone_packages = {str(one.package) for entry in changes if entry.deleted for one in entry.candidates}
+    candidates: dict[str, list[Candidate]] = {}
+    for one in known.candidates:
+        if one.name not in gone and str(one.package) not in gone_packages:
+            candidates.setdefault(one.name, []).append(one)
+    descriptions: dict[str, Description] = {one.name: one for one in known.descriptions if one.name not in gone}
+    for entry in newest(changes).values():
+        candidates[entry.name] = list(entry.candidates)
+        descriptions.pop(entry.name, None)
+        if entry.description is not None:
+            descriptions[entry.name] = entry.description
+    listed = tuple(one for found in candidates.values() for one in found), tuple(descriptions.values())
+    if listed == (known.candidates, known.descriptions):
+        return known
+    return replace(known, candidates=listed[0], descriptions=listed[1])
 
 
-def _reference(ecosystem: str, package: JsonObject, server: JsonObject) -> PackageRef | None:
-    identifier = _either(package, "identifier", "name")
-    version = _either(package, "version") or mapping(server.get("version_detail")).get("version")
-    if not isinstance(identifier, str):
-        return None
-    try:
-        return PackageRef(ecosystem=ecosystem, name=identifier, version=version if isinstance(version, str) else None)
-    except PayloadError:
-        return None
-
-
-def _arguments(told: JsonValue) -> tuple[tuple[str, ...], bool]:
-    """Return the words that are fixed, and whether they are all that the server needs."""
-    words: list[str] = []
-    complete = True
-    for raw in items(told, _MOST_ARGUMENTS):
-        argument = mapping(raw)
-        value = _either(argument, "value", "default")
-        required = argument.get("isRequired", argument.get("is_required")) is True
-        if not isinstance(value, str) or not _is_fixed(value):
-            complete = complete and not required and "value" not in argument
-            continue
-        named = text(argument.get("type")) == "named"
-        words += [text(argument.get("name"), _LONGEST_WORD)] if named else []
-        words += [value] if value or not named else []
-    return tuple(words), complete
-
-
-def _is_fixed(value: str) -> bool:
-    return len(value) <= _LONGEST_WORD and value.isprintable() and not re.search(r"\{\w+\}", value)
-
-
-def _variables(told: JsonValue) -> tuple[Variable, ...]:
-    variables: list[Variable] = []
-    for raw in items(told, _MOST_VARIABLES):
-        variable = mapping(raw)
-        name = variable.get("name")
-        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
-            continue
-        given = _either(variable, "value", "default")
-        default = given if isinstance(given, str) and _is_fixed(given) else None
-        required = variable.get("isRequired", variable.get("is_required")) is True
-        variables.append(
-            Variable(
-                name=name,
-                description=text(variable.get("description"), _LONGEST_WORD),
-                required=required and default is None,
-                secret=variable.get("isSecret", variable.get("is_secret")) is True,
-                default=default,
-            )
+def _checked(base_url: str, headers: Mapping[str, str]) -> str:
+    """Return the address without its last slashes, if it and the headers can be used."""
+    if not base_url.startswith(("http://", "https://")):
+        raise PayloadError("A registry needs an http or https address.", remedies=("Write it as https://HOST.",))
+    address = HttpLaunch(url=base_url.rstrip("/"), headers=headers).url
+    if "?" in address:
+        raise PayloadError(
+            "The address of a registry has a query.",
+            remedies=("Write it as https://HOST, and give credentials as headers.",),
         )
-    return tuple(variables)
-
-
-def _tools(server: JsonObject) -> tuple[ToolSummary, ...]:
-    """Read tools where a registry publishes them; the format itself has no place for them."""
-    published = mapping(mapping(server.get("_meta")).get("io.modelcontextprotocol.registry/publisher-provided"))
-    told = (mapping(tool) for tool in items(_either(server, "tools") or published.get("tools"), _MOST_TOOLS))
-    pairs = ((text(tool.get("name"), _LONGEST_TITLE), text(tool.get("description"), 600)) for tool in told)
-    return tuple(ToolSummary(name=name, description=description) for name, description in pairs if name)
-
-
-def _indexed(candidates: Sequence[Candidate]) -> Ranking:
-    return Ranking(Document.of(candidate, str(number)) for number, candidate in enumerate(candidates))
+    return address

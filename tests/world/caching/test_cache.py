@@ -1,0 +1,334 @@
+"""What is kept is given while it is fresh, while it is replaced, and while it cannot be replaced."""
+
+import math
+import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import anyio
+import anyio.lowlevel
+import pytest
+from tests.world.caching.counted import Counted, eventually
+
+from vsm_mcp.errors import ConfigurationError, LinkError
+from vsm_mcp.world.caching.cache import Cache
+from vsm_mcp.world.caching.figures import CacheFigures
+
+AWAY = LinkError("Nobody answers.")
+
+
+@pytest.fixture
+def source() -> Counted:
+    return Counted()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("owned", [True, False])
+async def test_a_value_is_loaded_once_and_given_for_as_long_as_it_is_fresh(source: Counted, *, owned: bool) -> None:
+    cache = source.cache(fresh=300)
+    async with cache if owned else AsyncExitStack():
+        given = list[int]()
+        for source.now in (0, 0, 299.9, 300, 599.9, 600):
+            given.append(await cache.get("a"))
+    assert given == [1, 1, 1, 2, 2, 3]
+    assert cache.figures() == CacheFigures(
+        hits=3, stale_hits=0, misses=3, loads=3, shared=0, failures=0, evicted=0, size=1, most=10, fresh=300
+    )
+    assert cache.figures().hit_rate == 0.5
+
+
+@pytest.mark.anyio
+async def test_a_value_that_never_ages_stays_until_it_is_forgotten(source: Counted) -> None:
+    async with source.cache(fresh=math.inf) as cache:
+        assert await cache.get("a") == 1
+        source.now = 1e12
+        assert await cache.get("a") == 1
+        cache.forget("a")
+        cache.forget("never heard of")
+        assert [await cache.get("a"), await cache.get("b")] == [2, 3]
+        cache.clear()
+        assert cache.figures().size == 0
+        assert [await cache.get("a"), await cache.get("b")] == [4, 5]
+
+
+@pytest.mark.anyio
+async def test_what_was_used_longest_ago_makes_room(source: Counted) -> None:
+    async with source.cache(most=2) as cache:
+        for key in ("a", "b", "a", "c"):
+            await cache.get(key)
+        assert cache.figures().evicted == 1
+        await cache.get("a")
+        await cache.get("b")
+    assert source.asked == ["a", "b", "c", "b"]
+    assert (cache.figures().size, cache.figures().evicted) == (2, 2)
+
+
+@pytest.mark.anyio
+async def test_a_stale_value_is_given_at_once_while_one_load_replaces_it(source: Counted) -> None:
+    async with source.cache(fresh=300, stale=3600) as cache:
+        await cache.get("a")
+        source.now = 3899.9
+        gate = source.close()
+        assert [await cache.get("a") for _ in range(50)] == [1] * 50
+        await eventually(lambda: source.under_way == 1)
+        gate.set()
+        await eventually(lambda: not source.under_way)
+        assert await cache.get("a") == 2
+        assert cache.figures() == replace(cache.figures(), hits=1, stale_hits=50, misses=1, loads=2, shared=0)
+
+
+@pytest.mark.anyio
+async def test_a_value_that_is_too_old_to_be_given_is_waited_for(source: Counted) -> None:
+    async with source.cache(fresh=300, stale=3600) as cache:
+        await cache.get("a")
+        source.now = 3900
+        assert await cache.get("a") == 2
+        assert cache.figures().stale_hits == 0
+
+
+@pytest.mark.anyio
+async def test_how_old_a_value_is_counts_from_when_its_load_began(source: Counted) -> None:
+    gate = source.close()
+    async with source.cache(fresh=300) as cache, anyio.create_task_group() as tasks:
+        tasks.start_soon(cache.get, "a")
+        await eventually(lambda: source.under_way)
+        source.now = 299
+        gate.set()
+        await eventually(lambda: not source.under_way)
+        assert await cache.get("a") == 1
+        source.now = 300
+        assert await cache.get("a") == 2
+
+
+@pytest.mark.anyio
+async def test_when_loading_fails_the_old_value_stands_in_and_the_error_is_told(source: Counted) -> None:
+    async with source.cache(fresh=300, failing=3600) as cache:
+        await cache.get("a")
+        source.broken, source.now = AWAY, 3899
+        assert await cache.get("a") == 1
+        assert source.heard == ["a: Nobody answers."]
+        assert (cache.figures().failures, cache.figures().loads) == (1, 2)
+        source.now = 3905
+        with pytest.raises(LinkError, match="Nobody answers"):
+            await cache.get("a")
+        source.broken = None
+        assert await cache.get("a") == 4
+
+
+@pytest.mark.anyio
+async def test_after_a_failure_the_old_value_is_given_at_once_for_a_pause_before_it_is_tried_again(
+    source: Counted,
+) -> None:
+    async with source.cache(fresh=300, stale=1000, failing=3600) as cache:
+        await cache.get("a")
+        source.broken = AWAY
+        for source.now in (300, 304, 1400, 1404):  # stale in the first two, standing in later
+            assert await cache.get("a") == 1
+            await anyio.wait_all_tasks_blocked()
+        assert len(source.asked) == 3
+        source.now = 1405
+        assert await cache.get("a") == 1
+        assert (len(source.asked), cache.figures().failures) == (4, 3)
+
+
+@pytest.mark.anyio
+async def test_a_reload_that_fails_in_the_background_disturbs_nobody(source: Counted) -> None:
+    async with source.cache(fresh=300, stale=3600) as cache:
+        await cache.get("a")
+        source.broken, source.now = AWAY, 301
+        assert await cache.get("a") == 1
+        await eventually(lambda: source.heard)
+        source.broken, source.now = None, 306
+        assert await cache.get("a") == 1
+        await eventually(lambda: len(source.asked) == 3 and not source.under_way)
+        assert await cache.get("a") == 3
+    assert source.heard == ["a: Nobody answers."]
+
+
+@pytest.mark.anyio
+async def test_an_error_is_raised_to_all_who_wait_and_is_not_kept(source: Counted) -> None:
+    source.broken, raised = LinkError("Nobody answers."), list[LinkError]()
+    gate = source.close()
+
+    async def ask(cache: Cache[str, int]) -> None:
+        with pytest.raises(LinkError) as caught:
+            await cache.get("a")
+        raised.append(caught.value)
+        assert len(caught.traceback) < 15  # that of the load and its own, not those of all others
+
+    async with source.cache() as cache, anyio.create_task_group() as tasks:
+        for _ in range(50):
+            tasks.start_soon(ask, cache)
+        await eventually(lambda: source.under_way)
+        source.broken = None
+        gate.set()
+        await eventually(lambda: len(raised) == 50)
+        assert source.heard == ["a: Nobody answers."]
+        assert await cache.get("a") == 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("owned", [True, False])
+async def test_two_hundred_who_ask_at_once_share_one_load(source: Counted, *, owned: bool) -> None:
+    gate, cache, given = source.close(), source.cache(), list[int]()
+
+    async def ask() -> None:
+        given.append(await cache.get("a"))
+
+    async with cache if owned else AsyncExitStack(), anyio.create_task_group() as tasks:
+        for _ in range(200):
+            tasks.start_soon(ask)
+        await eventually(lambda: cache.figures().shared == 199)
+        gate.set()
+    assert given == [1] * 200
+    assert cache.figures() == replace(cache.figures(), loads=1, misses=200, hits=0)
+
+
+@pytest.mark.anyio
+async def test_different_values_are_loaded_at_the_same_time(source: Counted) -> None:
+    gate = source.close()
+    async with source.cache() as cache, anyio.create_task_group() as tasks:
+        for key in "abc":
+            tasks.start_soon(cache.get, key)
+        await eventually(lambda: source.most_at_once == 3)
+        gate.set()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("owned", [True, False])
+@pytest.mark.parametrize("way", ["forget", "clear"])
+async def test_what_was_forgotten_during_a_load_does_not_come_back_with_it(
+    source: Counted, *, owned: bool, way: str
+) -> None:
+    old, cache, given = source.close(), source.cache(), list[int]()
+
+    async def ask() -> None:
+        given.append(await cache.get("a"))
+
+    async with cache if owned else AsyncExitStack(), anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        tasks.start_soon(ask)
+        await eventually(lambda: source.under_way == 1 and cache.figures().shared == 1)
+        cache.forget("a") if way == "forget" else cache.clear()
+        new = source.close()
+        tasks.start_soon(ask)
+        await eventually(lambda: source.under_way == 2)
+        new.set()
+        await eventually(lambda: given)
+        old.set()
+        await eventually(lambda: len(given) == 3)
+        assert await cache.get("a") == 2
+    assert given == [2, 1, 1]
+    assert cache.figures().loads == 2
+
+
+@pytest.mark.anyio
+async def test_a_reload_of_what_was_forgotten_ends_at_once(source: Counted) -> None:
+    async with source.cache(fresh=300, stale=3600) as cache:
+        await cache.get("a")
+        source.now = 301
+        source.close()
+        await cache.get("a")
+        await eventually(lambda: source.under_way)
+        cache.forget("a")
+        await eventually(lambda: source.cancelled)
+        source.gate = None
+        assert await cache.get("a") == 3
+
+
+@pytest.mark.anyio
+async def test_a_failure_does_not_bring_back_what_was_forgotten(source: Counted) -> None:
+    async with source.cache(fresh=300, failing=3600) as cache, anyio.create_task_group() as tasks:
+        await cache.get("a")
+        source.now, source.broken = 301, AWAY
+        gate = source.close()
+
+        async def ask() -> None:
+            with pytest.raises(LinkError):
+                await cache.get("a")
+
+        tasks.start_soon(ask)
+        await eventually(lambda: source.under_way)
+        cache.forget("a")
+        gate.set()
+
+
+@pytest.mark.anyio
+async def test_who_owns_no_tasks_reloads_a_stale_value_in_that_of_the_first_who_asks(source: Counted) -> None:
+    cache, given = source.cache(fresh=300, stale=3600), list[int]()
+
+    async def ask() -> None:
+        given.append(await cache.get("a"))
+
+    await ask()
+    source.now = 301
+    gate = source.close()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await eventually(lambda: source.under_way)
+        await ask()
+        gate.set()
+    assert given == [1, 1, 2]
+
+
+@pytest.mark.anyio
+async def test_there_are_never_more_reloads_in_the_background_than_values(source: Counted) -> None:
+    async with source.cache(most=2, fresh=300, stale=3600) as cache:
+        for key in "ab":
+            await cache.get(key)
+        source.now = 301
+        source.close()
+        for key in "ab":
+            await cache.get(key)
+        await eventually(lambda: source.under_way == 2)
+        source.gate = None
+        await cache.get("c")  # takes the place of another one, whose reload goes on
+        source.now = 602
+        for _ in range(10):
+            assert await cache.get("c") == 5
+            await anyio.lowlevel.checkpoint()
+        assert (source.under_way, cache.figures().loads) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"most": 0}, "cannot keep 0 values"),
+        ({"fresh": 0.0}, "fresh for 0.0 seconds"),
+        ({"fresh": math.nan}, "fresh for nan seconds"),
+        ({"stale": -1.0}, "used for -1.0 seconds"),
+        ({"failing": math.nan}, "used for nan seconds"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(source: Counted, option: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        source.cache(**option)
+
+
+@pytest.mark.anyio
+async def test_a_cache_is_owned_once_and_can_be_owned_again(source: Counted) -> None:
+    cache = source.cache()
+    async with cache:
+        with pytest.raises(ConfigurationError, match="entered already"):
+            await cache.__aenter__()
+        await cache.get("a")
+    async with cache:
+        assert await cache.get("a") == 1
+    assert repr(cache) == "Cache(1 of 10, loading=0)"
+    assert source.cache().figures().hit_rate is None
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("E71")
+@pytest.mark.parametrize("kept", [10, 20_000])
+async def test_a_hit_costs_microseconds_however_much_is_kept(source: Counted, kept: int) -> None:
+    cache = Cache(source.load, most=kept, fresh=300)
+    for number in range(kept):
+        await cache.get(str(number))
+    best = math.inf
+    for _ in range(10):
+        began = time.perf_counter()
+        for _ in range(1000):
+            await cache.get("7")
+        best = min(best, (time.perf_counter() - began) / 1000)
+    assert best < 20e-6  # about 1 here; 50 is what discovery may take for it
