@@ -238,7 +238,7 @@ class DynamicSpawner:
                 usage=opening.usage,
             )
         finally:
-            with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(CLEANUP_SECONDS, shield=True):  # its owner goes on ending it
                 await _end([connection])
 
     def _now(self) -> float | None:
