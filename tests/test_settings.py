@@ -281,12 +281,13 @@ def test_no_server_is_granted_the_records_or_what_other_servers_write(tmp_path: 
 
 
 SECONDS = (
-    "discovery_timeout", "discovery_cache_ttl", "install_timeout", "start_timeout", "call_timeout",
+    "discovery_timeout", "discovery_cache_ttl", "match_cache_ttl", "install_timeout", "start_timeout", "call_timeout",
     "variety_check_interval", "coordination_timeout", "decision_timeout",
 )  # fmt: skip
 WHOLE = (
     "run_as", "most_servers", "acquisitions_per_day", "store_mb", "package_mb", "package_files", "installs_at_once",
-    "max_concurrent_operations", "recursion_depth", "discovery_cache_size",
+    "max_concurrent_operations", "recursion_depth", "discovery_cache_size", "match_cache_size",
+    "variety_cache_size",
 )  # fmt: skip
 SPANS = ("min_release_age", "registry_kept_for", "retry_failed_after")
 NO_NUMBERS = (float("nan"), float("inf"), float("-inf"))

@@ -90,6 +90,8 @@ if TYPE_CHECKING:
     from vsm_mcp.settings.settings import Settings as Settings
     from vsm_mcp.status import ConnectionTest as ConnectionTest
     from vsm_mcp.status import SystemStatus as SystemStatus
+    from vsm_mcp.system.batches import BatchItem as BatchItem
+    from vsm_mcp.system.batches import BatchOutcome as BatchOutcome
     from vsm_mcp.system.viable import ViableSystem as ViableSystem
     from vsm_mcp.systems.autonomy import Autonomy as Autonomy
     from vsm_mcp.systems.charter import Charter as Charter
@@ -189,6 +191,7 @@ _NAMES = {
     "servers.supervision.supervision": ("Group", "RestartType", "Supervision"),
     "settings.settings": ("Confinement", "Settings"),
     "status": ("ConnectionTest", "SystemStatus"),
+    "system.batches": ("BatchItem", "BatchOutcome"),
     "system.viable": ("ViableSystem",),
     "systems.autonomy": ("Autonomy",),
     "systems.charter": ("Charter",),
@@ -240,6 +243,8 @@ __all__ = [
     "AuditOptions",
     "AuditQuery",
     "Autonomy",
+    "BatchItem",
+    "BatchOutcome",
     "Bound",
     "BreakerOptions",
     "CapabilityRouter",

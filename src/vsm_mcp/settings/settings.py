@@ -106,6 +106,9 @@ class Settings(BaseSettings):
         discovery_timeout: Seconds a search waits for a source.
         discovery_cache_ttl: Seconds for which the same words get the same answer, unless a source says something new.
         discovery_cache_size: How many answers are kept for that.
+        match_cache_ttl: Seconds for which it is remembered which tools do an operation; less when servers come or go.
+        match_cache_size: For how many kinds of operations.
+        variety_cache_size: How many kinds of demand are counted one by one; the others are counted together.
         install_timeout: Seconds a package client may take.
         start_timeout: Seconds a server may take until it lists its tools.
         call_timeout: Seconds a call may take, unless the call says otherwise.
@@ -161,6 +164,9 @@ class Settings(BaseSettings):
     discovery_timeout: _Seconds = 15.0
     discovery_cache_ttl: _Seconds = 300.0
     discovery_cache_size: int = Field(default=500, ge=1, le=1_000_000)
+    match_cache_ttl: _Seconds = 600.0
+    match_cache_size: int = Field(default=2000, ge=1, le=1_000_000)
+    variety_cache_size: int = Field(default=1000, ge=1, le=1_000_000)
     install_timeout: _Seconds = 300.0
     start_timeout: _Seconds = 30.0
     call_timeout: _Seconds = 60.0

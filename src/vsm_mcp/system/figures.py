@@ -17,6 +17,7 @@ from vsm_mcp.system.entered import Entered
 from vsm_mcp.systems.vitals.diagnosis.diagnosis import Diagnosis
 from vsm_mcp.systems.vitals.principles import Principles
 from vsm_mcp.variety.analysis import CacheStats, VarietyAnalysis
+from vsm_mcp.world.caching.figures import CacheFigures
 
 
 class Figures(Entered):
@@ -36,8 +37,15 @@ class Figures(Entered):
         return analyze(self.parts)
 
     def cache_stats(self) -> Mapping[str, CacheStats]:
-        """Return how the tables that are kept for speed do, by name: so far that of the kinds of demand."""
-        return {"kinds": self.parts.variety.cache_stats()}
+        """Return how what is kept for speed does, by name.
+
+        ``kinds`` are the kinds of demand, ``discovery`` the answers to searches, ``matches`` the tools for a need.
+        """
+        return {
+            "kinds": self.parts.variety.cache_stats(),
+            "discovery": _stats(self.parts.discovery.figures()),
+            "matches": _stats(self.parts.router.figures()),
+        }
 
     def diagnose_variety_gap(self) -> GapDiagnosis:
         """Say which system loses how much of demand, and what to do: tools, units, thresholds, or less variety."""
@@ -59,3 +67,15 @@ class Figures(Entered):
         units and kinds.
         """
         return principles_of(self.parts, every=self.settings.variety_check_interval)
+
+
+def _stats(figures: CacheFigures) -> CacheStats:
+    return CacheStats(
+        size=figures.size,
+        max_size=figures.most,
+        hits=figures.hits + figures.stale_hits,
+        misses=figures.misses,
+        hit_rate=figures.hit_rate,
+        evictions=figures.evicted,
+        ttl=figures.fresh,
+    )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,7 @@ from vsm_mcp.model.operation import Operation, Outcome
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.servers.supervision.supervision import Supervision
 from vsm_mcp.settings.settings import Settings, alone
+from vsm_mcp.system.batches import MOST_IN_BATCH, BatchOutcome, execute_in_batches
 from vsm_mcp.system.figures import Figures
 from vsm_mcp.system.history import History
 from vsm_mcp.system.security import Security
@@ -178,6 +180,16 @@ class ViableSystem(Tools, Figures, Security, History):
         acquired_in = anyio.current_time() - began
         outcome = await parts.system1.execute(operation)
         return replace(outcome, elapsed=outcome.elapsed + acquired_in)
+
+    async def execute_many(
+        self, operations: Sequence[Operation], *, most: int = MOST_IN_BATCH, approve: Approver | None = None
+    ) -> BatchOutcome:
+        """Do several operations: similar ones together, at most ``most`` at a time; each has an end of its own.
+
+        Raises:
+            ConfigurationError: ``most`` is less than 1.
+        """
+        return await execute_in_batches(partial(self.execute, approve=approve), operations, most=most)
 
     async def discover_servers(self, wanted: str, *, limit: int = 10) -> DiscoveryResult:
         """Return the best ``limit`` servers for ``wanted`` among all that the sources know; nothing is installed.

@@ -40,6 +40,8 @@ class ScriptedLink:
         self.number: int = number
         self.pings: int = 0
         self.calls: list[ToolCall] = []
+        self.offers: tuple[ToolSpec, ...] = (WORK,)
+        self.listings: int = 0
         self.answers: bool = True
         self.refusal: VSMError | None = None
         self.hold: anyio.Event | None = None
@@ -63,8 +65,9 @@ class ScriptedLink:
         self._over.set()
 
     async def tools(self) -> tuple[ToolSpec, ...]:
-        """Return the one tool there is."""
-        return (WORK,)
+        """Return the tools it has at the moment: the one that is called, unless a test says otherwise."""
+        self.listings += 1
+        return self.offers
 
     async def prompts(self) -> tuple[PromptSpec, ...]:
         """Return none."""

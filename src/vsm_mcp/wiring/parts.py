@@ -109,11 +109,12 @@ async def build(
     care = care or Care()
     charter, policy = charter or Charter(), policy or settings.policy()
     variety = VarietyCalculator(
+        most_kinds=settings.variety_cache_size,
         half_life=settings.variety_half_life,
         thresholds=settings.thresholds,
         engineering=charter.engineering,
     )
-    router = CapabilityRouter(now=anyio.current_time)
+    router = CapabilityRouter(fresh=settings.match_cache_ttl, most=settings.match_cache_size, now=anyio.current_time)
     serving = await make_serving(settings, policy, world, care=care, emit=emit)
     spawner, guarded, permissions = serving.spawner, serving.guarded, serving.permissions
     entrance = await make_entrance(

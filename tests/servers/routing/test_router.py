@@ -1,10 +1,10 @@
 """The router finds the tool that can do an operation, says why, and never sends work to one that cannot."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsm_mcp.errors import CapabilityMissingError
+from vsm_mcp.errors import CapabilityMissingError, PayloadError
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.operation import Operation
@@ -166,3 +166,80 @@ def test_routes_come_in_order_each_names_a_held_tool_and_the_order_of_adoption_d
     for route in routes:
         assert route.tool in {spec.name for spec in servers[route.server][0]}
         assert 0 <= route.score <= 1
+
+
+@pytest.mark.promise("A61", "B56")
+def test_what_fits_a_need_is_known_for_ten_minutes_and_for_two_thousand_needs() -> None:
+    now = [0.0]
+    router = CapabilityRouter(now=lambda: now[0])
+    router.adopt("io.example/time", TIME, needs=["tell the current time"])
+    for now[0], misses in ((0.0, 1), (599.0, 1), (600.0, 2), (1199.0, 2)):
+        assert best(router, "tell the current time", timezone="UTC") == ("io.example/time", "get_current_time")
+        assert router.figures().misses == misses
+    for number in range(2000):
+        best(router, f"need {number}", tool="get_current_time", timezone="UTC")
+    figures = router.figures()
+    assert (figures.size, figures.most, figures.evicted, figures.fresh) == (2000, 2000, 1, 600)
+
+
+def test_what_fits_a_need_depends_on_the_arguments_also_when_the_need_is_known(router: CapabilityRouter) -> None:
+    for _ in range(2):
+        assert best(router, "make slides", title="Plan") == ("io.example/slides", "create_presentation")
+        assert best(router, "make slides", presentation="p", layout=1) == ("io.example/slides", "add_slide")
+        assert best(router, "read a file", path="x") == ("files", "read_file")
+        with pytest.raises(CapabilityMissingError):
+            best(router, "read a file", url="x")
+    assert router.figures().hit_rate == 6 / 8
+    fitting = router.route(Operation(needs="make slides", arguments={"title": "Plan"}))
+    assert [route.tool for route in fitting] == ["create_presentation"]
+
+
+def test_needs_that_are_longer_than_needs_may_be_are_not_remembered(router: CapabilityRouter) -> None:
+    long = "create a presentation " * 1000
+    with pytest.raises(PayloadError):
+        best(router, long)
+    name = router.name_of("files", "read_file")
+    assert best(router, long, tool=name) == ("files", "read_file")
+    assert router.figures().size == 0
+
+
+ASKED = [
+    Operation(needs=needs, tool=name, arguments=arguments)
+    for needs in ("read time", "convert files")
+    for name in (None, "read", "convert")
+    for arguments in ({}, {"path": "x"})
+]
+OFFERS = st.tuples(
+    st.sampled_from(["read", "convert", "time"]),
+    st.sampled_from(["", "Read a file.", "Convert the time of files."]),
+    st.sampled_from([{}, {"path": "string"}]),
+)
+CHANGES = st.tuples(st.sampled_from("ab"), st.lists(OFFERS, max_size=3), st.sampled_from([*ASKED, None]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(CHANGES, max_size=4))
+def test_a_router_that_remembers_says_what_one_says_that_knows_nothing_yet(
+    changes: list[tuple[str, list[tuple[str, str, dict[str, str]]], Operation | None]],
+) -> None:
+    router, held = CapabilityRouter(), dict[str, tuple[list[ToolSpec], set[str]]]()
+    for server, offers, lacked in changes:
+        tools = {name: tool(name, text, **arguments) for name, text, arguments in offers}
+        before = held.pop(server, ([], set[str]()))
+        if lacked is None:
+            router.release(server)
+        else:
+            held[server] = list(tools.values()), before[1] | {lacked.needs}
+            router.adopt(server, held[server][0], needs=[lacked.needs])
+        for operation in (*ASKED, *ASKED):
+            fresh = CapabilityRouter()
+            for name, (specs, needs) in held.items():
+                fresh.adopt(name, specs, needs=sorted(needs))
+            assert routes_or_error(router, operation) == routes_or_error(fresh, operation)
+
+
+def routes_or_error(router: CapabilityRouter, operation: Operation) -> object:
+    try:
+        return router.route(operation)
+    except CapabilityMissingError as error:
+        return str(error)

@@ -4,20 +4,26 @@ import difflib
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import snowballstemmer  # pyright: ignore[reportMissingTypeStubs]
 
 from vsm_mcp.errors import CapabilityMissingError, PayloadError
 from vsm_mcp.model.call import ToolSpec
+from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.offer import OfferedTool
-from vsm_mcp.model.operation import Operation
+from vsm_mcp.model.operation import LONGEST_NEED, Operation, kind_of
 from vsm_mcp.servers.routing.fitting import misfit
 from vsm_mcp.servers.routing.names import qualified
+from vsm_mcp.world.caching.figures import CacheFigures
+from vsm_mcp.world.caching.table import Memo
 
 LEAST_SHARE = 0.6
 """The share of the telling words of a need that a tool must have when it was not acquired for that need."""
+
+MATCHES_FRESH = 600.0
+MOST_MATCHES = 2000
 
 _LONGEST_TEXT = 2000
 _LIKE_QUALIFIED = re.compile(r"[^_].*__.+")
@@ -48,11 +54,30 @@ class Route:
     reason: str
 
 
-class CapabilityRouter:
-    """Knows every tool that is held. Pure: it neither waits nor calls."""
+def _no_time() -> float:
+    """Tell no time: what is kept does not age by it."""
+    return 0.0
 
-    def __init__(self) -> None:
+
+class CapabilityRouter:
+    """Knows every tool that is held. Pure: it neither waits nor calls.
+
+    Which tools have the words of a need is kept for the next operation with that need, until a server comes or goes.
+
+    Args:
+        fresh: Seconds for which that is kept at most.
+        most: For how many needs it is kept.
+        now: Tells the time in seconds; without it what is kept does not age.
+
+    Raises:
+        ConfigurationError: Nothing could be kept.
+    """
+
+    def __init__(
+        self, *, fresh: float = MATCHES_FRESH, most: int = MOST_MATCHES, now: Callable[[], float] = _no_time
+    ) -> None:
         """Start with nothing."""
+        self._kept: Memo[tuple[str, str | None], _Matches] = Memo(most=most, fresh=fresh, now=now)
         self._servers: dict[str, _Server] = {}
         self._names: dict[str, tuple[str, str]] = {}
         self._tools: tuple[_Tool, ...] = ()
@@ -97,15 +122,14 @@ class CapabilityRouter:
         Raises:
             CapabilityMissingError: There is nothing.
         """
-        wanted = self._stem.words(operation.needs)
-        weights = self._weights(wanted)
-        if operation.tool is not None:
-            found = self._named(operation, weights)
-        else:
-            found = self._acquired(operation, weights) or self._similar(operation, weights)
+        found = self._matches(operation.needs, operation.tool).routes(operation)
         if not found:
             raise self._missing(operation)
         return tuple(sorted(found, key=lambda route: (-route.score, route.server, route.tool)))
+
+    def figures(self) -> CacheFigures:
+        """Return how often the tools for a need were known already."""
+        return self._kept.figures()
 
     def name_of(self, server: str, tool: str) -> str:
         """Return a name of at most 64 of ``A-Z a-z 0-9 _ -`` that stands for this tool of this server only."""
@@ -132,39 +156,46 @@ class CapabilityRouter:
         """Return all tools as they are offered to others, sorted by name."""
         return tuple(sorted((tool.offer() for tool in self._tools), key=lambda offered: offered.name))
 
-    def _named(self, operation: Operation, weights: Mapping[str, float]) -> list[Route]:
-        name = operation.tool or ""
+    def _matches(self, needs: str, tool: str | None) -> "_Matches":
+        if len(needs) > LONGEST_NEED or len(tool or "") > LONGEST_NEED:
+            return self._matched(needs, tool)
+        return self._kept.get((needs, tool), lambda: self._matched(needs, tool))
+
+    def _matched(self, needs: str, tool: str | None) -> "_Matches":
+        weights = self._weights(self._stem.words(needs))
+        if tool is not None:
+            return self._named(tool, needs, weights)
+        return self._acquired(needs, weights) or self._similar(needs, weights)
+
+    def _named(self, name: str, needs: str, weights: Mapping[str, float]) -> "_Matches":
+        why = f"the operation names {name}"
         if name in self._names:
             server, tool = self._names[name]
-            return [Route(server=server, tool=tool, score=1.0, reason=f"the operation names {name}")]
-        why = f"the operation names {name}"
+            return _Matches(exactly=Route(server=server, tool=tool, score=1.0, reason=why))
         if _LIKE_QUALIFIED.fullmatch(name):  # a server must not get the calls of another one by naming a tool like it
-            return []
-        return [self._rated(tool, operation, weights, why=why) for tool in self._tools if tool.spec.name == name]
+            return _Matches()
+        tools = [tool for tool in self._tools if tool.spec.name == name]
+        return _Matches(self._match(tool, needs, weights, why=why) for tool in tools)
 
-    def _acquired(self, operation: Operation, weights: Mapping[str, float]) -> list[Route]:
+    def _acquired(self, needs: str, weights: Mapping[str, float]) -> "_Matches | None":
         """Return tools of servers acquired for this need: those whose arguments fit, or all when none fits."""
-        kind = operation.kind
+        kind = kind_of(needs)
         tools = [tool for tool in self._tools if kind in self._servers[tool.server].needs]
-        fitting = [tool for tool in tools if misfit(tool.spec.input_schema, operation.arguments) is None]
         why = f"its server was acquired for {kind!r}"
-        return [self._rated(tool, operation, weights, why=why) for tool in fitting or tools]
+        return (
+            _Matches((self._match(tool, needs, weights, why=why) for tool in tools), rather_fit=True) if tools else None
+        )
 
-    def _similar(self, operation: Operation, weights: Mapping[str, float]) -> list[Route]:
-        return [
-            self._rated(tool, operation, weights, why="its words are those of the need")
-            for tool in self._tools
-            if tool.share(weights) >= LEAST_SHARE and misfit(tool.spec.input_schema, operation.arguments) is None
-        ]
+    def _similar(self, needs: str, weights: Mapping[str, float]) -> "_Matches":
+        tools = [tool for tool in self._tools if tool.share(weights) >= LEAST_SHARE]
+        why = "its words are those of the need"
+        return _Matches((self._match(tool, needs, weights, why=why) for tool in tools), must_fit=True)
 
-    def _rated(self, tool: "_Tool", operation: Operation, weights: Mapping[str, float], *, why: str) -> Route:
-        wrong = misfit(tool.spec.input_schema, operation.arguments)
-        held_for = operation.kind in self._servers[tool.server].needs
-        score = 0.5 * (wrong is None) + 0.1 * held_for + 0.4 * tool.likeness(weights)
+    def _match(self, tool: "_Tool", needs: str, weights: Mapping[str, float], *, why: str) -> "_Match":
+        held_for = kind_of(needs) in self._servers[tool.server].needs
         common = sorted(tool.words.keys() & weights.keys())
         words = f"; common words: {', '.join(common)}" if common else ""
-        arguments = "; the arguments fit" if wrong is None else f"; the arguments do not fit: {wrong}"
-        return Route(server=tool.server, tool=tool.spec.name, score=round(score, 6), reason=f"{why}{words}{arguments}")
+        return _Match(tool, score=0.1 * held_for + 0.4 * tool.likeness(weights), reason=f"{why}{words}")
 
     def _weights(self, words: Sequence[str]) -> dict[str, float]:
         """Return how telling each word is: rare ones among all tools more than frequent ones."""
@@ -174,6 +205,7 @@ class CapabilityRouter:
     def _count(self) -> None:
         self._tools = tuple(tool for server in self._servers.values() for tool in server.tools)
         self._frequency = Counter(word for tool in self._tools for word in tool.words)
+        self._kept.clear()
 
     def _missing(self, operation: Operation) -> CapabilityMissingError:
         if operation.tool is None:
@@ -233,6 +265,62 @@ class _Tool:
         """Return the same, with words of its name counted twice, 0 to 1."""
         total = 2 * sum(weights.values())
         return sum(weight * self.words.get(word, 0) for word, weight in weights.items()) / total if total else 0.0
+
+
+class _Match:
+    """A tool with what its words say about a need, whatever the arguments."""
+
+    __slots__ = ("_reason", "_score", "_tool")
+
+    def __init__(self, tool: _Tool, *, score: float, reason: str) -> None:
+        self._tool = tool
+        self._score = score
+        self._reason = reason
+
+    def rated(self, arguments: JsonObject) -> tuple[Route, bool]:
+        """Return the way to the tool with these arguments, and whether they fit it."""
+        spec = self._tool.spec
+        wrong = misfit(spec.input_schema, arguments)
+        fits = "; the arguments fit" if wrong is None else f"; the arguments do not fit: {wrong}"
+        score = round(self._score + 0.5 * (wrong is None), 6)
+        route = Route(server=self._tool.server, tool=spec.name, score=score, reason=f"{self._reason}{fits}")
+        return route, wrong is None
+
+
+class _Matches:
+    """The tools for a need, as far as words tell.
+
+    Args:
+        found: Those whose arguments are still to be looked at.
+        exactly: The one that there is, whatever the arguments.
+        must_fit: Leave out those that the arguments do not fit.
+        rather_fit: Leave them out only when there are others.
+    """
+
+    __slots__ = ("_exactly", "_found", "_must_fit", "_rather_fit")
+
+    def __init__(
+        self,
+        found: Iterable[_Match] = (),
+        *,
+        exactly: Route | None = None,
+        must_fit: bool = False,
+        rather_fit: bool = False,
+    ) -> None:
+        self._found = tuple(found)
+        self._exactly = exactly
+        self._must_fit = must_fit
+        self._rather_fit = rather_fit
+
+    def routes(self, operation: Operation) -> Sequence[Route]:
+        """Return the ways to do an operation, in no order."""
+        if self._exactly is not None:
+            return (self._exactly,)
+        rated = [match.rated(operation.arguments) for match in self._found]
+        fitting = [route for route, fits in rated if fits]
+        if self._must_fit or (self._rather_fit and fitting):
+            return fitting
+        return [route for route, _ in rated]
 
 
 @dataclass(frozen=True, slots=True)

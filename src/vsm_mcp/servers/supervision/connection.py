@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from math import inf
 
 import anyio
 
@@ -37,7 +38,8 @@ class Connection:
         pause: Seconds to wait first.
         drain: Seconds that calls under way get to end when it is stopped.
         custody: Says which tools may be called, from what the server lists; ``None`` lets every call pass.
-        watch: Looks whether the server still answers, and is still needed; ``None``: nobody looks.
+        watch: Looks whether the server still answers, and is still needed; ``None``: nobody looks. It also says for
+            how long a list of tools is believed.
         starts: Lets only so many start at once.
         previous: The one whose place it takes; that is gone before anything starts.
         rests_on: Those that have to be up first.
@@ -82,7 +84,7 @@ class Connection:
         self._starts = starts
         self._previous = previous
         self._rests_on = tuple(rests_on)
-        self._changes = 0
+        self._changes, self._reviewed = 0, -inf
         self._one_review = anyio.Lock()
         self._under_way = 0
         self._scope = anyio.CancelScope()
@@ -167,7 +169,7 @@ class Connection:
         try:
             link = await self.ready()
             if self._custody is not None:
-                if link.changes != self._changes:
+                if self._is_outdated(link):
                     await self._review_again(link)
                 self._custody.check(call.tool)
             return await self._served(link, call)
@@ -263,16 +265,22 @@ class Connection:
     async def _review_again(self, link: Link) -> None:
         """List once for all who wait: however often the server announced changes meanwhile."""
         async with self._one_review:
-            if link.changes != self._changes:
+            if self._is_outdated(link):
                 await self._review(link)
 
+    def _is_outdated(self, link: Link) -> bool:
+        """Return whether the server announced a change, or was not asked for its tools for too long."""
+        if link.changes != self._changes:
+            return True
+        return self._watch is not None and (anyio.current_time() - self._reviewed >= self._watch.supervision.list_every)
+
     async def _review(self, link: Link) -> None:
-        changes = link.changes  # those that are announced from here on are of the next list
+        changes, asked = link.changes, anyio.current_time()  # what changes from here on is of the next list
         tools = await link.tools()
         self.listed = Listed(tools=tools, prompts=await link.prompts(), instructions=link.instructions or "")
         if self._custody is not None:
             self._custody.review(self.listed)
-        self._changes = changes
+        self._changes, self._reviewed = changes, asked
 
     async def _until_over(self, link: Link, pulse: Pulse) -> None:
         async with anyio.create_task_group() as tasks:

@@ -83,6 +83,7 @@ class Supervision(BaseModel, frozen=True, extra="forbid"):
         check_jitter: The share by which ``check_every`` varies in both directions, by chance.
         check_timeout: Seconds that a server may take to answer.
         check_misses: After so many missing answers in a row it hangs: it is ended and started anew.
+        list_every: Seconds after which the next call has the server list its tools anew, though it announced no change.
         idle: Seconds without a call after which a process is ended; the next call starts one. ``None``: never.
         pool: By pattern, how many processes of a server there may be at once; 1 where no pattern matches. They share
             the writable directory of the server.
@@ -104,6 +105,7 @@ class Supervision(BaseModel, frozen=True, extra="forbid"):
     check_jitter: _Share = 0.1
     check_timeout: _Seconds = 5.0
     check_misses: int = Field(default=3, ge=1, le=100)
+    list_every: _Seconds = 3600.0
     idle: _Seconds | None = None
     pool: Mapping[_Name, Annotated[int, Field(ge=1, le=MOST_PROCESSES)]] = Field(
         default_factory=dict[str, int], max_length=MOST_NAMES
