@@ -27,6 +27,8 @@ from vsm_mcp.world.processes import Command, LocalProcesses
 ECHO = Path(__file__).with_name("calls_echo.py")
 TEXT = {"text": "x" * 64}
 HELLO = ToolCall(server="echo", tool="echo", arguments=TEXT)
+TIMED = ToolCall(server="echo", tool="echo", arguments=TEXT, timeout=300.0)
+"""The same as guards hand it on: they give every call an end."""
 IN_FLIGHT = (1, 10, 100)
 SLOW_SHARE = 10
 QUICK_ONES = {"lean", "raw", "floor"}
@@ -67,9 +69,9 @@ async def ways() -> AsyncGenerator[Mapping[str, Way]]:
         chain = guarded(lean)
         found: dict[str, Way] = {
             "lean": partial(chain.call, HELLO),
-            "raw": partial(lean.call, HELLO),
+            "raw": partial(lean.call, TIMED),
             "floor": floor,
-            "sdk": partial(sdk.call, HELLO),
+            "sdk": partial(sdk.call, TIMED),
             "client": partial(client.call_tool, "echo", TEXT),
         }
         if importlib.util.find_spec("fastmcp") is not None:

@@ -82,10 +82,18 @@ class AgentPermissions:
         Raises:
             PermissionDeniedError: The agent may not call this tool of this server.
         """
+        self.check(call)
+        return await self._caller.call(call)
+
+    def check(self, call: ToolCall, /) -> None:
+        """Do nothing if the agent may make a call.
+
+        Raises:
+            PermissionDeniedError: The agent may not call this tool of this server.
+        """
         reason = self._objections[call.agent, call.server, call.tool]
         if reason is not None:
             raise self._refusal(call, reason)
-        return await self._caller.call(call)
 
     def _refusal(self, call: ToolCall, reason: str) -> PermissionDeniedError:
         self._emit(

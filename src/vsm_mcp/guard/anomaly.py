@@ -121,25 +121,44 @@ class AnomalyDetection:
         Raises:
             AnomalyError: It is out of the usual, or an earlier one was, and the options say to stop then.
         """
+        baseline = self.check(call, size_of(call.arguments))
+        try:
+            result = await self._caller.call(call)
+        except Exception:
+            self.learn(call, baseline, failed=True)
+            raise
+        self.learn(call, baseline, size=size_of_result(result), failed=result.is_error)
+        return result
+
+    def check(self, call: ToolCall, size: int | None) -> Baseline:
+        """Learn a call of so many bytes that is made now, and return what is usual for calls like it.
+
+        Raises:
+            AnomalyError: It is out of the usual, or an earlier one was, and the options say to stop then.
+        """
         now = self._now()
         key = (call.agent, call.server, call.tool)
         if self._stopped:
             self._check(key, now)
-        baseline = self._learned.get(key) or self._begin(key)
-        size, shape = size_of(call.arguments), shape_of(call.arguments)
+        baseline = self._learned.get(key)
+        if baseline is None:
+            baseline = self._begin(key)
+        shape = shape_of(call.arguments)
+        if baseline.passes(now, size=size, shape=shape):
+            return baseline
         found = baseline.before(now, size=size, shape=shape)
         if found is not None:
             self._meet(key, found, now)
         found = baseline.sending(now, size=size, shape=shape)
         if found is not None:
             self._meet(key, found, now)
-        try:
-            result = await self._caller.call(call)
-        except Exception:
-            self._learn_end(key, baseline.answered(size=None, failed=True))
-            raise
-        self._learn_end(key, baseline.answered(size=size_of_result(result), failed=result.is_error))
-        return result
+        return baseline
+
+    def learn(self, call: ToolCall, baseline: Baseline, *, size: int | None = None, failed: bool) -> None:
+        """Learn how a call ended, and how many bytes came back."""
+        found = baseline.answered(size=size, failed=failed)
+        if found is not None:
+            self._tell((call.agent, call.server, call.tool), found, self._now())
 
     def hear(self, event: Event, /) -> None:
         """Learn which hosts a server asks for; give this to whoever tells of `EgressDecided`."""
@@ -169,9 +188,8 @@ class AnomalyDetection:
         """
         ended = [key for key in self._stopped if key[1] == server and agent in {"", key[0]} and tool in {"", key[2]}]
         for key in ended:
-            del self._stopped[key]
-            if key in self._learned:
-                self._learned[key].forgive()
+            for whose in self._stopped.pop(key).whose & self._learned.keys():
+                self._learned[whose].forgive()
         return len(ended)
 
     def quarantined(self) -> tuple[tuple[str, str, str], ...]:
@@ -214,10 +232,6 @@ class AnomalyDetection:
         if self._stops:
             self._check(key, now)
 
-    def _learn_end(self, key: _Key, found: Deviation | None) -> None:
-        if found is not None:
-            self._tell(key, found, self._now())
-
     def _check(self, key: _Key, now: float) -> None:
         """Refuse a call that is stopped; a stop whose time is over ends."""
         for place in (key, ("", key[1], "")):
@@ -238,8 +252,14 @@ class AnomalyDetection:
         """Stop further calls if that is wanted, and tell; the same is told once in a while, and counted."""
         if self._stops:
             span = self._options.quarantine
+            if len(self._stopped) >= self._options.most:
+                self._stopped = {place: stop for place, stop in self._stopped.items() if now < stop.until}
             place = key if len(self._stopped) < self._options.most else ("", key[1], "")  # too many: the whole server
-            self._stopped[place] = _Stop(math.inf if span is None else now + span, found.what)
+            stop = self._stopped[place] = _Stop(
+                math.inf if span is None else now + span, found.what, self._stopped.get(place)
+            )
+            if len(stop.whose) < self._options.most:
+                stop.whose.add(key)
         told = self._told.get((key, found.what))
         if told is not None and now < told.quiet_until:
             told.untold += 1
@@ -265,11 +285,14 @@ class AnomalyDetection:
 
 
 class _Stop:
-    __slots__ = ("until", "what")
+    """That calls are stopped, until when, and what is to be learned anew when they pass again."""
 
-    def __init__(self, until: float, what: str) -> None:
+    __slots__ = ("until", "what", "whose")
+
+    def __init__(self, until: float, what: str, before: "_Stop | None") -> None:
         self.until = until
         self.what = what
+        self.whose: set[_Key] = set() if before is None else before.whose
 
 
 class _Told:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from types import MappingProxyType
 
 import anyio
@@ -22,6 +23,7 @@ from vsm_mcp.world.clock import Clock, SystemClock
 DigestOf = Callable[[str], str | None]
 """Says the digest of what runs as a server; ``None`` when that is not known."""
 
+_CALL = AuditKind.CALL
 _NO_DIGESTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -94,7 +96,7 @@ class AuditTrail:
         self.file: FileAudit | None = file
         self.now: Callable[[], datetime] = (clock or SystemClock()).now
         self._requests = requests
-        self._count = 0
+        self._numbers = count(1)
 
     def __repr__(self) -> str:
         """Show where records go."""
@@ -102,8 +104,7 @@ class AuditTrail:
 
     def next_request(self) -> str:
         """Return a name for one more call."""
-        self._count += 1
-        return f"{self._requests}{self._count}"
+        return f"{self._requests}{next(self._numbers)}"
 
     def check(self) -> None:
         """Do nothing if records can be kept, as far as that is known.
@@ -184,6 +185,9 @@ class Audit:
         digest_of: Says what runs as a server.
         redactor: Hides secrets in arguments, if those are recorded.
         now: Says what time it is, in seconds that never run back.
+
+    Attributes:
+        closed: Whether calls happen only on record.
     """
 
     def __init__(
@@ -198,7 +202,7 @@ class Audit:
         """Stand before ``caller``."""
         self._caller = caller
         self._trail = trail
-        self._closed = trail.options.fail_closed
+        self.closed: bool = trail.options.fail_closed
         self._arguments = trail.options.arguments
         self._digest_of = digest_of
         self._redactor = redactor
@@ -215,22 +219,73 @@ class Audit:
             AuditError: It cannot be recorded, and the options say that it must be. If it was made nevertheless, the
                 message says so.
         """
-        if self._closed:
-            self._trail.check()
-        began = self._now()
+        began = self.begin()
         try:
             result = await self._caller.call(call)
-        except Exception as error:
-            await self._keep(self._record(call, began, error=error))
+        except BaseException as error:
+            await self.failed(call, error, began=began, sent=size_of(call.arguments))
             raise
-        except BaseException as error:  # cancelled: nothing may be waited for
-            self._trail.note(self._record(call, began, error=error))
-            raise
-        await self._keep(self._record(call, began, result=result))
+        outcome = AuditOutcome.ERROR if result.is_error else AuditOutcome.OK
+        sizes = size_of(call.arguments), size_of_result(result)
+        await self.keep(self.record(call, outcome, began=began, sizes=sizes))
         return result
 
-    async def _keep(self, record: AuditRecord) -> None:
-        if not self._closed:
+    def begin(self) -> float:
+        """Return when a call begins, if it may.
+
+        Raises:
+            AuditError: Calls happen only on record, and the log cannot be written.
+        """
+        if self.closed:
+            self._trail.check()
+        return self._now()
+
+    def record(
+        self,
+        call: ToolCall,
+        outcome: AuditOutcome,
+        *,
+        began: float,
+        sizes: tuple[int | None, int | None],
+        error: str | None = None,
+    ) -> AuditRecord:
+        """Return the record of a call that ends now; ``sizes`` are the bytes that were sent, and that came back."""
+        server, (sent, received), trail = call.server, sizes, self._trail
+        return AuditRecord(  # by place, because one is made for every call: that takes half the time
+            trail.now(),
+            outcome,
+            _CALL,
+            call.agent,
+            server,
+            self._digest_of(server),
+            call.tool,
+            int((self._now() - began) * 1_000_000) / 1_000,
+            sent,
+            received,
+            error,
+            trail.next_request(),
+            self._shown(call, sent) if self._arguments else None,
+        )
+
+    async def failed(self, call: ToolCall, error: BaseException, *, began: float, sent: int | None) -> None:
+        """Record a call that was not answered. When it was cancelled, nothing is waited for.
+
+        Raises:
+            AuditError: It must be on record, and is not.
+        """
+        record = self.record(call, outcome_of(error), began=began, sizes=(sent, None), error=type(error).__name__)
+        if isinstance(error, Exception):
+            await self.keep(record)
+        else:
+            self._trail.note(record)
+
+    async def keep(self, record: AuditRecord) -> None:
+        """Keep the record of a call; if it must be safe before anybody hears the result, wait until it is.
+
+        Raises:
+            AuditError: It must be, and is not.
+        """
+        if not self.closed:
             self._trail.note(record)
             return
         try:
@@ -242,31 +297,7 @@ class Audit:
                 remedies=error.remedies,
             ) from error
 
-    def _record(
-        self, call: ToolCall, began: float, *, result: ToolResult | None = None, error: BaseException | None = None
-    ) -> AuditRecord:
-        outcome = AuditOutcome.OK
-        if error is not None:
-            outcome = outcome_of(error)
-        elif result is not None and result.is_error:
-            outcome = AuditOutcome.ERROR
-        return AuditRecord(
-            time=self._trail.now(),
-            agent=call.agent,
-            server=call.server,
-            artefact=self._digest_of(call.server),
-            tool=call.tool,
-            outcome=outcome,
-            ms=round((self._now() - began) * 1_000, 3),
-            sent=size_of(call.arguments),
-            received=None if result is None else size_of_result(result),
-            error=None if error is None else type(error).__name__,
-            request=self._trail.next_request(),
-            arguments=self._shown(call) if self._arguments else None,
-        )
-
-    def _shown(self, call: ToolCall) -> JsonValue:
-        size = size_of(call.arguments)
+    def _shown(self, call: ToolCall, size: int | None) -> JsonValue:
         if size is None or size > self._trail.options.longest_arguments:
             return f"[{'unknown' if size is None else size} bytes]"
         return self._redactor().value(call.arguments)

@@ -16,7 +16,7 @@ from vsm_mcp.errors import (
     ToolError,
 )
 from vsm_mcp.events import CallRefused, CircuitClosed, CircuitOpened, EventSink, ignore
-from vsm_mcp.guard.failures import FailureCount
+from vsm_mcp.guard.rules.circuits import MOST_AGENTS, Circuit, all_fail
 from vsm_mcp.model.call import Caller, ToolCall, ToolResult
 
 WHOLE = ""
@@ -24,7 +24,7 @@ WHOLE = ""
 
 _SILENT = (RefusedError, CircuitOpenError, NeedsConfigurationError, CapabilityMissingError)
 _WHILE_TRYING = 1.0
-_LEAST_TRIAL = 5.0
+_EVERYBODY = ""
 
 
 class BreakerScope(StrEnum):
@@ -57,7 +57,7 @@ class BreakerOptions(BaseModel, frozen=True, extra="forbid"):
             Reading it costs more the longer it is.
         hasty: A call whose caller gave it less than so many seconds says nothing about the server when it is late:
             else anyone who may call could stop all others by asking for too little time.
-        most: How many circuits are watched; beyond that, the tools of a server share one.
+        most: How many circuits are watched, one for each agent and tool; beyond that, the tools of a server share one.
     """
 
     share: float = Field(default=0.5, gt=0, le=1)
@@ -75,7 +75,9 @@ class BreakerOptions(BaseModel, frozen=True, extra="forbid"):
 class CircuitBreaker:
     """Stops calls to what fails, so that neither callers nor servers wait for what will not come.
 
-    Refusals by guards, missing tools and missing settings are no failures. A call that was cancelled is neither.
+    What fails for one agent is left alone for that agent. Only when it fails for others as well it is left alone for
+    all: nobody can stop the calls of others by making calls that fail. Refusals by guards, missing tools and missing
+    settings are no failures. A call that was cancelled is neither.
 
     Args:
         caller: Makes the calls.
@@ -95,10 +97,12 @@ class CircuitBreaker:
         """Start with everything closed: calls pass."""
         self._caller = caller
         self._options = options or BreakerOptions()
+        self._errors, self._complaints = self._options.errors_count, self._options.complaints_count
         self._whole = self._options.scope is BreakerScope.SERVER
         self._emit = emit
         self._now = now
-        self._circuits: dict[tuple[str, str], _Circuit] = {}
+        self._circuits: dict[tuple[str, str, str], Circuit] = {}
+        self._shared: dict[tuple[str, str], Circuit] = {}
         self._sweep_after = -math.inf
 
     def __repr__(self) -> str:
@@ -111,137 +115,170 @@ class CircuitBreaker:
         Raises:
             CircuitOpenError: They did; ``retry_after`` says how long to wait.
         """
-        circuit = self._circuits.get((call.server, WHOLE if self._whole else call.tool))
-        if circuit is None:
-            circuit = self._made(call)
-        if circuit.rest_until is not None:
-            return await self._try(circuit, call)
+        circuit = self.check(call)
         try:
             result = await self._caller.call(call)
-        except Exception as error:
-            failed = self._is_failure(error, call)
-            if failed is not None:
-                self._note(circuit, failed=failed)
+        except BaseException as error:
+            self.failed(call, circuit, error)
             raise
-        self._note(circuit, failed=self._is_bad(result))
+        self.answered(call, circuit, result)
         return result
 
-    def state(self, server: str, tool: str = WHOLE) -> CircuitState:
-        """Return whether calls pass."""
-        circuit = self._circuits.get((server, WHOLE if self._whole else tool))
-        if circuit is None or circuit.rest_until is None:
+    def check(self, call: ToolCall, /) -> Circuit:
+        """Return the circuit that a call goes through; tell it how the call ended.
+
+        Raises:
+            CircuitOpenError: Calls like it failed too often; ``retry_after`` says how long to wait.
+        """
+        circuit = self._circuits.get((call.agent, call.server, WHOLE if self._whole else call.tool))
+        if circuit is None:
+            circuit = self._made(call)
+        if circuit.rest_until is not None or circuit.above.rest_until is not None:
+            self._try(circuit, call)
+        return circuit
+
+    def answered(self, call: ToolCall, circuit: Circuit, result: ToolResult) -> None:
+        """Count a call that was answered."""
+        failed = result.complaint is not None if self._complaints else self._errors and result.is_error
+        if failed or circuit.trial is not None or circuit.above.trial is not None:
+            self._end(call, circuit, failed)
+        else:
+            circuit.count.add(self._now(), failed=False)
+
+    def failed(self, call: ToolCall, circuit: Circuit, error: BaseException) -> None:
+        """Count a call that was not, if that speaks against the server."""
+        self._end(call, circuit, self._is_failure(error, call))
+
+    def state(self, server: str, tool: str = WHOLE, *, agent: str | None = None) -> CircuitState:
+        """Return whether calls pass: those of one agent, or else those of all: then what stops one of them counts."""
+        shared = self._shared.get((server, WHOLE if self._whole else tool))
+        if shared is None:
             return CircuitState.CLOSED
-        return CircuitState.OPEN if circuit.trial is None else CircuitState.TRYING
+        own = [circuit for name, circuit in shared.agents.items() if agent in {None, name}]
+        stopped = [circuit for circuit in (shared, *own) if circuit.is_open]
+        if not stopped:
+            return CircuitState.CLOSED
+        tried = any(circuit.trial is not None for circuit in stopped)
+        return CircuitState.TRYING if tried else CircuitState.OPEN
 
     def reset(self, server: str) -> None:
         """Let calls to all tools of a server pass, and forget how they went: it was restarted, or replaced."""
-        for key in [key for key in self._circuits if key[0] == server]:
-            del self._circuits[key]
+        self._circuits = {key: circuit for key, circuit in self._circuits.items() if key[1] != server}
+        self._shared = {key: circuit for key, circuit in self._shared.items() if key[0] != server}
 
-    async def _try(self, circuit: "_Circuit", call: ToolCall) -> ToolResult:
-        """Make the one call that shows whether it works again; all others are refused meanwhile."""
-        wait = (circuit.rest_until or 0.0) - self._now()
+    def _try(self, circuit: Circuit, call: ToolCall) -> None:
+        """Let a call be the one that shows whether it works again; all others are refused meanwhile."""
         now = self._now()
-        if wait > 0 or (circuit.trial is not None and now < circuit.trial_until):
-            raise self._refusal(circuit, call, max(wait, 0.0))
-        trial = circuit.trial = object()
-        circuit.trial_until = now + max(circuit.rest, _LEAST_TRIAL)  # one that hangs must not stop all others for ever
-        try:
-            result = await self._caller.call(call)
-        except Exception as error:
-            self._judge(circuit, self._is_failure(error, call))
-            raise
-        finally:
-            if circuit.trial is trial:  # also when the trial was cancelled: then the next call is the trial
-                circuit.trial = None
-        self._judge(circuit, self._is_bad(result))
-        return result
+        both = (circuit.above, circuit)
+        waits = [wait for one in both if (wait := one.wait(now)) is not None]
+        if waits:
+            raise self._refusal(circuit, call, max(waits))
+        for one in both:
+            if one.is_open:
+                one.begin(call, now)
 
-    def _judge(self, circuit: "_Circuit", failed: bool | None) -> None:  # noqa: FBT001 - a verdict, private
-        """Close or open again, as the trial went; ``None`` when it showed nothing."""
-        if failed is None or circuit.rest_until is None:
-            return
-        if failed:
-            circuit.rest = min(2 * circuit.rest, self._options.longest_rest)
-            self._open(circuit, calls=1, failures=1)
-            return
-        circuit.rest_until = None
-        circuit.rest = self._options.rest
-        circuit.count.clear()
-        self._emit(CircuitClosed(server=circuit.server, tool=circuit.tool))
+    def _end(self, call: ToolCall, circuit: Circuit, failed: bool | None) -> None:  # noqa: FBT001 - a verdict, private
+        """Count how a call ended, or judge by it if it was a trial; ``None`` when it showed nothing."""
+        above = circuit.above
+        if circuit.trial is call or above.trial is call:
+            self._judge(call, circuit, failed)
+        elif failed is not None:
+            now = self._now()
+            circuit.count.add(now, failed=failed)
+            if failed:
+                self._look(circuit, now)
 
-    def _note(self, circuit: "_Circuit", *, failed: bool) -> None:
-        count = circuit.count
-        count.add(self._now(), failed=failed)
-        if not failed or count.calls < self._options.least or circuit.rest_until is not None:
+    def _judge(self, call: ToolCall, circuit: Circuit, failed: bool | None) -> None:  # noqa: FBT001 - as above
+        """Close or open again, as the trial went. What fails for two agents in turn is left alone for all again."""
+        options, above = self._options, circuit.above
+        tried = [one for one in (above, circuit) if one.trial is call]
+        for one in tried:
+            one.trial = None  # also when the trial was cancelled: then the next call is the trial
+        if failed is None:
             return
-        if count.failures >= self._options.share * count.calls:
+        if not failed:
+            for one in tried:
+                one.close(options.rest)
+            self._emit(CircuitClosed(server=circuit.server, tool=circuit.tool))
+            return
+        opened = [circuit]
+        if above in tried and above.blamed not in {None, call.agent}:
+            opened.append(above)
+        above.blamed = call.agent
+        for one in opened:
+            one.rest = min(2 * one.rest, options.longest_rest) if one in tried else one.rest
+            self._open(one, calls=1, failures=1)
+
+    def _look(self, circuit: Circuit, now: float) -> None:
+        """Stop calls if too many failed: those of the agent, and those of all when it fails for others, too."""
+        options, count, above = self._options, circuit.count, circuit.above
+        if not circuit.is_open and count.calls >= options.least and count.failures >= options.share * count.calls:
             self._open(circuit, calls=count.calls, failures=count.failures)
+        if above.is_open or len(above.agents) == 1:
+            return
+        found = all_fail(above.agents.values(), now, least=options.least, share=options.share)
+        if found is not None:
+            self._open(above, calls=found[0], failures=found[1])
 
-    def _open(self, circuit: "_Circuit", *, calls: int, failures: int) -> None:
+    def _open(self, circuit: Circuit, *, calls: int, failures: int) -> None:
         circuit.rest_until = self._now() + circuit.rest
-        circuit.count.clear()
         self._emit(
             CircuitOpened(
                 server=circuit.server, tool=circuit.tool, calls=calls, failures=failures, seconds=circuit.rest
             )
         )
 
-    def _refusal(self, circuit: "_Circuit", call: ToolCall, wait: float) -> CircuitOpenError:
+    def _refusal(self, circuit: Circuit, call: ToolCall, wait: float) -> CircuitOpenError:
         what = f"{circuit.tool!r} of {circuit.server}" if circuit.tool else circuit.server
         reason = f"{what} failed too often and is left alone for {wait:.1f} seconds more."
-        if circuit.trial is not None:
+        if wait == 0:
             reason = f"{what} failed too often, and one call is trying whether it works again."
             wait = _WHILE_TRYING
-        self._emit(CallRefused(server=call.server, tool=call.tool, reason=reason, guard="breaker"))
+        self._emit(CallRefused(server=call.server, tool=call.tool, agent=call.agent, reason=reason, guard="breaker"))
         return CircuitOpenError(
             reason,
             retry_after=wait,
             remedies=(f"Try again in {math.ceil(wait)} s.", "Use another tool that can do the same."),
         )
 
-    def _is_failure(self, error: Exception, call: ToolCall) -> bool | None:
+    def _is_failure(self, error: BaseException, call: ToolCall) -> bool | None:
         """Tell whether an error speaks against the server; ``None`` when it says nothing about it."""
         if isinstance(error, ToolError):
-            return self._options.errors_count
+            return self._errors
         if isinstance(error, CallTimeoutError) and call.timeout is not None and call.timeout < self._options.hasty:
             return None
-        return None if isinstance(error, _SILENT) else True
+        return None if isinstance(error, _SILENT) or not isinstance(error, Exception) else True
 
-    def _is_bad(self, result: ToolResult) -> bool:
-        if self._options.complaints_count:
-            return result.complaint is not None
-        return result.is_error and self._options.errors_count
-
-    def _made(self, call: ToolCall) -> "_Circuit":
-        """Return a new circuit; when there are too many, the one of the whole server."""
-        tool = WHOLE if self._whole else call.tool
+    def _made(self, call: ToolCall) -> Circuit:
+        """Return a new circuit; when there are too many, one of the whole server."""
+        agent, server, tool = call.agent, call.server, WHOLE if self._whole else call.tool
         if len(self._circuits) >= self._options.most and self._now() >= self._sweep_after:
             self._forget_quiet()
         if len(self._circuits) >= self._options.most:
-            tool = WHOLE
-        circuit = self._circuits.get((call.server, tool))
+            agent, tool = _EVERYBODY, WHOLE
+        above = self._shared.get((server, tool))
+        if above is None:
+            above = self._shared[server, tool] = self._circuit(server, tool)
+        if agent not in above.agents and len(above.agents) >= MOST_AGENTS:
+            agent = _EVERYBODY
+        circuit = above.agents.get(agent)
         if circuit is None:
-            circuit = _Circuit(call.server, tool, options=self._options)
-            self._circuits[call.server, tool] = circuit
+            circuit = above.agents[agent] = self._circuit(server, tool, above=above)
+            self._circuits[agent, server, tool] = circuit
         return circuit
 
+    def _circuit(self, server: str, tool: str, *, above: Circuit | None = None) -> Circuit:
+        return Circuit(server, tool, rest=self._options.rest, window=self._options.window, above=above)
+
     def _forget_quiet(self) -> None:
+        """Forget the circuits through which nothing went for a while."""
         now = self._now()
         self._sweep_after = now + self._options.window
-        for key, circuit in list(self._circuits.items()):
-            if circuit.rest_until is None and circuit.count.is_quiet(now):
-                del self._circuits[key]
-
-
-class _Circuit:
-    __slots__ = ("count", "rest", "rest_until", "server", "tool", "trial", "trial_until")
-
-    def __init__(self, server: str, tool: str, *, options: BreakerOptions) -> None:
-        self.server = server
-        self.tool = tool
-        self.count = FailureCount(options.window)
-        self.rest = options.rest
-        self.rest_until: float | None = None
-        self.trial: object | None = None
-        self.trial_until = 0.0
+        for (agent, server, tool), circuit in list(self._circuits.items()):
+            circuit.count.forget(now)
+            if circuit.count.calls or circuit.is_open or circuit.above.is_open:
+                continue
+            del self._circuits[agent, server, tool]
+            del circuit.above.agents[agent]
+            if not circuit.above.agents:
+                del self._shared[server, tool]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from vsm_mcp.errors import CallTimeoutError, PayloadError, PolicyError
 from vsm_mcp.events import CallRefused, EventSink, ignore
+from vsm_mcp.guard.rules.copies import renewed
 from vsm_mcp.model.call import Caller, ToolCall, ToolResult
 
 LONGEST = 86_400.0
@@ -91,26 +92,40 @@ class Deadline:
             PolicyError: It asks for more than is allowed.
             CallTimeoutError: It did not end in time; it may still have happened.
         """
-        timeout, idle = call.timeout, call.idle
-        if timeout is None or idle is None:
-            usual, usual_idle = self._usual(call.server, call.tool)
-            call = ToolCall(
-                server=call.server,
-                tool=call.tool,
-                arguments=call.arguments,
-                agent=call.agent,
-                timeout=usual if timeout is None else timeout,
-                idle=usual_idle if idle is None else idle,
-                progress=call.progress,
-            )
-            timeout = usual if timeout is None else timeout
-        if not 0 < timeout <= self._most or not (idle is None or 0 < idle < math.inf):
-            self._refuse(call, timeout)
+        timeout, idle = self.times(call)
+        if (timeout, idle) != (call.timeout, call.idle):
+            call = renewed(call, call.arguments, timeout=timeout, idle=idle)
         if self._grace == math.inf:
             return await self._caller.call(call)
-        return await self._cut(call, timeout)
+        return await self.cut(call, timeout)
 
-    async def _cut(self, call: ToolCall, timeout: float) -> ToolResult:
+    @property
+    def cuts(self) -> bool:
+        """Whether a call is cut here as well."""
+        return self._grace < math.inf
+
+    def times(self, call: ToolCall, /) -> tuple[float, float | None]:
+        """Return how long a call may take, and how long without a sign of progress.
+
+        Raises:
+            PayloadError: The time it asks for is not a positive number of seconds.
+            PolicyError: It asks for more than is allowed.
+        """
+        timeout, idle = call.timeout, call.idle
+        if timeout is None or idle is None:
+            usual, usual_idle = self._rules.get((call.server, call.tool)) or self._usual(call.server, call.tool)
+            timeout = usual if timeout is None else timeout
+            idle = usual_idle if idle is None else idle
+        if not 0 < timeout <= self._most or not (idle is None or 0 < idle < math.inf):
+            self._refuse(call, timeout, idle)
+        return timeout, idle
+
+    async def cut(self, call: ToolCall, timeout: float) -> ToolResult:
+        """Make a call, and end it some time after its link should have.
+
+        Raises:
+            CallTimeoutError: It did not end in time; it may still have happened.
+        """
         with anyio.move_on_after(timeout + self._grace):
             return await self._caller.call(call)
         raise CallTimeoutError(
@@ -120,9 +135,6 @@ class Deadline:
         )
 
     def _usual(self, server: str, tool: str) -> tuple[float, float | None]:
-        found = self._rules.get((server, tool))
-        if found is not None:
-            return found
         if len(self._rules) >= _MOST_REMEMBERED:
             self._rules.clear()
         found = self._rules[server, tool] = self._look_up(server, tool)
@@ -134,7 +146,7 @@ class Deadline:
                 return rule.timeout, rule.idle
         return self._options.timeout, self._options.idle
 
-    def _refuse(self, call: ToolCall, timeout: float) -> None:
+    def _refuse(self, call: ToolCall, timeout: float, idle: float | None) -> None:
         if timeout > self._most:
             reason = f"it asks for {timeout:g} seconds, and at most {self._most:g} are allowed."
             self._tell(call, reason)
@@ -142,7 +154,7 @@ class Deadline:
                 f"{call.tool!r} of {call.server} is not called: {reason}",
                 remedies=("Ask for less time.", "Raise the most that the deadline options allow."),
             )
-        reason = f"timeout {timeout} and idle {call.idle} are not both a positive number of seconds."
+        reason = f"timeout {timeout} and idle {idle} are not both a positive number of seconds."
         self._tell(call, reason)
         raise PayloadError(
             f"{call.tool!r} of {call.server} is not called: {reason}",

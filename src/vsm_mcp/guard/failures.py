@@ -10,7 +10,7 @@ class FailureCount:
         window: Seconds that are looked back.
     """
 
-    __slots__ = ("_all", "_bad", "_latest", "_width", "calls", "failures")
+    __slots__ = ("_all", "_bad", "_latest", "_until", "_width", "calls", "failures")
 
     def __init__(self, window: float) -> None:
         """Start with nothing counted."""
@@ -18,14 +18,14 @@ class FailureCount:
         self.failures: int = 0
         self._width = window / _BUCKETS
         self._latest = 0
+        self._until = self._width
         self._all = [0] * _BUCKETS
         self._bad = [0] * _BUCKETS
 
     def add(self, now: float, *, failed: bool) -> None:
         """Count a call that ended at ``now``; time that runs back is taken as standing still."""
-        bucket = int(now / self._width)
-        if bucket > self._latest:
-            self._advance(bucket)
+        if now >= self._until:
+            self.forget(now)
         place = self._latest % _BUCKETS
         self._all[place] += 1
         self.calls += 1
@@ -39,14 +39,12 @@ class FailureCount:
         self._all = [0] * _BUCKETS
         self._bad = [0] * _BUCKETS
 
-    def is_quiet(self, now: float) -> bool:
-        """Tell whether nothing was counted within the window."""
-        return not self.calls or int(now / self._width) - self._latest >= _BUCKETS
-
-    def _advance(self, bucket: int) -> None:
+    def forget(self, now: float) -> None:
+        """Forget what was before the window that ends at ``now``."""
+        bucket = max(self._latest, int(now / self._width))
         for passed in range(self._latest + 1, min(bucket, self._latest + _BUCKETS) + 1):
             place = passed % _BUCKETS
             self.calls -= self._all[place]
             self.failures -= self._bad[place]
             self._all[place] = self._bad[place] = 0
-        self._latest = bucket
+        self._latest, self._until = bucket, (bucket + 1) * self._width

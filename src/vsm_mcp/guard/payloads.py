@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field
 
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.events import CallRefused, EventSink, ignore
+from vsm_mcp.guard.sizes import says_only_text
 from vsm_mcp.model.call import Caller, ToolCall, ToolResult
 from vsm_mcp.model.json import JsonValue
 
 MIB = 1 << 20
-_LARGEST = 1 << 40
+LARGEST = 1 << 40
 _SHOWN = 40
 _PATH_SHOWN = 12
 
@@ -39,11 +40,11 @@ class Bounds(BaseModel, frozen=True, extra="forbid"):
         text: How many characters one text may have.
     """
 
-    bytes: int = Field(default=MIB, ge=1, le=_LARGEST)
+    bytes: int = Field(default=MIB, ge=1, le=LARGEST)
     depth: int = Field(default=64, ge=1, le=200)
-    values: int = Field(default=100_000, ge=1, le=_LARGEST)
-    name: int = Field(default=1000, ge=1, le=_LARGEST)
-    text: int = Field(default=MIB, ge=1, le=_LARGEST)
+    values: int = Field(default=100_000, ge=1, le=LARGEST)
+    name: int = Field(default=1000, ge=1, le=LARGEST)
+    text: int = Field(default=MIB, ge=1, le=LARGEST)
 
 
 class PayloadOptions(BaseModel, frozen=True, extra="forbid"):
@@ -102,18 +103,37 @@ class PayloadBounds:
             PayloadError: Something is too large or too deep, or is no JSON; it names the place. When it is about the
                 result, the call was made.
         """
-        if not (self._small_arguments_fit and small(call.arguments)):
-            try:
-                extent(call.arguments, self._arguments)
-            except PayloadError as error:
-                raise self._refusal(call, "The arguments for", error) from error
+        self.check(call)
         result = await self._caller.call(call)
-        if not (self._small_results_fit and _small_result(result)):
-            try:
-                self._measure(result)
-            except PayloadError as error:
-                raise self._refusal(call, "The call was made, but the result of", error) from error
+        self.examine(call, result)
         return result
+
+    def check(self, call: ToolCall, /) -> bool:
+        """Return whether the arguments of a call, which are within bounds, are few and short texts and numbers.
+
+        Raises:
+            PayloadError: They are not within bounds.
+        """
+        if self._small_arguments_fit and small(call.arguments):
+            return True
+        try:
+            extent(call.arguments, self._arguments)
+        except PayloadError as error:
+            raise self._refusal(call, "The arguments for", error) from error
+        return False
+
+    def examine(self, call: ToolCall, result: ToolResult, /) -> None:
+        """Do nothing if a result is within bounds.
+
+        Raises:
+            PayloadError: It is not; the call was made.
+        """
+        if self._small_results_fit and _small_result(result):
+            return
+        try:
+            self._measure(result)
+        except PayloadError as error:
+            raise self._refusal(call, "The call was made, but the result of", error) from error
 
     def _measure(self, result: ToolResult) -> None:
         if len(result.text) > self._results.text:
@@ -276,6 +296,8 @@ def _small_result(result: ToolResult) -> bool:
     content = result.content
     if len(result.text) > _SMALL_TEXT or len(content) > _SMALL_BLOCKS:
         return False
+    if says_only_text(result):
+        return True
     for block in content:
         if not small(block):
             return False

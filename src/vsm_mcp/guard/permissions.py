@@ -38,6 +38,15 @@ class Permissions:
         Raises:
             PermissionDeniedError: The policy does not allow this tool of this server.
         """
+        self.check(call)
+        return await self._caller.call(call)
+
+    def check(self, call: ToolCall, /) -> None:
+        """Do nothing if a call may be made.
+
+        Raises:
+            PermissionDeniedError: The policy does not allow this tool of this server.
+        """
         reason = self.objection(call.server, call.tool)
         if reason is not None:
             self._emit(CallRefused(server=call.server, tool=call.tool, reason=reason))
@@ -45,4 +54,3 @@ class Permissions:
                 f"{call.tool!r} of {call.server} may not be called: {reason}",
                 remedies=("Change the policy if it should be: allow and block, with tool:NAME terms.",),
             )
-        return await self._caller.call(call)

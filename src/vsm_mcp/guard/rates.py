@@ -134,15 +134,40 @@ class RateLimits:
         Raises:
             RateLimitError: There were too many calls; it says when the next one can pass.
         """
-        counted = self._counted[call.agent, call.server, call.tool]
-        if counted:
-            now = int(self._now() * MICROSECONDS + 0.5)
-            for place, (kept, key) in enumerate(counted):
-                if not kept.take(key, now):
-                    for before, its_key in counted[:place]:
-                        before.give_back(its_key)
-                    raise self._refusal(call, now)
+        self.check(call)
         return await self._caller.call(call)
+
+    def check(self, call: ToolCall, /) -> None:
+        """Count a call that is within every limit.
+
+        Raises:
+            RateLimitError: There were too many calls; it says when the next one can pass.
+        """
+        self._take(call, self._counted[call.agent, call.server, call.tool])
+
+    def charge(self, call: ToolCall, /) -> None:
+        """Count a call that was refused before its turn to be counted, so that trying is limited, too.
+
+        Only the limits that are the agent's own count it: else an agent could use up, with calls that it may not
+        make, what belongs to all.
+
+        Raises:
+            RateLimitError: There were too many; it says when the next one can be heard.
+        """
+        counted = self._counted[call.agent, call.server, call.tool]
+        self._take(call, tuple([(kept, key) for kept, key in counted if Each.AGENT in kept.each]))
+
+    def _take(self, call: ToolCall, counted: "tuple[_Counted, ...]") -> None:
+        if not counted:
+            return
+        now = int(self._now() * MICROSECONDS + 0.5)
+        taken = 0
+        for kept, key in counted:
+            if not kept.take(key, now):
+                for before, its_key in counted[:taken]:
+                    before.give_back(its_key)
+                raise self._refusal(call, now)
+            taken += 1  # noqa: SIM113 - enumerate makes a tuple each time
 
     def _refusal(self, call: ToolCall, now: int) -> RateLimitError:
         counted = self._counted[call.agent, call.server, call.tool]
@@ -213,7 +238,7 @@ class _Allowances:
         at = now * self._unit
         kept = self._full_at.get(key)
         full_at = self._shared[hash(key[0]) % SHARED] if kept is None else kept
-        after = max(full_at, at) + self._step
+        after = (full_at if full_at > at else at) + self._step  # noqa: FURB136 - at every call, and max() is slow
         if after - at > self._most_ahead:
             return False
         if kept is not None or self._place(at):

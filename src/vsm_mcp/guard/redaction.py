@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 from vsm_mcp.errors import StartError, VSMError, ZoneError
 from vsm_mcp.events import CallRefused, EventSink, ignore
 from vsm_mcp.guard.redacting.redactor import Redactor
-from vsm_mcp.guard.redacting.writing import SHORTEST_SECRET, in_json
+from vsm_mcp.guard.redacting.writing import SHORTEST_SECRET, readings
+from vsm_mcp.guard.sizes import says_only_text
 from vsm_mcp.model.call import Caller, ToolCall, ToolResult
 from vsm_mcp.model.json import JsonObject
 
@@ -51,14 +52,19 @@ class GivenSecrets:
 
     Args:
         options: What is hidden.
+
+    Attributes:
+        any: Whether any server was given any.
     """
 
     def __init__(self, options: RedactionOptions | None = None) -> None:
         """Start without knowing any."""
+        self.any: bool = False
         self._options = options or RedactionOptions()
         self._values: dict[str, tuple[str, ...]] = {}
         self._redactors: dict[str, Redactor] = {}
-        self._foreign: dict[str, tuple[bytes, ...]] = {}
+        self._foreign: dict[str, tuple[Redactor, ...]] = {}
+        self._finders: dict[str, Redactor] = {}
         self._everything: Redactor | None = None
 
     def __repr__(self) -> str:
@@ -97,22 +103,24 @@ class GivenSecrets:
             )
         return self._everything
 
-    def foreign_to(self, server: str) -> tuple[bytes, ...]:
-        """Return, as they stand in JSON, the secrets that others were given and this server was not."""
-        forms = self._foreign.get(server)
-        if forms is None:
+    def foreign_to(self, server: str) -> tuple[Redactor, ...]:
+        """Return what finds the secrets that others were given and this server was not, one for each."""
+        found = self._foreign.get(server)
+        if found is None:
             own = frozenset(self._values.get(server, ()))
             foreign = frozenset[str]().union(*self._values.values()) - own
-            long = (secret for secret in foreign if len(secret) >= _SHORTEST_LEAVING)
-            forms = tuple(sorted({form.encode("utf-8", "replace") for secret in long for form in in_json(secret)}))
+            found = tuple([self._finders[secret] for secret in sorted(foreign) if len(secret) >= _SHORTEST_LEAVING])
             if len(self._foreign) >= _MOST_SERVERS:
                 self._foreign.clear()
-            self._foreign[server] = forms
-        return forms
+            self._foreign[server] = found
+        return found
 
     def _renew(self, server: str) -> None:
         self._everything = None
         self._foreign.clear()
+        known = frozenset[str]().union(*self._values.values())
+        self.any = bool(known)
+        self._finders = {secret: self._finders.get(secret) or Redactor((secret,)) for secret in known}
         self._redactors.pop(server, None)
         if server in self._values or self._options.guess:
             self._redactors[server] = Redactor(
@@ -156,25 +164,37 @@ class Redaction:
         Raises:
             ZoneError: The arguments hold a secret that another server was given.
         """
-        if self._refuses and (foreign := self._given.foreign_to(call.server)):
-            self._look(call, foreign)
-        redactor = self._given.of(call.server) or self._guess
-        if redactor is None:
-            return await self._caller.call(call)
+        self.check(call)
         try:
             result = await self._caller.call(call)
         except VSMError as error:
-            if self._options.errors:
-                _hide(error, redactor)
+            self.hide(call, error)
             raise
-        return _hidden(result, redactor) if self._options.results else result
+        return self.hidden(call, result)
 
-    def _look(self, call: ToolCall, foreign: tuple[bytes, ...]) -> None:
-        written = _written(call.arguments)
-        for form in foreign:
-            if form in written:
-                break
-        else:
+    def check(self, call: ToolCall, /) -> None:
+        """Do nothing if the arguments of a call hold no secret of another server.
+
+        Raises:
+            ZoneError: They do.
+        """
+        if self._refuses and (foreign := self._given.foreign_to(call.server)):
+            self._look(call, foreign)
+
+    def hide(self, call: ToolCall, error: VSMError) -> None:
+        """Hide in an error what the server was given."""
+        redactor = self._given.of(call.server) or self._guess
+        if redactor is not None and self._options.errors:
+            _hide(error, redactor)
+
+    def hidden(self, call: ToolCall, result: ToolResult) -> ToolResult:
+        """Return a result without what the server was given; the same one when there is nothing to hide in it."""
+        redactor = self._given.of(call.server) or self._guess
+        return result if redactor is None or not self._options.results else _hidden(result, redactor)
+
+    def _look(self, call: ToolCall, foreign: tuple[Redactor, ...]) -> None:
+        texts = tuple(readings(_written(call.arguments)))
+        if not any(finder.has(texts) for finder in foreign):
             return
         reason = "its arguments hold a secret that another server was given."
         self._emit(CallRefused(server=call.server, tool=call.tool, reason=reason, guard="redaction"))
@@ -184,32 +204,23 @@ class Redaction:
         )
 
 
-def _written(arguments: JsonObject) -> bytes:
+def _written(arguments: JsonObject) -> str:
     try:
-        return orjson.dumps(arguments)
+        return orjson.dumps(arguments).decode()
     except TypeError:  # such as a number beyond 64 bits or half a character
-        text = json.dumps(arguments, ensure_ascii=False, default=repr)
-        return text.encode("utf-8", "replace")
+        return json.dumps(arguments, ensure_ascii=False, default=repr)
 
 
 def _hidden(result: ToolResult, redactor: Redactor) -> ToolResult:
     text = redactor.text(result.text)
     structured = redactor.value(result.structured)
     same = text is result.text and structured is result.structured
-    if same and _repeats(result):
+    if same and (not result.content or says_only_text(result)):
         return result
     content = tuple([_object(redactor, block) for block in result.content])
     if same and all(map(is_, content, result.content)):
         return result
     return ToolResult(text=text, structured=structured, content=content, is_error=result.is_error)
-
-
-def _repeats(result: ToolResult) -> bool:
-    """Tell whether the content is the text once more and nothing else, as it mostly is."""
-    if len(result.content) != 1:
-        return not result.content
-    block = result.content[0]
-    return len(block) == 2 and block.get("type") == "text" and block.get("text") == result.text  # noqa: PLR2004
 
 
 def _object(redactor: Redactor, block: JsonObject) -> JsonObject:

@@ -91,15 +91,33 @@ class SchemaValidation:
             ArgumentError: The arguments do not fit, or cannot be judged and that is an error; nothing was sent.
             PayloadError: The result does not fit, and that is an error.
         """
+        judge = self.check(call)
+        result = await self._caller.call(call)
+        if judge is not None:
+            self.examine(call, result, judge)
+        return result
+
+    def check(self, call: ToolCall, /) -> Judge | str | None:
+        """Return what the result of a call is held against, if its arguments fit; a text says why that cannot be.
+
+        Raises:
+            ArgumentError: They do not, or cannot be judged and that is an error.
+        """
         known = self._known(call.server, call.tool)
         if known is None:  # those behind know better whether it is missing or held back
-            return await self._caller.call(call)
+            return None
         if known.arguments is not None:
             self._judge_arguments(known, call)
-        result = await self._caller.call(call)
-        if known.result is not None and not result.is_error:
-            self._judge_result(known.result, call, result)
-        return result
+        return known.result
+
+    def examine(self, call: ToolCall, result: ToolResult, judge: Judge | str) -> None:
+        """Hold a result against what its tool declares.
+
+        Raises:
+            PayloadError: It does not fit, and that is an error.
+        """
+        if not result.is_error:
+            self._judge_result(judge, call, result)
 
     def _known(self, server: str, tool: str) -> _Known | None:
         spec = self._lookup(server, tool)

@@ -18,6 +18,8 @@ def size_of_result(result: ToolResult) -> int | None:
     """Return how many bytes a result has: its text once, its structured value, and content that is no text."""
     text = result.text
     total = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if says_only_text(result):
+        return total
     if result.structured is not None:
         size = size_of(result.structured)
         if size is None:
@@ -30,3 +32,8 @@ def size_of_result(result: ToolResult) -> int | None:
                 return None
             total += size
     return total
+
+
+def says_only_text(result: ToolResult) -> bool:
+    """Tell whether a result is its text and nothing else, as it mostly is."""
+    return result.structured is None and result.content == ({"type": "text", "text": result.text},)

@@ -160,16 +160,23 @@ class TrustZones:
         Raises:
             ZoneError: The agent holds data that may not go to the zone of this tool.
         """
+        self.check(call)
+        return await self._caller.call(call)
+
+    def check(self, call: ToolCall, /) -> None:
+        """Let the agent hold the label of where a call goes, which is then sent.
+
+        Raises:
+            ZoneError: The agent holds data that may not go to the zone of this tool.
+        """
         agent = call.agent
         label, passing = self._ways[agent, call.server, call.tool]
-        held = self._read.get(agent)
-        if held is None:
-            held = self._held(agent)
+        read = self._read.get(agent)
+        held = self._held(agent) if read is None else read
         if held & ~passing:
             raise self._refusal(call, held & ~passing)
-        if held & label != label or (held == self._map.everything and agent not in self._read):
+        if held & label != label or (read is None and held == self._map.everything):
             self._take(agent, label)
-        return await self._caller.call(call)
 
     def _held(self, agent: str) -> int:
         """Return the labels of an agent: of what it read, and knew from the start; all of them when none is known."""

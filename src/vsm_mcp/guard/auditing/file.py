@@ -272,7 +272,7 @@ class FileAudit:
             batch, self._batch = self._batch, _Batch()
             try:
                 if (lost := self._lost) and batch.records:
-                    await self._keeping.note(f"{lost} records were lost")
+                    await self._keeping.note(f"{lost} records were lost", lost=lost)
                     self._lost -= lost
                 await self._keeping.write(batch.records)
             except Exception as error:  # noqa: BLE001 - the boundary of the task that owns the log

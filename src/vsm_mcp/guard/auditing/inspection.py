@@ -12,9 +12,11 @@ class AuditVerification(Report, frozen=True):
     """What was found in the files of an audit log.
 
     Attributes:
-        intact: Every record is as it was written, and none is missing between the first and the last.
+        intact: Every record is as it was written, and none is missing between the first and the last. ``None`` when
+            there is no record: then there is nothing to verify, which is no good sign where there should be some.
         records: How many were read before the first broken one.
         files: In how many files.
+        lost: How many records were never written, as the log itself notes: too many waited, or writing failed.
         repairs: How often writing had been interrupted by a crash, and was taken up again with a note.
         torn: Bytes of a last line that a crash interrupted and that nobody has noted yet; this is no tampering.
         begins: The number of the first record; above 0 when older files were let go, which later records note.
@@ -25,9 +27,10 @@ class AuditVerification(Report, frozen=True):
         keyed: Whether the digests were made with a key.
     """
 
-    intact: bool
+    intact: bool | None
     records: int
     files: int
+    lost: int
     repairs: int
     torn: int
     begins: int | None
@@ -53,7 +56,7 @@ class Inspection:
         self._head: str | None = None
         self._next = 0
         self._begins: int | None = None
-        self._records = self._files = self._repairs = 0
+        self._records = self._files = self._repairs = self._lost = 0
         self._torn: dict[str, tuple[str, int, int]] = {}
         self._before_first: tuple[str, str] | None = None
         self._let_go: set[str] = set()
@@ -86,9 +89,10 @@ class Inspection:
         """Return what was found."""
         broken = self._broken or self._missing()
         return AuditVerification(
-            intact=broken is None,
+            intact=None if broken is None and not self._records else broken is None,
             records=self._records,
             files=self._files,
+            lost=self._lost,
             repairs=self._repairs,
             torn=sum(size for _, _, size in self._torn.values()),
             begins=self._begins,
@@ -145,6 +149,11 @@ class Inspection:
         match sealed.fields.get("let_go"):
             case {"digest": str(digest)}:
                 self._let_go.add(digest)
+            case _:
+                pass
+        match sealed.fields.get("lost"):
+            case int(lost):
+                self._lost += lost
             case _:
                 pass
         for digest in _torn_in(sealed.fields.get("torn")):

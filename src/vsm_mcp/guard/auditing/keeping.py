@@ -1,8 +1,9 @@
 """How the files of an audit log are taken up after a crash, begun anew, packed and let go. Only its owner uses it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 import anyio.to_thread
 
@@ -12,10 +13,11 @@ from vsm_mcp.guard.auditing.chain import BrokenLineError, Chain, Sealed, unseale
 from vsm_mcp.guard.auditing.days import DayFile, DayFiles
 from vsm_mcp.guard.auditing.lines import fields_of
 from vsm_mcp.guard.auditing.record import AuditKind, AuditOutcome, AuditRecord
-from vsm_mcp.model.json import JsonValue
+from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.world.clock import Clock
 
 _AT_ONCE = 500
+_NOTHING: JsonObject = MappingProxyType[str, JsonValue]({})
 
 
 class Keeping:
@@ -72,7 +74,7 @@ class Keeping:
         """
         while records:
             part = records[:_AT_ONCE]
-            await self._append([fields_of(record) for record in part])
+            await self._append(part)
             del records[: len(part)]
             if self._untidy:
                 await self._tidy()
@@ -84,12 +86,12 @@ class Keeping:
             ConfigurationError: It cannot be written.
         """
         record = AuditRecord(time=self._clock.now(), kind=AuditKind.NOTE, outcome=AuditOutcome.OK, detail=detail)
-        await self._append([{**fields_of(record), **more}])
+        await self._append([record], more)
 
-    async def _append(self, lines: Sequence[Mapping[str, object]]) -> None:
+    async def _append(self, records: Sequence[AuditRecord], more: JsonObject = _NOTHING) -> None:
         file, begun = self._due()
         chain = self.chain.copy()
-        data = await anyio.to_thread.run_sync(_sealed, chain, lines)
+        data = await anyio.to_thread.run_sync(_sealed, chain, records, more)
         await self._days.append(file, data)
         # From here on it is on disk, so it is true.
         self.chain = chain
@@ -184,5 +186,5 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
     return data[:end], data[end:]
 
 
-def _sealed(chain: Chain, lines: Sequence[Mapping[str, object]]) -> bytes:
-    return b"".join(map(chain.seal, lines))
+def _sealed(chain: Chain, records: Sequence[AuditRecord], more: JsonObject) -> bytes:
+    return b"".join([chain.seal({**fields_of(record), **more} if more else fields_of(record)) for record in records])

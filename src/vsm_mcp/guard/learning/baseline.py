@@ -71,6 +71,17 @@ class Baseline:
         """Learn everything anew: what seemed unusual was approved."""
         self.__init__(learn=self._learn, risk=self._risk, factor=self._factor, memory=self._memory)
 
+    def passes(self, now: float, *, size: int | None, shape: int) -> bool:
+        """Learn a call that is as usual in everything, as most are; of another nothing is learned, and that is told."""
+        calls, sent = self._calls + 1, self.sent
+        if size is None or size >= sent.edge or sent.run > 0 or not self._next - _WINDOW <= now < self._next:
+            return False
+        if calls > self.rate.limit or not self.shapes.again(shape):
+            return False
+        self._calls = calls
+        sent.add(size)
+        return True
+
     def before(self, now: float, *, size: int | None, shape: int) -> Deviation | None:
         """Say what is unusual about a call that is about to be made; nothing of it is learned yet."""
         calls = self._calls + 1

@@ -16,32 +16,36 @@ class ErrorRate:
         risk: About how often, per call, a usual stream may be taken for an unusual one.
     """
 
-    __slots__ = ("_bound", "_calls", "_down", "_errors", "_fit_in", "_run", "_up", "rate")
+    __slots__ = ("_bound", "_calls", "_down", "_errors", "_fit_in", "_run", "_stride", "_up", "rate")
 
     def __init__(self, *, learn: int, risk: float) -> None:
         """Start without having seen a call."""
         self.rate: float = 0.0
         self._calls = self._errors = 0.0
-        self._fit_in = learn
+        self._fit_in = self._stride = learn
         self._bound = -math.log(risk)
         self._run = self._up = self._down = 0.0
 
     def add(self, *, failed: bool) -> bool:
         """Learn how a call went; tell whether with it too many failed."""
-        self._calls += 1
-        self._errors += failed
         self._fit_in -= 1
         if self._fit_in <= 0:
-            self._fit()
+            self._fit(failed=failed)
+        elif failed:
+            self._errors += 1
+        if not failed and self._run <= 0:
+            return False
         self._run = max(0.0, self._run + (self._up if failed else self._down))
         if self._run < self._bound:
             return False
         self._run = 0.0
         return True
 
-    def _fit(self) -> None:
+    def _fit(self, *, failed: bool) -> None:
         """Weigh errors against the usual rate; where errors are usual, nothing can be said."""
-        self._fit_in = _EVERY
+        self._calls += self._stride
+        self._errors += failed
+        self._stride = self._fit_in = _EVERY
         if self._calls > _MEMORY:
             self._calls /= 2
             self._errors /= 2

@@ -12,7 +12,10 @@ _PRIOR = 0.2
 
 def shape_of(arguments: JsonObject) -> int:
     """Return a number that is the same for arguments of the same names and kinds, within this process."""
-    return hash(frozenset([(name, _kind(value, _DEEPEST)) for name, value in arguments.items()]))
+    shape = 0
+    for name, value in arguments.items():
+        shape ^= hash((name, _KINDS.get(type(value)) or _kind(value, _DEEPEST)))
+    return shape
 
 
 def _kind(value: JsonValue, depth: int) -> int:
@@ -62,6 +65,15 @@ class Shapes:
         if shape in self._counts or self.seen < self._learn or len(self._counts) >= _MOST_SHAPES:
             return False
         return self._once + _PRIOR <= self._risk * self.seen
+
+    def again(self, shape: int) -> bool:
+        """Learn a shape that was seen at least twice; of another nothing is learned, and that is told."""
+        count = self._counts.get(shape, 0)
+        if count < 2:  # noqa: PLR2004 - as below
+            return False
+        self.seen += 1
+        self._counts[shape] = count + 1
+        return True
 
     def add(self, shape: int) -> None:
         """Learn a shape."""

@@ -14,10 +14,13 @@ well, and the bound is raised in proportion.
 """
 
 import math
+from collections import Counter, defaultdict
 
 _PER_OCTAVE = 8
 _TAIL = 0.1
 _EVERY = 32
+_SELDOM, _OFTEN = 256, 16
+"""What was learned is looked at after each sixteenth more, and at least after every 256 values."""
 _LEAST_EXCESS = 1.0
 _FADED = 0.5
 _SHIFTED = 0.5
@@ -36,13 +39,20 @@ class Tail:
         risk: The share of usual values that may be taken for unusual.
         factor: A value less than this many times the 90 % quantile is never too large.
         memory: After about this many values counts are halved.
+
+    Attributes:
+        limit: What is beyond it is too large.
+        edge: From it on a value is in the tail.
+        run: How many of the last values were in the tail, weighed; 0 as long as that is usual.
+        typical: The median.
     """
 
     __slots__ = (
         "_buckets",
-        "_edge",
+        "_counted",
         "_factor",
-        "_fit_in",
+        "_fit_at",
+        "_fresh",
         "_groups",
         "_learn",
         "_least_limit",
@@ -50,68 +60,80 @@ class Tail:
         "_peak",
         "_reach",
         "_risk",
-        "_run",
         "_run_limit",
         "_told",
         "_total",
+        "edge",
         "limit",
-        "seen",
+        "run",
         "typical",
     )
 
     def __init__(self, *, learn: int, risk: float, factor: float, memory: int) -> None:
         """Start without having seen anything."""
-        self.seen: int = 0
         self.limit: float = math.inf
         self.typical: float = 0.0
-        self._buckets: dict[int, float] = {}
+        self._buckets = defaultdict[int, float](float)
         self._total = 0.0
-        self._fit_in = learn
-        self._edge = math.inf
-        self._run = 0.0
+        self._fresh: list[float] = []
+        self._counted = 0
+        self._fit_at = learn
+        self.edge: float = math.inf
+        self.run: float = 0.0
         self._peak = 0.0
         self._told = False
         self._groups = self._reach = 0.0
         self._least_limit = self._run_limit = -math.log(risk)
-        self._learn = _LONGER * learn
+        self._learn = learn
         self._risk = risk
         self._factor = factor * 2 ** (1 / _PER_OCTAVE)
         self._memory = memory
 
     @property
+    def seen(self) -> int:
+        """How many values were learned."""
+        return self._counted + len(self._fresh)
+
+    @property
     def share(self) -> float:
         """How near a run of large values is to being out of the usual; 1 is at the limit."""
-        return self._run / self._run_limit
+        return self.run / self._run_limit
 
     def add(self, value: float) -> bool:
         """Learn a value; tell whether with it too many of the last ones were large.
 
         A value beyond the limit is learned as one at the limit, so that a single one cannot move the limit far.
         """
-        kept = min(value, self.limit)
-        bucket = int(math.log2(kept + 1) * _PER_OCTAVE)
-        self._buckets[bucket] = self._buckets.get(bucket, 0.0) + 1.0
-        self._total += 1
-        self.seen += 1
-        self._fit_in -= 1
-        if self._fit_in <= 0:
+        fresh = self._fresh
+        fresh.append(value)
+        if len(fresh) >= _EVERY:
+            self._count()
+        large = value >= self.edge
+        return self._sum(large=large) if large or self.run > 0 else False
+
+    def _count(self) -> None:
+        """Put the newest values into their buckets, and look at all when it is time."""
+        limit, buckets = self.limit, self._buckets
+        for value, times in Counter(self._fresh).items():
+            buckets[int(math.log2(min(value, limit) + 1) * _PER_OCTAVE)] += times
+        self._counted += len(self._fresh)
+        self._fresh.clear()
+        if self._counted >= self._fit_at:
+            self._fit_at = self._counted + min(_SELDOM, self._counted // _OFTEN)
             self._fit()
-        return self._sum(large=value >= self._edge)
 
     def _sum(self, *, large: bool) -> bool:
         """Go on with the cumulative sum; tell whether it passes its bound, once until it has returned to nothing."""
-        run = self._run
+        run = self.run
         if large:
-            self._run = run = min(run + _UP, _FURTHEST * self._run_limit)
+            self.run = run = min(run + _UP, _FURTHEST * self._run_limit)
             self._peak = max(self._peak, run)
             if run < self._run_limit or self._told:
                 return False
             self._told = True
-            return self.seen > self._learn
-        if run <= 0:
-            return False
-        self._run = max(0.0, run + _DOWN)
-        if self._run <= 0:
+            return self.seen > _LONGER * self._learn
+        self.run = max(0.0, run + _DOWN)
+        if self.run <= 0:
             self._return()
         return False
 
@@ -128,10 +150,11 @@ class Tail:
             self._reach /= 2
 
     def _fit(self) -> None:
-        self._fit_in = _EVERY
+        self._total = sum(self._buckets.values())
         if self._total > self._memory:
-            self._buckets = {bucket: count / 2 for bucket, count in self._buckets.items() if count >= _FADED}
-            self._total = sum(self._buckets.values())
+            halves = {bucket: count / 2 for bucket, count in self._buckets.items() if count >= _FADED}
+            self._buckets = defaultdict(float, halves)
+            self._total = sum(halves.values())
         passed, median, edge, excess = 0.0, None, None, 0.0
         for bucket in sorted(self._buckets):
             count = self._buckets[bucket]
@@ -151,5 +174,5 @@ class Tail:
         share = max(beyond / self._total, 1 / self._total)
         reach = mean * max(0.0, math.log(share / self._risk))
         self.typical = 2 ** ((median + 0.5) / _PER_OCTAVE) - 1
-        self._edge = 2 ** ((edge + 1) / _PER_OCTAVE) - 1
-        self.limit = max(2 ** ((edge + 1 + reach) / _PER_OCTAVE), (self._edge + 1) * self._factor) - 1
+        self.edge = 2 ** ((edge + 1) / _PER_OCTAVE) - 1
+        self.limit = max(2 ** ((edge + 1 + reach) / _PER_OCTAVE), (self.edge + 1) * self._factor) - 1

@@ -1,9 +1,10 @@
 """Hides secrets in whatever is to be shown or kept: text, JSON, addresses, command lines."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from vsm_mcp.guard.redacting.shapes import HIDDEN, names_secret, without_shapes
-from vsm_mcp.guard.redacting.writing import SHORTEST_SECRET, forms_of
+from vsm_mcp.guard.redacting.writing import SHORTEST_SECRET, forms_of, readings
 from vsm_mcp.model.json import JsonValue
 
 DEEPEST = 64
@@ -23,7 +24,7 @@ class Redactor:
     """
 
     def __init__(self, hide: Iterable[str] = (), *, guess: bool = False, shortest: int = SHORTEST_SECRET) -> None:
-        """Prepare the ways in which each secret may be written."""
+        """Prepare the ways in which each secret may be written; how they may be escaped is seen when they are."""
         secrets = {secret for secret in hide if len(secret) >= shortest}
         forms = {form for secret in secrets for form in forms_of(secret)}
         self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
@@ -37,15 +38,25 @@ class Redactor:
 
     def finds(self, text: str) -> bool:
         """Tell whether one of the secrets is written in ``text``."""
-        return any(form in text for form in self._forms)
+        return self.has(tuple(readings(text)))
+
+    def has(self, texts: Sequence[str]) -> bool:
+        """Tell whether one of the secrets is written in one of ``texts``, which are read as they are."""
+        return any(form in text for text in texts for form in self._forms)
 
     def text(self, text: str) -> str:
-        """Return ``text`` without secrets; the same object when there is none in it."""
+        """Return ``text`` without secrets; the same object when there is none in it.
+
+        Where a secret is written with escapes, they are read in the whole text.
+        """
         if len(text) < self._least:
             return text
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, HIDDEN)
+        if self._forms:
+            text = self._blotted(text)
+            for reading in islice(readings(text), 1, None):
+                told = self._blotted(reading)
+                if told is not reading:
+                    text = told
         return without_shapes(text) if self._guess else text
 
     def value(self, value: JsonValue) -> JsonValue:
@@ -69,6 +80,12 @@ class Redactor:
                 told.append(self.text(word))
             hide_next = is_name and not equals
         return tuple(told)
+
+    def _blotted(self, text: str) -> str:
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, HIDDEN)
+        return text
 
 
 class _Walk:
