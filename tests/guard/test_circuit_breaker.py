@@ -76,7 +76,9 @@ async def test_it_opens_at_half_of_ten_calls_and_not_at_nine() -> None:
         await breaker.call(ToolCall(server="files", tool="read"))
     assert caught.value.retry_after == 30
     assert server.calls == 10
-    assert sink.of(CircuitOpened) == [CircuitOpened(server="files", tool="read", calls=10, failures=5, seconds=30)]
+    assert sink.of(CircuitOpened) == [
+        CircuitOpened(server="files", tool="read", agent="host", calls=10, failures=5, seconds=30)
+    ]
     assert [event.guard for event in sink.of(CallRefused)] == ["breaker"]
     assert await ask(breaker, tool="write") == "LinkError"
 
@@ -111,7 +113,7 @@ async def test_after_its_rest_exactly_one_call_tries_and_the_others_wait() -> No
             server.gate.set()
     assert answers[-1] == "fine"
     assert breaker.state("files", "read") is CircuitState.CLOSED
-    assert sink.of(CircuitClosed) == [CircuitClosed(server="files", tool="read")]
+    assert sink.of(CircuitClosed) == [CircuitClosed(server="files", tool="read", agent="host")]
 
 
 @pytest.mark.anyio

@@ -118,21 +118,26 @@ class AnomalySeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitOpened(Event):
-    """``failures`` of ``calls`` calls failed, so none pass for ``seconds``; an empty ``tool`` is the whole server."""
+    """``failures`` of ``calls`` calls failed, so none pass for ``seconds``.
+
+    An empty ``tool`` is the whole server, an empty ``agent`` are all agents.
+    """
 
     server: str
     tool: str
     calls: int
     failures: int
     seconds: float
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitClosed(Event):
-    """A trial call went well, so calls pass again; an empty ``tool`` stands for the whole server."""
+    """A trial call went well, so calls pass again; an empty ``tool`` is the whole server, an empty ``agent`` all."""
 
     server: str
     tool: str
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

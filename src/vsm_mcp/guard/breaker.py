@@ -199,7 +199,7 @@ class CircuitBreaker:
         if not failed:
             for one in tried:
                 one.close(options.rest)
-            self._emit(CircuitClosed(server=circuit.server, tool=circuit.tool))
+            self._emit(CircuitClosed(server=circuit.server, tool=circuit.tool, agent=tried[0].agent))
             return
         opened = [circuit]
         if above in tried and above.blamed not in {None, call.agent}:
@@ -224,7 +224,12 @@ class CircuitBreaker:
         circuit.rest_until = self._now() + circuit.rest
         self._emit(
             CircuitOpened(
-                server=circuit.server, tool=circuit.tool, calls=calls, failures=failures, seconds=circuit.rest
+                server=circuit.server,
+                tool=circuit.tool,
+                agent=circuit.agent,
+                calls=calls,
+                failures=failures,
+                seconds=circuit.rest,
             )
         )
 
@@ -263,12 +268,13 @@ class CircuitBreaker:
             agent = _EVERYBODY
         circuit = above.agents.get(agent)
         if circuit is None:
-            circuit = above.agents[agent] = self._circuit(server, tool, above=above)
+            circuit = above.agents[agent] = self._circuit(server, tool, agent=agent, above=above)
             self._circuits[agent, server, tool] = circuit
         return circuit
 
-    def _circuit(self, server: str, tool: str, *, above: Circuit | None = None) -> Circuit:
-        return Circuit(server, tool, rest=self._options.rest, window=self._options.window, above=above)
+    def _circuit(self, server: str, tool: str, *, agent: str = "", above: Circuit | None = None) -> Circuit:
+        options = self._options
+        return Circuit(server, tool, agent=agent, rest=options.rest, window=options.window, above=above)
 
     def _forget_quiet(self) -> None:
         """Forget the circuits through which nothing went for a while."""

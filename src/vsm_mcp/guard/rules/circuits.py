@@ -19,6 +19,7 @@ class Circuit:
     Args:
         server: Of which server.
         tool: Of which tool; empty for all.
+        agent: Of whose calls; empty for all.
         rest: Seconds without calls, the first time.
         window: Seconds in which failures are counted.
         above: The circuit of the same tool for all agents; ``None`` if this is one.
@@ -26,6 +27,7 @@ class Circuit:
     Attributes:
         server: Of which server.
         tool: Of which tool.
+        agent: Of whose calls.
         above: The circuit for all agents.
         agents: The circuits of agents, if this is for all of them.
         count: How calls ended.
@@ -38,6 +40,7 @@ class Circuit:
 
     __slots__ = (
         "above",
+        "agent",
         "agents",
         "blamed",
         "count",
@@ -49,10 +52,13 @@ class Circuit:
         "trial_until",
     )
 
-    def __init__(self, server: str, tool: str, *, rest: float, window: float, above: Self | None = None) -> None:
+    def __init__(
+        self, server: str, tool: str, *, agent: str, rest: float, window: float, above: Self | None = None
+    ) -> None:
         """Let calls pass."""
         self.server = server
         self.tool = tool
+        self.agent = agent
         self.above: Self = self if above is None else above
         self.agents: dict[str, Self] = {}
         self.count: FailureCount = FailureCount(window)
