@@ -154,7 +154,7 @@ GUARDS = Guards(agents=AGENTS, zones=ZONES, rates=RATES, audit=AuditOptions(fail
 
 async def lacking(given: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
     """Return, by package, the variables that the catalogue says a server needs and that ``given`` does not name."""
-    known = {str(one.package): one for one in await CatalogueSource().search("", limit=1_000)}
+    known = {str(one.package): one for one in (await CatalogueSource().listing(None)).candidates}
     return {
         package: tuple(
             one.name

@@ -46,7 +46,7 @@ def recipes() -> ModuleType:
 @pytest.fixture
 async def known(recipes: ModuleType) -> dict[str, Candidate]:
     """What the catalogue says of the servers of the recipes, by package."""
-    listed = {str(one.package): one for one in await CatalogueSource().search("", limit=1_000)}
+    listed = {str(one.package): one for one in (await CatalogueSource().listing(None)).candidates}
     return {package: listed[package] for package in recipes.PACKAGES.values()}
 
 
