@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.model.launch import HttpLaunch, TcpLaunch, WebSocketLaunch, address_of
@@ -84,3 +85,20 @@ def test_no_text_is_more_than_refused(text: str) -> None:
         return
     assert launch.host
     assert 0 < launch.port < 65536
+
+
+def test_a_launch_is_a_value_of_its_kind_with_an_address_and_headers_and_nothing_else() -> None:
+    headers = {"Authorization": "env:TOKEN"}
+    http = HttpLaunch(url="https://example.org/mcp", headers=headers)
+    websocket = WebSocketLaunch(url="wss://example.org:8443/mcp", headers=headers)
+    assert http == HttpLaunch(url="https://example.org/mcp", headers=headers) != websocket
+    assert repr(http) == "HttpLaunch(url='https://example.org/mcp', headers={'Authorization': 'env:TOKEN'})"
+    assert (http.port, websocket.port) == (443, 8443)
+    for launch in (http, websocket):
+        written = TypeAdapter(type(launch)).dump_python(launch, mode="json")
+        assert written == {"url": launch.url, "headers": headers}
+        assert TypeAdapter(type(launch)).validate_python(written) == launch
+    with pytest.raises(PayloadError, match="its scheme is 'ws'"):
+        HttpLaunch(url="ws://example.org/mcp")
+    with pytest.raises(PayloadError, match="its scheme is 'https'"):
+        WebSocketLaunch(url="https://example.org/mcp")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import ClassVar
 from urllib.parse import SplitResult, urlsplit
 
 from vsm_mcp.errors import PayloadError
@@ -50,23 +51,18 @@ class InProcessLaunch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpLaunch:
-    """Speak over HTTP: the streamable kind, and the older one of two streams where a server knows only that.
+class _AddressLaunch:
+    """What is alike for every server that is reached by an address."""
 
-    Attributes:
-        url: The address of the server's endpoint.
-        headers: Headers of every request; each value is a reference to a secret (``env:NAME``, ``file:/path``).
-
-    Raises:
-        PayloadError: The address or a header cannot be used, or secrets would travel unencrypted.
-    """
+    _schemes: ClassVar[tuple[str, str]]
+    """Of its address: the encrypted one first."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         """Refuse what could not be reached, or not safely."""
-        _check_url(self.url, ("https", "http"))
+        _check_url(self.url, self._schemes)
         _check_headers(self.url, self.headers)
 
     @property
@@ -78,6 +74,21 @@ class HttpLaunch:
     def port(self) -> int:
         """The port that is connected to."""
         return _port(self.url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLaunch(_AddressLaunch):
+    """Speak over HTTP: the streamable kind, and the older one of two streams where a server knows only that.
+
+    Attributes:
+        url: The address of the server's endpoint.
+        headers: Headers of every request; each value is a reference to a secret (``env:NAME``, ``file:/path``).
+
+    Raises:
+        PayloadError: The address or a header cannot be used, or secrets would travel unencrypted.
+    """
+
+    _schemes = ("https", "http")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +114,7 @@ class TcpLaunch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebSocketLaunch:
+class WebSocketLaunch(_AddressLaunch):
     """Speak over a WebSocket with the subprotocol ``mcp``, one JSON message per frame.
 
     Attributes:
@@ -114,23 +125,7 @@ class WebSocketLaunch:
         PayloadError: The address or a header cannot be used, or secrets would travel unencrypted.
     """
 
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    def __post_init__(self) -> None:
-        """Refuse what could not be reached, or not safely."""
-        _check_url(self.url, ("wss", "ws"))
-        _check_headers(self.url, self.headers)
-
-    @property
-    def host(self) -> str:
-        """The host that is connected to."""
-        return _host(self.url)
-
-    @property
-    def port(self) -> int:
-        """The port that is connected to."""
-        return _port(self.url)
+    _schemes = ("wss", "ws")
 
 
 RemoteLaunch = HttpLaunch | TcpLaunch | WebSocketLaunch

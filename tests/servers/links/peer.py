@@ -176,7 +176,8 @@ class Net:
     """Serves a peer in a thread of its own, so that clients under any event loop can talk to it.
 
     Paths of HTTP: ``/mcp`` (streamable), ``/sse`` with ``/messages`` (the older kind), ``/status/N`` (fails so),
-    ``/moved`` (leads elsewhere), ``/gone`` (knows no session once greeted), ``/packed``, ``/wide`` and ``/torn``.
+    ``/moved`` (leads elsewhere), ``/gone`` (knows no session once greeted), ``/packed``, ``/wide``,
+    ``/endless`` and ``/early`` (ends without the answer, and does not go on when it is asked to).
     """
 
     def __init__(self, peer: Peer, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
@@ -294,6 +295,9 @@ class Net:
             await writer.drain()
 
         with suppress(DeathError):
+            if path == "/early" and called:
+                writer.write(b"id: 7\nretry: 10\ndata:\n\n")
+                return False
             if path == "/endless" and called:
                 while True:
                     writer.write(b"data: " + b"x" * 100_000)

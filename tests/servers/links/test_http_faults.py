@@ -40,6 +40,7 @@ def at(net: Net, path: str, *, eras: dict[str, str] | None = None) -> AbstractAs
         ("/packed", LinkError, "it is packed"),
         ("/wide", PayloadError, "200000 values"),
         ("/endless", PayloadError, "10485760 bytes"),
+        ("/early", LinkError, "its answer ended before it was complete"),
     ],
 )
 async def test_a_call_that_fails_fails_alone(net: Net, path: str, *, kind: type[VSMError], said: str) -> None:

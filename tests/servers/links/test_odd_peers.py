@@ -8,14 +8,14 @@ import pytest
 from mcp import MCPError
 from mcp.server import MCPServer
 from mcp_types import INVALID_REQUEST, ImageContent
-from tests.servers.links.peer import Json, Net, Peer, Send, tool
-from tests.servers.links.ways import http, tcp
+from tests.servers.links.peer import Json, Net, Peer, Send, members, tool
+from tests.servers.links.ways import Open, http, tcp
 
 from vsm_mcp.errors import LinkError, PayloadError, ToolError
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.servers.links.arguments import sendable, size_of
-from vsm_mcp.servers.links.link import Consent
+from vsm_mcp.servers.links.link import Consent, Link
 from vsm_mcp.servers.links.sdk.client import SdkConnector
 from vsm_mcp.servers.links.sdk.lazy import LazyConnector
 
@@ -25,6 +25,12 @@ VERSION = "2025-11-25"
 
 
 class Odd(Peer):
+    async def list_tools(self, number: object, params: Json, send: Send) -> None:
+        if self.tools:
+            await super().list_tools(number, params, send)
+        else:
+            await send({"jsonrpc": "2.0", "id": number, "error": {"code": -32000, "message": "not today"}})
+
     async def call(self, number: object, params: Json, send: Send) -> None:
         if params.get("name") == "storm":
             for count in range(20_000):
@@ -32,7 +38,10 @@ class Odd(Peer):
         if params.get("name") == "elicit":
             asked: Json = {"message": "Name?", "requestedSchema": {"type": "object", "properties": {}}}
             await send({"jsonrpc": "2.0", "id": "e1", "method": "elicitation/create", "params": asked})
-        await super().call(number, {**params, "name": "echo"}, send)
+        given = members(params, "arguments")
+        for count in range(int(str(given.get("chatter", 0)))):
+            await send({"chatter": count})
+        await super().call(number, {**params, "name": "sleep" if params.get("name") == "sleep" else "echo"}, send)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +73,47 @@ async def test_a_question_over_http_reaches_the_host_that_allows_questions(net: 
             call = ToolCall(server="s", tool="elicit", arguments={"text": "on"})
             assert (await link.call(call)).text == "on"
             await heard.wait()
+
+
+async def test_what_is_no_message_is_passed_over_in_a_stream_of_many_answers_until_it_is_a_flood(net: Net) -> None:
+    with anyio.fail_after(20):
+        async with http(SdkConnector(eras={"d": "older-http"}), net, VERSION, endless=False, path="/older") as link:
+            few = ToolCall(server="s", tool="echo", arguments={"chatter": 3, "text": "on"})
+            assert (await link.call(few)).text == "on"
+            with pytest.raises(LinkError, match=r"1001 lines .* that answer nothing"):
+                await link.call(ToolCall(server="s", tool="sleep", arguments={"chatter": 1001}))
+            assert not link.alive
+
+
+@pytest.mark.parametrize("way", [http, tcp])
+async def test_a_server_that_refuses_to_list_its_tools_is_an_error_and_the_link_lives(way: Open, net: Net) -> None:
+    net.peer.tools = []
+    try:
+        with anyio.fail_after(20):
+            async with way(SdkConnector(eras={}), net, VERSION, endless=False) as link:
+                with pytest.raises(ToolError, match="s refused the request for its tools: not today"):
+                    await link.tools()
+                assert link.alive
+    finally:
+        net.peer.tools = [tool("echo")]
+
+
+@pytest.mark.parametrize("way", [http, tcp])
+async def test_a_call_under_way_ends_with_its_link(way: Open, net: Net) -> None:
+    over: list[str] = []
+
+    async def call(link: Link) -> None:
+        with pytest.raises(LinkError) as caught:
+            await link.call(ToolCall(server="s", tool="sleep"))
+        over.append(caught.value.message)
+
+    net.peer.seen.clear()
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks, way(SdkConnector(eras={}), net, VERSION, endless=False) as link:
+            tasks.start_soon(call, link)
+            while "tools/call" not in net.peer.seen:  # noqa: ASYNC110 - it happens in another thread
+                await anyio.sleep(0.01)
+    assert over == ["The connection to s broke during the call of sleep, which may have been executed: it was closed."]
 
 
 async def test_tools_that_cannot_be_handled_are_left_out_each_with_its_reason(net: Net) -> None:

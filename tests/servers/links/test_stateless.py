@@ -5,13 +5,14 @@ from contextlib import AbstractAsyncContextManager, ExitStack
 
 import anyio
 import pytest
-from tests.servers.links.peer import STATELESS, Net, Peer
-from tests.servers.links.ways import WAYS, Way, http
+from tests.servers.links.peer import STATELESS, Json, Net, Peer, Send
+from tests.servers.links.ways import WAYS, Open, Way, http, tcp
 
 from vsm_mcp.errors import CallTimeoutError, LinkError, ToolError
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.servers.links.link import Consent, Link
+from vsm_mcp.servers.links.sdk.announcements import FIRST_PAUSE
 from vsm_mcp.servers.links.sdk.client import SdkConnector
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +42,7 @@ def over(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("way", names, indirect=True)
 
 
-@over("sdk-stdio", "sdk-tcp", "sdk-websocket", "sdk-http")
+@over("lean-stdio", "sdk-stdio", "sdk-tcp", "sdk-websocket", "sdk-http")
 async def test_a_stateless_server_keeps_the_contract_of_every_link(way: Way, net: Net) -> None:
     greeted = net.peer.initialized
     with anyio.fail_after(20):
@@ -80,6 +81,30 @@ async def test_a_stateless_server_announces_to_those_who_listen(way: Way, net: N
             await link.call(ToolCall(server="s", tool="announce"))
             while link.changes == before:  # noqa: ASYNC110 - it happens in another thread
                 await anyio.sleep(0.01)
+
+
+def unheard(_done: float, _total: float | None, _message: str) -> None:
+    """Hear of progress, which has to be asked for, and do nothing with it."""
+
+
+class Mute(Peer):
+    """Says that it announces, and refuses to."""
+
+    async def listen(self, number: object, _: Json, send: Send) -> None:
+        await send({"jsonrpc": "2.0", "id": number, "error": {"code": -32601, "message": "Method not found"}})
+
+
+@pytest.mark.parametrize("way", [tcp, http])
+async def test_a_server_that_refuses_to_announce_is_listed_once_more_and_not_asked_again(way: Open) -> None:
+    with Net(Mute(version=STATELESS)) as net, anyio.fail_after(20):
+        async with way(SdkConnector(eras={}), net, STATELESS, endless=False) as link:
+            while not link.changes:  # noqa: ASYNC110 - it happens in another thread
+                await anyio.sleep(0.01)
+            arguments: JsonObject = {"steps": 1, "pause": 1.2 * FIRST_PAUSE}
+            count = ToolCall(server="s", tool="count", arguments=arguments, progress=unheard)
+            assert (await link.call(count)).text == "counted"
+            assert link.changes == 1
+        assert net.peer.seen.count("subscriptions/listen") == 1
 
 
 @pytest.mark.promise("E25")

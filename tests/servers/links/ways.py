@@ -18,6 +18,7 @@ from tests.servers.links.peer import HUGE, Net
 from vsm_mcp.errors import LinkError
 from vsm_mcp.model.launch import HttpLaunch, TcpLaunch, WebSocketLaunch
 from vsm_mcp.sandbox.egress.addresses import UnreachableError, host_resolver, reach
+from vsm_mcp.servers.links.lean.connector import LeanConnector
 from vsm_mcp.servers.links.link import Connector, Link, Remote
 from vsm_mcp.servers.links.sdk.client import SdkConnector
 from vsm_mcp.world.processes import Command, LocalProcesses
@@ -133,11 +134,11 @@ def huge() -> str:
 
 
 WAYS: dict[str, Way] = {
+    "lean-stdio": Way(open=stdio, connector=LeanConnector, served=False),
     "sdk-stdio": Way(open=stdio, served=False),
     "sdk-tcp": Way(open=tcp),
     "sdk-websocket": Way(open=websocket),
     "sdk-http": Way(open=http, dies=False),
     "sdk-sse": Way(open=partial(http, path="/older")),
     "in-process": Way(open=here, here=True, served=False),
-    # One line per further way, such as: "lean-stdio": Way(open=stdio, connector=LeanConnector, served=False),
 }

@@ -14,7 +14,7 @@ from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.servers.links.arguments import sendable
 from vsm_mcp.servers.links.lean import messages
 from vsm_mcp.servers.links.lean.lists import Lists
-from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.listing import Listing
 
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters(), max_size=20))
 VALUES = st.recursive(

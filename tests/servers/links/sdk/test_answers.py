@@ -3,6 +3,7 @@
 import anyio
 import pytest
 from mcp.server import MCPServer, Server
+from mcp.server.extension import Extension
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError as RaisedError
 
@@ -39,6 +40,12 @@ async def slow() -> str:
     return ""
 
 
+class Beside(Extension):
+    """May stand before every call."""
+
+    identifier = "example.org/beside"
+
+
 def server() -> MCPServer[object]:
     made: MCPServer[object] = MCPServer("here")
     for tool in (double, told, blocking, refuse, slow):
@@ -53,6 +60,9 @@ def test_only_plain_asynchronous_tools_are_called_directly() -> None:
         "refuse",
     ]
     assert direct_to(Server("low"))("double") is None
+    extended: MCPServer[object] = MCPServer("here", extensions=[Beside()])
+    extended.add_tool(double)
+    assert direct_to(extended)("double") is None
 
 
 def call(tool: str, timeout: float | None = None, **arguments: JsonValue) -> ToolCall:

@@ -5,7 +5,7 @@ import anyio.lowlevel
 import pytest
 
 from vsm_mcp.servers.links.link import Ending
-from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.sdk.transports.framed import MOST_IN_A_ROW, FramedTransport
 from vsm_mcp.servers.links.sdk.transports.traffic import Traffic
 from vsm_mcp.servers.links.wire.wire import Bounds

@@ -15,11 +15,11 @@ from mcp.client import ClientSession
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
-from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, StartError, ToolError
+from vsm_mcp.errors import CallTimeoutError, LinkError, NeedsConfigurationError, PayloadError, StartError, ToolError
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.servers.links.link import Link
+from vsm_mcp.servers.links.listing import LARGEST_LIST, Listing
 from vsm_mcp.servers.links.sdk.client import SdkConnector
-from vsm_mcp.servers.links.sdk.listing import LARGEST_LIST, Listing
 from vsm_mcp.servers.links.sdk.session import SdkLink
 from vsm_mcp.servers.links.sdk.transports.framed import stdio
 from vsm_mcp.servers.links.sdk.transports.traffic import MOST_WAITING
@@ -31,7 +31,7 @@ SECRET = "secret-under-test-0123"  # noqa: S105 - opens nothing
 HELLO = ToolCall(server="s", tool="echo", arguments={"text": "hello"})
 
 LIAR = """
-import json, sys, time
+import json, os, sys, time
 lie, secret = sys.argv[1], sys.argv[2]
 
 def write(text):
@@ -64,6 +64,14 @@ for line in sys.stdin:
             send(id=number, error={"code": -32001, "message": "I refuse " + secret})
         else:
             send(id=number, result=said)
+    elif method.endswith("/list") and lie == "unset":
+        sys.stderr.write("Error: the environment variable EXAMPLE_API_KEY is not set\\n")
+        sys.stderr.flush()
+        send(id=number, error={"code": -32603, "message": "Internal error"})
+    elif method == "ping" and lie == "deaf":
+        os.close(0)
+        send(id=number, result={})
+        time.sleep(60)
     elif method == "tools/list" and lie == "large-list":
         pages += 1
         entry = {**tool, "name": "echo" + str(pages), "description": "x" * 200000}
@@ -243,6 +251,24 @@ async def test_a_tool_that_nobody_saw_come_is_an_error_of_ours(liar: Path) -> No
         link = SdkLink(client.session, name="s", listing=Listing(), seconds=5, transport=transport)
         with pytest.raises(LinkError, match="lists 'echo' in an answer that nobody asked for"):
             await link.tools()
+
+
+@pytest.mark.anyio
+async def test_why_a_server_lists_nothing_is_read_from_its_error_output(liar: Path) -> None:
+    async with connect(liar, "unset") as link:
+        assert await link.prompts() == ()
+        with pytest.raises(NeedsConfigurationError, match="EXAMPLE_API_KEY"):
+            await link.tools()
+        assert link.alive
+
+
+@pytest.mark.anyio
+async def test_a_server_that_stops_listening_is_gone(liar: Path) -> None:
+    async with connect(liar, "deaf") as link:
+        await link.ping()
+        with pytest.raises(LinkError, match="the server closed its input"):
+            await link.call(HELLO)
+        assert not link.alive
 
 
 class Broken:

@@ -1,14 +1,17 @@
 """Servers of the host's own process speak through the same link, with the same values and errors."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
 import pytest
+from mcp.server import MCPServer
 
-from vsm_mcp.errors import CallTimeoutError, PayloadError, StartError
+from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, StartError
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.server import Installed
+from vsm_mcp.servers.links.link import Link
 from vsm_mcp.servers.links.sdk.client import SdkConnector
 from vsm_mcp.testing.servers import make_spawner, memory_installed, memory_server
 
@@ -86,12 +89,47 @@ async def test_a_link_tells_whom_it_speaks_with() -> None:
     assert "SdkConnector" in repr(connector)
 
 
+@pytest.mark.anyio
+async def test_a_call_under_way_ends_with_its_link() -> None:
+    begun = anyio.Event()
+
+    async def begin() -> str:
+        begun.set()
+        return await slow()
+
+    async def call(link: Link) -> None:
+        with pytest.raises(LinkError, match=r"broke during the call of begin, .* it was closed"):
+            await link.call(ToolCall(server=NAME, tool="begin"))
+
+    with anyio.fail_after(5):
+        async with (
+            anyio.create_task_group() as tasks,
+            SdkConnector(eras={}).memory(lambda: memory_server({"begin": begin}), name=NAME) as link,
+        ):
+            tasks.start_soon(call, link)
+            await begun.wait()
+
+
 def no_server() -> object:
     raise OSError("no disk")
 
 
+@asynccontextmanager
+async def no_life(_: MCPServer[None]) -> AsyncGenerator[None]:
+    await anyio.lowlevel.checkpoint()
+    raise OSError("no cellar")
+    yield
+
+
+def lifeless() -> object:
+    return MCPServer[None]("lifeless", lifespan=no_life)
+
+
 @pytest.mark.anyio
-@pytest.mark.parametrize(("make", "said"), [(no_server, "no disk"), (dict, "dict, which is no MCP server")])
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [(no_server, "no disk"), (dict, "dict, which is no MCP server"), (lifeless, "did not come up: no cellar")],
+)
 async def test_what_is_no_server_does_not_start(tmp_path: Path, make: Callable[[], object], said: str) -> None:
     async with make_spawner(tmp_path) as spawner:
         with pytest.raises(StartError, match=said):

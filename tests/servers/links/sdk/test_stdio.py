@@ -19,8 +19,8 @@ from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, ToolError
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.servers.links.link import Link
+from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.sdk.client import SdkConnector
-from vsm_mcp.servers.links.sdk.listing import Listing
 from vsm_mcp.servers.links.sdk.transports.framed import stdio
 from vsm_mcp.servers.links.wire.stderr import StderrRing
 from vsm_mcp.testing.servers import HOSTILE, SYSTEM_PYTHON

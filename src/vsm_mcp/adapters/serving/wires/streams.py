@@ -3,8 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import anyio
 import anyio.lowlevel
@@ -14,6 +13,7 @@ from mcp_types import jsonrpc_message_adapter
 
 from vsm_mcp.adapters.serving.options import ServeLimits
 from vsm_mcp.errors import PayloadError
+from vsm_mcp.servers.links.sdk.transports.streams import Reading, Writing
 from vsm_mcp.servers.links.wire.framing import Framer, crowded
 
 _CHUNK = 65_536
@@ -93,8 +93,11 @@ class LineFrames:
         await self._stream.aclose()
 
 
-class Incoming:
+class Incoming(Reading):
     """What the SDK reads: messages, and an error in the place of each that cannot be read.
+
+    It ends when the client is gone, or sends too much that cannot be read. Closing it closes nothing: what is answered
+    yet must still get out.
 
     Args:
         frames: Carries the messages.
@@ -103,26 +106,11 @@ class Incoming:
 
     def __init__(self, frames: Frames, limits: ServeLimits) -> None:
         """Start without any bad message."""
+        super().__init__(self._next, _nothing)
         self._frames = frames
         self._left = limits.bad_messages
 
-    def __aiter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    async def __anext__(self) -> SessionMessage | Exception:
-        """Return the next message, or what is wrong with it; end when the client is gone or sends too much rubbish."""
-        try:
-            return await self.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None
-
-    async def receive(self) -> SessionMessage | Exception:
-        """Return the next message, or what is wrong with it.
-
-        Raises:
-            anyio.EndOfStream: The client is gone, or sends too much that cannot be read.
-        """
+    async def _next(self) -> SessionMessage | Exception:
         try:
             frame = await self._frames.receive()
         except _GONE as error:
@@ -139,22 +127,9 @@ class Incoming:
             raise anyio.EndOfStream
         return wrong
 
-    async def aclose(self) -> None:
-        """Leave it to the other direction: what is answered yet must still get out."""
 
-    async def __aenter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.aclose()
-
-
-class Outgoing:
-    """What the SDK writes to.
+class Outgoing(Writing):
+    """What the SDK writes to, one message at a time. A client that does not take one in time is let go.
 
     Args:
         frames: Carries the messages.
@@ -163,39 +138,24 @@ class Outgoing:
 
     def __init__(self, frames: Frames, limits: ServeLimits) -> None:
         """Join frames and deadline."""
+        super().__init__(self._write, self._shut)
         self._frames = frames
         self._seconds = limits.write_seconds
         self._turn = anyio.Lock()
 
-    async def send(self, item: SessionMessage, /) -> None:
-        """Send a message, one at a time.
-
-        Raises:
-            anyio.BrokenResourceError: The client is gone, or does not take it in time; nothing more can be sent.
-        """
+    async def _write(self, item: SessionMessage, /) -> None:
         frame = item.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
         async with self._turn:
             try:
                 with anyio.fail_after(self._seconds):
                     await self._frames.send(frame)
             except _GONE as error:
-                await self.aclose()
+                await self._shut()
                 raise anyio.BrokenResourceError from error
 
-    async def aclose(self) -> None:
-        """Close both ways."""
+    async def _shut(self) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
             await self._frames.aclose()
-
-    async def __aenter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.aclose()
 
 
 class StandardStreams:
@@ -257,3 +217,7 @@ async def _ready(wait: Callable[[int], Awaitable[None]], descriptor: int) -> Non
         await wait(descriptor)
     except PermissionError:
         await anyio.lowlevel.checkpoint()
+
+
+async def _nothing() -> None:
+    return

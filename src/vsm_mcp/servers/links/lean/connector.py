@@ -2,18 +2,14 @@
 
 from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Protocol, Unpack
 
 import anyio.to_thread
 
 from vsm_mcp.model.launch import RemoteLaunch
-from vsm_mcp.servers.links.link import Consent, Link, Remote, Start
-from vsm_mcp.servers.links.patience import CAP_SECONDS, IDLE_SECONDS
+from vsm_mcp.servers.links.link import Link, Remote, Start
 from vsm_mcp.servers.links.sdk.lazy import LazyConnector
-from vsm_mcp.servers.links.wire.wire import Bounds
-
-PROBE_SECONDS = 5.0
-START_SECONDS = 30.0
+from vsm_mcp.servers.links.terms import Given, Terms
 
 
 class Opens(Protocol):
@@ -33,40 +29,19 @@ class LeanConnector:
 
     Args:
         eras: What is learned of how servers want to be greeted, by digest of their package.
-        probe: Seconds the first greeting may take.
-        start: Seconds all greetings may take together.
-        call: Seconds a call may take without progress that names no time of its own.
-        cap: Seconds such a call may take altogether.
-        bounds: How large messages may be.
-        consent: What servers that are not processes may ask of the host; nothing, unless this allows it.
+        terms: How long to wait, how much to read, and what servers that are not processes may ask of the host.
     """
 
-    def __init__(
-        self,
-        *,
-        eras: MutableMapping[str, str],
-        probe: float = PROBE_SECONDS,
-        start: float = START_SECONDS,
-        call: float = IDLE_SECONDS,
-        cap: float = CAP_SECONDS,
-        bounds: Bounds | None = None,
-        consent: Consent | None = None,
-    ) -> None:
+    def __init__(self, *, eras: MutableMapping[str, str], **terms: Unpack[Given]) -> None:
         """Keep memory and deadlines; nothing is loaded."""
         self._eras = eras
-        self._probe = probe
-        self._start = start
-        self._call = call
-        self._cap = cap
-        self._bounds = bounds or Bounds()
-        self._others = LazyConnector(
-            eras=eras, probe=probe, start=start, call=call, cap=cap, bounds=bounds, consent=consent
-        )
+        self._terms = Terms.of(**terms)
+        self._others = LazyConnector(eras=eras, **terms)
         self._opener: Opens | None = None
 
     def __repr__(self) -> str:
         """Show the deadlines."""
-        return f"LeanConnector(probe={self._probe}, start={self._start}, call={self._call})"
+        return f"LeanConnector({self._terms})"
 
     @asynccontextmanager
     async def stdio(self, start: Start, *, name: str, digest: str, hide: Sequence[str] = ()) -> AsyncGenerator[Link]:
@@ -89,11 +64,4 @@ class LeanConnector:
     def _load(self) -> Opens:
         from vsm_mcp.servers.links.lean.opening import Opener  # noqa: PLC0415 - loads the models of the protocol
 
-        return Opener(
-            eras=self._eras,
-            probe=self._probe,
-            start=self._start,
-            call=self._call,
-            cap=self._cap,
-            bounds=self._bounds,
-        )
+        return Opener(self._eras, self._terms)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from enum import StrEnum
 
 import orjson
 from mcp_types import (
@@ -19,6 +18,7 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from vsm_mcp.model.json import JsonObject
+from vsm_mcp.servers.links.eras import Era
 from vsm_mcp.servers.links.lean import messages
 from vsm_mcp.servers.links.lean.dispatcher import Dispatcher
 from vsm_mcp.servers.links.lean.link import Agreement
@@ -27,13 +27,6 @@ from vsm_mcp.servers.links.lean.outcomes import Answered, Oversized, Refused, Un
 from vsm_mcp.servers.links.link import ServerInfo
 
 _US: JsonObject = {"name": "vsm_mcp", "version": "1"}
-
-
-class Era(StrEnum):
-    """How a server wants to be greeted: a property of its code, learned once per installed package."""
-
-    AUTO = "auto"
-    LEGACY = "legacy"
 
 
 class GreetingError(Exception):
@@ -55,7 +48,7 @@ async def agree(dispatcher: Dispatcher, era: Era) -> Agreement:
     Raises:
         GreetingError: They did not agree.
     """
-    if era is Era.LEGACY:
+    if era is not Era.AUTO:
         return await _initialize(dispatcher)
     discovered = await _discover(dispatcher)
     if isinstance(discovered, Refused) and MODERN in (_supported(discovered) or ()):

@@ -14,21 +14,19 @@ from vsm_mcp.servers.links.lean.dispatcher import Dispatcher, Heard
 from vsm_mcp.servers.links.lean.lists import Lists
 from vsm_mcp.servers.links.lean.messages import MODERN, quick_result
 from vsm_mcp.servers.links.lean.outcomes import (
-    LONGEST_SAID,
     Answered,
     Gone,
     Late,
+    Oversized,
     Refused,
     Spoiled,
     Trouble,
-    broken,
-    refusal,
-    unread,
-    wants_input,
+    Unreadable,
 )
 from vsm_mcp.servers.links.link import Ending, ServerInfo
 from vsm_mcp.servers.links.patience import Patience, no_answer
 from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
+from vsm_mcp.servers.links.troubles import LONGEST_SAID, broken, refused, too_large, unreadable, wants_input
 from vsm_mcp.servers.links.wire.wire import Bounds
 
 
@@ -241,8 +239,6 @@ class LeanLink:
         self, outcome: Trouble, what: str, *, late: Callable[[], CallTimeoutError]
     ) -> VSMError | Exception:
         match outcome:
-            case Refused():
-                return refusal(self._name, outcome, what, said=self.quoted(outcome.message))
             case Gone():
                 closed = self._dispatcher.closed
                 return broken(self._name, Ending(reason="it was closed") if closed else await self._ending(), what)
@@ -251,4 +247,13 @@ class LeanLink:
             case Spoiled():
                 return outcome.error
             case _:
-                return unread(self._name, outcome, what)
+                return self._unusable(outcome, what)
+
+    def _unusable(self, outcome: Refused | Oversized | Unreadable, what: str) -> VSMError:
+        match outcome:
+            case Refused(code=code, message=message):
+                return refused(self._name, what, said=self.quoted(message), code=code)
+            case Oversized(said=said):
+                return too_large(self._name, what, said)
+            case Unreadable():
+                return unreadable(self._name, what, "no message")

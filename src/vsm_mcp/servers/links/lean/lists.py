@@ -6,26 +6,24 @@ from typing import TypeVar, cast
 
 import anyio.to_thread
 from mcp_types import (
-    CallToolResult,
     InputRequiredResult,
     JSONRPCResponse,
     ListPromptsResult,
     ListToolsResult,
     Prompt,
-    TextContent,
     Tool,
     methods,
 )
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from vsm_mcp.model.call import PromptSpec, ToolResult, ToolSpec
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.servers.links.lean.messages import MODERN, word
-from vsm_mcp.servers.links.lean.outcomes import Answered, against_protocol, unusable
-from vsm_mcp.servers.links.sdk.listing import LARGEST_LIST, Listing, prompt_of, spec_of
+from vsm_mcp.servers.links.lean.outcomes import Answered
+from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.results import ANSWERS, result_of
+from vsm_mcp.servers.links.troubles import against_protocol
 
-MOST_PAGES = 100
-MOST_ENTRIES = 1000
 TOOLS = "tools/list"
 PROMPTS = "prompts/list"
 
@@ -61,16 +59,14 @@ class Lists:
             LinkError: The list does not end, is too large or against the protocol.
         """
 
-        async def page(cursor: bytes) -> tuple[Sequence[Tool], str | None]:
-            raw = self._cleaned(TOOLS, await ask(TOOLS, cursor))
+        async def page(cursor: str | None) -> tuple[Sequence[Tool], str | None]:
+            raw = self._cleaned(TOOLS, await ask(TOOLS, _from(cursor)))
             answer = self._read(TOOLS, raw, lambda: ListToolsResult.model_validate(raw, by_name=False))
             return await self._allowed(answer.tools), answer.next_cursor
 
         self.listing.begin()
-        tools = await self._pages("tools", page)
-        for name in self.listing.raw.keys() - {tool.name for tool in tools}:
-            self.listing.dropped[name] = "its schema asks for headers that are not allowed"
-        return tuple(spec_of(tool, self.listing.raw[tool.name]) for tool in tools)
+        tools = await self.listing.paged(page, server=self._name, what="tools")
+        return self.listing.tools_of(tools, server=self._name)
 
     async def prompts(self, ask: Ask) -> tuple[PromptSpec, ...]:
         """Return the prompts that can be used.
@@ -79,14 +75,14 @@ class Lists:
             LinkError: The list does not end, is too large or against the protocol.
         """
 
-        async def page(cursor: bytes) -> tuple[Sequence[Prompt], str | None]:
-            raw = self._cleaned(PROMPTS, await ask(PROMPTS, cursor))
+        async def page(cursor: str | None) -> tuple[Sequence[Prompt], str | None]:
+            raw = self._cleaned(PROMPTS, await ask(PROMPTS, _from(cursor)))
             answer = self._read(PROMPTS, raw, lambda: ListPromptsResult.model_validate(raw, by_name=False))
             return answer.prompts, answer.next_cursor
 
         self.listing.begin_prompts()
-        prompts = await self._pages("prompts", page)
-        return tuple(prompt_of(prompt, self.listing.prompts[prompt.name]) for prompt in prompts)
+        prompts = await self.listing.paged(page, server=self._name, what="prompts")
+        return self.listing.prompts_of(prompts, server=self._name)
 
     def result(self, raw: JsonObject, what: str) -> ToolResult | None:
         """Return the result of a call; ``None`` when the tool asks for more input.
@@ -95,32 +91,12 @@ class Lists:
             LinkError: It is against the protocol.
         """
         mine = raw if self._version == MODERN else {key: raw[key] for key in raw.keys() - _LATER}
-        kinds: TypeAdapter[CallToolResult | InputRequiredResult] = _RESULTS
         try:
             methods.validate_server_result("tools/call", self._version, raw)
-            answer = kinds.validate_python(mine, by_name=False)
+            answer = ANSWERS.validate_python(mine, by_name=False)
         except ValidationError as error:
             raise against_protocol(self._name, what) from error
-        return None if isinstance(answer, InputRequiredResult) else _result(answer)
-
-    async def _pages(
-        self, what: str, page: Callable[[bytes], Awaitable[tuple[Sequence[T], str | None]]]
-    ) -> Sequence[T]:
-        entries: list[T] = []
-        cursor: str | None = None
-        for _ in range(MOST_PAGES):
-            more, following = await page(b"" if cursor is None else b'"cursor":' + word(cursor))
-            entries.extend(more)
-            if len(entries) + len(self.listing.dropped) > MOST_ENTRIES:
-                raise unusable(f"{self._name} lists more than {MOST_ENTRIES} {what}.")
-            if self.listing.overfull:
-                raise unusable(f"The list of {what} of {self._name} has more than {LARGEST_LIST} bytes.")
-            if following is None:
-                return entries
-            if following == cursor:
-                break
-            cursor = following
-        raise unusable(f"The list of {what} of {self._name} does not end.")
+        return None if isinstance(answer, InputRequiredResult) else result_of(answer)
 
     def _cleaned(self, method: str, page: Answered) -> JsonObject:
         """Return the page without its unusable entries; the listing keeps the others as they came."""
@@ -146,7 +122,9 @@ class Lists:
         return [tool for tool in tools if flaw(tool.input_schema) is None]
 
 
-_RESULTS: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
+def _from(cursor: str | None) -> bytes:
+    """Return what the parameters of the request for a page begin with."""
+    return b"" if cursor is None else b'"cursor":' + word(cursor)
 
 
 def _header_rule() -> Callable[[Mapping[str, JsonValue]], str | None]:
@@ -154,15 +132,3 @@ def _header_rule() -> Callable[[Mapping[str, JsonValue]], str | None]:
     from mcp.shared.inbound import find_invalid_x_mcp_header  # noqa: PLC0415 - loads the SDK, and next to no server needs it
 
     return find_invalid_x_mcp_header
-
-
-def _result(answer: CallToolResult) -> ToolResult:
-    return ToolResult(
-        text="\n".join(block.text for block in answer.content if isinstance(block, TextContent)),
-        structured=cast("JsonValue", answer.structured_content),
-        content=tuple(
-            cast("JsonObject", block.model_dump(by_alias=True, mode="json", exclude_none=True))
-            for block in answer.content
-        ),
-        is_error=bool(answer.is_error),
-    )

@@ -2,30 +2,29 @@
 
 import math
 from collections.abc import AsyncGenerator, MutableMapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 import anyio
 
-from vsm_mcp.errors import StartError, VSMError
-from vsm_mcp.servers.diagnosis import needs_configuration
+from vsm_mcp.servers.links.eras import Era, Greeter
 from vsm_mcp.servers.links.lean.dispatcher import Dispatcher
-from vsm_mcp.servers.links.lean.greeting import Era, GreetingError, agree
+from vsm_mcp.servers.links.lean.greeting import GreetingError, agree
 from vsm_mcp.servers.links.lean.link import Agreement, LeanLink
 from vsm_mcp.servers.links.lean.lists import Lists
-from vsm_mcp.servers.links.lean.outcomes import LONGEST_SAID
 from vsm_mcp.servers.links.lean.wire import Wire, wire
-from vsm_mcp.servers.links.link import Ending, Explained, Link, Start
+from vsm_mcp.servers.links.link import Ending, Link, Start
+from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
-from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.terms import Terms
+from vsm_mcp.servers.links.troubles import LONGEST_SAID, not_started, silent
+from vsm_mcp.servers.links.wire.process import GRACE_SECONDS, ending_of
 from vsm_mcp.servers.links.wire.stderr import StderrRing
 from vsm_mcp.servers.links.wire.wire import Bounds
 from vsm_mcp.world.groups import first_error
 from vsm_mcp.world.processes import Process
 
-LAST_WORDS_SECONDS = 1.0
 DRAIN_SECONDS = 0.25
-GRACE_SECONDS = 1.0
 
 
 class Opener:
@@ -36,55 +35,20 @@ class Opener:
 
     Args:
         eras: What was learned, by digest of the package.
-        probe: Seconds the first greeting may take.
-        start: Seconds all greetings may take together.
-        call: Seconds a call may take without progress that names no time of its own.
-        cap: Seconds such a call may take altogether.
-        bounds: How large messages may be.
+        terms: What holds for every link.
     """
 
-    def __init__(
-        self, *, eras: MutableMapping[str, str], probe: float, start: float, call: float, cap: float, bounds: Bounds
-    ) -> None:
+    def __init__(self, eras: MutableMapping[str, str], terms: Terms) -> None:
         """Keep memory and deadlines."""
-        self._eras = eras
-        self._probe = probe
-        self._start = start
-        self._terms = _Terms(idle=call, cap=cap, bounds=bounds)
+        self._greeter = Greeter(eras, terms)
+        self._terms = terms
 
     @asynccontextmanager
     async def stdio(self, start: Start, *, name: str, digest: str, hide: Sequence[str] = ()) -> AsyncGenerator[Link]:
         """Start a process and speak with it over its standard input and output."""
         async with AsyncExitStack() as life:
             greeting = _Greeting(start=start, name=name, terms=self._terms, hide=tuple(hide))
-            era, link = await self._greet(greeting, life, digest)
-            self._eras[digest] = era
-            yield link
-
-    async def _greet(self, greeting: "_Greeting", life: AsyncExitStack, digest: str) -> tuple[Era, Link]:
-        end = anyio.current_time() + self._start
-        known = self._eras.get(digest)
-        if known is not None:
-            return await _enter(greeting, life, era=Era(known), seconds=self._start)
-        with suppress(StartError):
-            return await _enter(greeting, life, era=Era.AUTO, seconds=min(self._probe, self._start))
-        slow, greeting.silent = greeting.silent, False
-        try:
-            return await _enter(greeting, life, era=Era.LEGACY, seconds=_left(end))
-        except StartError as error:
-            if not slow or greeting.silent or error.exit_code is not None:
-                raise
-        # Slow, and it refuses the old greeting: a new server that needs more time than a probe has.
-        return await _enter(greeting, life, era=Era.AUTO, seconds=_left(end))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Terms:
-    """What holds for every link of an opener."""
-
-    idle: float
-    cap: float
-    bounds: Bounds
+            yield await self._greeter.greet(greeting, life, digest)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,9 +57,14 @@ class _Greeting:
 
     start: Start
     name: str
-    terms: _Terms
+    terms: Terms
     hide: tuple[str, ...] = ()
     silent: bool = False
+
+    @property
+    def older_http(self) -> bool:
+        """A process does not speak HTTP."""
+        return False
 
     @asynccontextmanager
     async def open(self, era: Era, seconds: float) -> AsyncGenerator[Link]:
@@ -121,10 +90,11 @@ class _Greeting:
                         yield link
                     await line.leave()
         if refusal is not None:
-            raise _not_started(self.name, ending, refusal, hide=self.hide) from refusal
+            said = Blotter(self.hide).quoted(str(refusal), most=LONGEST_SAID)
+            raise not_started(self.name, ending, said=said, gone=refusal.gone) from refusal
         if limit.cancelled_caught:
             self.silent = True
-            raise _silent(self.name, seconds, stderr.lines)
+            raise silent(self.name, seconds, stderr.lines)
 
     def _link(self, line: "_Line", agreement: Agreement) -> LeanLink:
         return LeanLink(
@@ -132,7 +102,7 @@ class _Greeting:
             agreement,
             lists=Lists(line.listing, name=self.name, version=agreement.version),
             name=self.name,
-            seconds=self.terms.idle,
+            seconds=self.terms.call,
             cap=self.terms.cap,
             bounds=self.terms.bounds,
             ending=line.ending,
@@ -154,15 +124,7 @@ class _Line:
 
     async def ending(self) -> Ending:
         """Wait a moment for the exit code and the last words of the process, and tell them."""
-        with anyio.move_on_after(LAST_WORDS_SECONDS):
-            await self.process.wait()
-            await self.stderr.finished()
-        code = self.process.returncode
-        reason = self.dispatcher.broken or "the connection closed"
-        detail = self.process.exit_detail if isinstance(self.process, Explained) else ""
-        if detail:
-            reason = f"{reason}: {detail.removesuffix('.')}"
-        return Ending(reason=reason, exit_code=code, stderr=self.stderr.lines)
+        return await ending_of(self.process, self.stderr, self.dispatcher.broken or "the connection closed")
 
     async def refused(self) -> Ending:
         """Close the input of a server that was not understood, so that it ends, and tell how it did."""
@@ -205,35 +167,3 @@ async def _carried(process: Process, *, listing: Listing, stderr: StderrRing, bo
         finally:
             carrier.stop()
             tasks.cancel_scope.cancel()
-
-
-async def _enter(greeting: _Greeting, life: AsyncExitStack, *, era: Era, seconds: float) -> tuple[Era, Link]:
-    return era, await life.enter_async_context(greeting.open(era, seconds))
-
-
-def _left(end: float) -> float:
-    return max(0.0, end - anyio.current_time())
-
-
-def _not_started(name: str, ending: Ending, refusal: GreetingError, *, hide: Sequence[str]) -> VSMError:
-    said = Blotter(hide).quoted(str(refusal), most=LONGEST_SAID).rstrip(".")
-    missing = needs_configuration(name, (*ending.stderr, said))
-    if missing is not None:
-        return missing
-    code = ending.exit_code if refusal.gone else None
-    why = said if code is None else f"{ending.reason} (exit code {code})"
-    return StartError(
-        f"{name} did not come up: {why}.",
-        exit_code=code,
-        stderr=ending.stderr,
-        remedies=("Read the last lines of its error output.", "Try another version of it, or another server."),
-    )
-
-
-def _silent(name: str, seconds: float, said: tuple[str, ...]) -> VSMError:
-    missing = needs_configuration(name, said)
-    return missing or StartError(
-        f"{name} did not answer the greeting within {round(seconds, 1):g} seconds.",
-        stderr=said,
-        remedies=("Allow more time for its start.", "Make sure that it is an MCP server that speaks over stdio."),
-    )

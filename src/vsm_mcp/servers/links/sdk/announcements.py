@@ -9,7 +9,7 @@ from mcp.client.subscriptions import SubscriptionLost
 from mcp_types import ServerCapabilities
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from vsm_mcp.servers.links.sdk.listing import CHANGES, Listing
+from vsm_mcp.servers.links.listing import CHANGES, Listing
 from vsm_mcp.servers.links.sdk.transports.traffic import UNREACHED
 
 FIRST_PAUSE = 0.5
@@ -67,7 +67,5 @@ async def _heard(client: Client, listing: Listing, begun: anyio.Event) -> bool:
 
 
 def _announces(offered: ServerCapabilities | None) -> bool:
-    if offered is None:
-        return False
-    parts = (offered.tools, offered.prompts)
+    parts = () if offered is None else (offered.tools, offered.prompts)
     return any(part is not None and part.list_changed for part in parts)

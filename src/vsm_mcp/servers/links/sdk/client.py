@@ -2,25 +2,21 @@
 
 from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-
-import anyio
+from typing import Unpack
 
 from vsm_mcp.errors import LinkError, StartError
 from vsm_mcp.model.launch import HttpLaunch, RemoteLaunch, TcpLaunch, WebSocketLaunch, address_of
-from vsm_mcp.servers.links.link import Consent, Link, Remote, Start
-from vsm_mcp.servers.links.patience import CAP_SECONDS, IDLE_SECONDS
-from vsm_mcp.servers.links.sdk.greeting import Carried, Era, Greeting, Terms
-from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.eras import Era, Greeter
+from vsm_mcp.servers.links.link import Link, Remote, Start
+from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.sdk.greeting import Carried, Greeting
 from vsm_mcp.servers.links.sdk.memory import in_process
 from vsm_mcp.servers.links.sdk.transports.framed import framed, stdio
-from vsm_mcp.servers.links.sdk.transports.http import HttpTransport, http
+from vsm_mcp.servers.links.sdk.transports.http import http
+from vsm_mcp.servers.links.terms import Given, Terms
 from vsm_mcp.servers.links.wire.sockets import tcp
 from vsm_mcp.servers.links.wire.stderr import StderrRing
 from vsm_mcp.servers.links.wire.wire import Bounds
-
-PROBE_SECONDS = 5.0
-START_SECONDS = 30.0
-CALL_SECONDS = IDLE_SECONDS
 
 
 class SdkConnector:
@@ -31,34 +27,17 @@ class SdkConnector:
 
     Args:
         eras: What was learned, by digest of the package. Given from outside so that it may outlive this object.
-        probe: Seconds the first greeting may take.
-        start: Seconds all greetings may take together.
-        call: Seconds a call may take without progress that names no time of its own.
-        cap: Seconds such a call may take altogether.
-        bounds: How large messages may be.
-        consent: What servers may ask of the host; nothing, unless this allows it.
+        terms: How long to wait, how much to read, and what servers may ask of the host.
     """
 
-    def __init__(
-        self,
-        *,
-        eras: MutableMapping[str, str],
-        probe: float = PROBE_SECONDS,
-        start: float = START_SECONDS,
-        call: float = CALL_SECONDS,
-        cap: float = CAP_SECONDS,
-        bounds: Bounds | None = None,
-        consent: Consent | None = None,
-    ) -> None:
+    def __init__(self, *, eras: MutableMapping[str, str], **terms: Unpack[Given]) -> None:
         """Keep memory and deadlines."""
-        self._eras = eras
-        self._probe = probe
-        self._start = start
-        self._terms = Terms(idle=call, cap=cap, bounds=bounds or Bounds(), consent=consent or Consent())
+        self._terms = Terms.of(**terms)
+        self._greeter = Greeter(eras, self._terms)
 
     def __repr__(self) -> str:
         """Show the deadlines."""
-        return f"SdkConnector(probe={self._probe}, start={self._start}, call={self._terms.idle})"
+        return f"SdkConnector({self._terms})"
 
     @asynccontextmanager
     async def stdio(self, start: Start, *, name: str, digest: str, hide: Sequence[str] = ()) -> AsyncGenerator[Link]:
@@ -69,9 +48,7 @@ class SdkConnector:
 
         async with AsyncExitStack() as life:
             greeting = Greeting(reach=reach, name=name, terms=self._terms, hide=tuple(hide))
-            era, link = await self._greet(greeting, life, digest)
-            self._eras[digest] = era
-            yield link
+            yield await self._greeter.greet(greeting, life, digest)
 
     @asynccontextmanager
     async def remote(
@@ -85,37 +62,17 @@ class SdkConnector:
         async with AsyncExitStack() as life:
             greeting = Greeting(reach=reach, name=name, terms=self._terms, hide=tuple(hide))
             try:
-                era, link = await self._greet(greeting, life, digest)
+                link = await self._greeter.greet(greeting, life, digest)
             except LinkError as error:
                 raise StartError(
                     f"{name} cannot be reached at {address_of(launch)}: {error.message.removesuffix('.')}.",
                     remedies=(*error.remedies, "Make sure that the server runs and that its address is right."),
                 ) from error
-            self._eras[digest] = era
             yield link
 
     def memory(self, make: Callable[[], object], *, name: str) -> AbstractAsyncContextManager[Link]:
         """Speak with a server object of this process."""
         return in_process(make, name=name, terms=self._terms)
-
-    async def _greet(self, greeting: Greeting, life: AsyncExitStack, digest: str) -> tuple[Era, Link]:
-        end = anyio.current_time() + self._start
-        known = self._eras.get(digest)
-        if known is not None:
-            return await _enter(greeting, life, era=Era(known), seconds=self._start)
-        try:
-            return await _enter(greeting, life, era=Era.AUTO, seconds=min(self._probe, self._start))
-        except StartError:
-            if _knows_older_http(greeting):
-                return await _enter(greeting, life, era=Era.OLDER_HTTP, seconds=_left(end))
-        slow, greeting.silent = greeting.silent, False
-        try:
-            return await _enter(greeting, life, era=Era.LEGACY, seconds=_left(end))
-        except StartError as error:
-            if not slow or greeting.silent or error.exit_code is not None:
-                raise
-        # Slow, and it refuses the old greeting: a new server that needs more time than a probe has.
-        return await _enter(greeting, life, era=Era.AUTO, seconds=_left(end))
 
 
 @asynccontextmanager
@@ -150,16 +107,3 @@ async def _reached(
                 framed(wire, listing=listing, bounds=bounds) as transport,
             ):
                 yield transport
-
-
-async def _enter(greeting: Greeting, life: AsyncExitStack, *, era: Era, seconds: float) -> tuple[Era, Link]:
-    return era, await life.enter_async_context(greeting.open(era, seconds))
-
-
-def _knows_older_http(greeting: Greeting) -> bool:
-    """Tell whether the server refused in a way in which servers do that know only the older kind of HTTP."""
-    return isinstance(greeting.last, HttpTransport) and greeting.last.fates.older
-
-
-def _left(end: float) -> float:
-    return max(0.0, end - anyio.current_time())

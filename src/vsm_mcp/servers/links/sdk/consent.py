@@ -13,7 +13,6 @@ from mcp.client.session import ElicitationFnT, ListRootsFnT, SamplingFnT
 from mcp_types import (
     INVALID_REQUEST,
     CallToolRequestParams,
-    CallToolResult,
     CreateMessageRequest,
     CreateMessageRequestParams,
     CreateMessageResult,
@@ -32,11 +31,11 @@ from pydantic import BaseModel, ValidationError
 
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.servers.links.link import Ask, Consent
+from vsm_mcp.servers.links.results import Answer
 
 MOST_ROUNDS = 10
 MOST_QUESTIONS = 8
 
-Answer = CallToolResult | InputRequiredResult
 Send = Callable[[CallToolRequestParams], Awaitable[Answer]]
 Unhurried = Callable[[], AbstractContextManager[object]]
 """Gives what the host is asked in: while it thinks, the server is not the one that is waited for."""

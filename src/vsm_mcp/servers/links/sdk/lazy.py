@@ -2,15 +2,13 @@
 
 from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Unpack
 
 import anyio.to_thread
 
 from vsm_mcp.model.launch import RemoteLaunch
-from vsm_mcp.servers.links.link import Connector, Consent, Link, Remote, Start
-from vsm_mcp.servers.links.patience import CAP_SECONDS
-from vsm_mcp.servers.links.wire.wire import Bounds
-
-PROBE_SECONDS = 5.0
+from vsm_mcp.servers.links.link import Connector, Link, Remote, Start
+from vsm_mcp.servers.links.terms import Given, Terms
 
 
 class LazyConnector:
@@ -18,37 +16,18 @@ class LazyConnector:
 
     Args:
         eras: What is learned of how servers want to be greeted, by digest of their package.
-        probe: Seconds the first greeting may take.
-        start: Seconds all greetings may take together.
-        call: Seconds a call may take without progress that names no time of its own.
-        cap: Seconds such a call may take altogether.
-        bounds: How large messages may be.
-        consent: What servers may ask of the host; nothing, unless this allows it.
+        terms: How long to wait, how much to read, and what servers may ask of the host.
     """
 
-    def __init__(
-        self,
-        *,
-        eras: MutableMapping[str, str],
-        start: float,
-        call: float,
-        probe: float = PROBE_SECONDS,
-        cap: float = CAP_SECONDS,
-        bounds: Bounds | None = None,
-        consent: Consent | None = None,
-    ) -> None:
+    def __init__(self, *, eras: MutableMapping[str, str], **terms: Unpack[Given]) -> None:
         """Keep memory and deadlines; nothing is loaded."""
         self._eras = eras
-        self._probe = probe
-        self._start = start
-        self._call = call
-        self._cap = cap
-        self._bounds = bounds
-        self._consent = consent
+        self._given = terms
+        self._terms = Terms.of(**terms)
 
     def __repr__(self) -> str:
         """Show the deadlines."""
-        return f"LazyConnector(probe={self._probe}, start={self._start}, call={self._call})"
+        return f"LazyConnector({self._terms})"
 
     @asynccontextmanager
     async def stdio(self, start: Start, *, name: str, digest: str, hide: Sequence[str] = ()) -> AsyncGenerator[Link]:
@@ -79,12 +58,4 @@ class LazyConnector:
     def _load(self) -> Connector:
         from vsm_mcp.servers.links.sdk.client import SdkConnector  # noqa: PLC0415 - loads the SDK, a second of work
 
-        return SdkConnector(
-            eras=self._eras,
-            probe=self._probe,
-            start=self._start,
-            call=self._call,
-            cap=self._cap,
-            bounds=self._bounds,
-            consent=self._consent,
-        )
+        return SdkConnector(eras=self._eras, **self._given)

@@ -10,12 +10,12 @@ from mcp.server import MCPServer, Server
 
 from vsm_mcp.errors import StartError
 from vsm_mcp.servers.links.link import Link
+from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.sdk.announcements import announcements
 from vsm_mcp.servers.links.sdk.answers import direct_to
 from vsm_mcp.servers.links.sdk.consent import callbacks
-from vsm_mcp.servers.links.sdk.greeting import Terms
-from vsm_mcp.servers.links.sdk.listing import Listing
 from vsm_mcp.servers.links.sdk.session import SdkLink
+from vsm_mcp.servers.links.terms import Terms
 from vsm_mcp.world.groups import first_error, first_leaf
 
 ANNOUNCE_SECONDS = 1.0
@@ -44,7 +44,7 @@ async def in_process(make: Callable[[], object], *, name: str, terms: Terms) -> 
         client.session,
         name=name,
         listing=listing,
-        seconds=terms.idle,
+        seconds=terms.call,
         cap=terms.cap,
         transport=None,
         bounds=terms.bounds,

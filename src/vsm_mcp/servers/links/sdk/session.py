@@ -10,7 +10,6 @@ from mcp import MCPError
 from mcp.client import ClientSession
 from mcp_types import (
     CONNECTION_CLOSED,
-    INVALID_PARAMS,
     CallToolRequest,
     CallToolRequestParams,
     InputRequiredResult,
@@ -19,25 +18,30 @@ from mcp_types import (
     Tool,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, ToolError, VSMError, printable
+from vsm_mcp.errors import CallTimeoutError, LinkError, ToolError, VSMError
 from vsm_mcp.model.call import PromptSpec, ToolCall, ToolResult, ToolSpec
-from vsm_mcp.model.json import JsonObject
 from vsm_mcp.servers.diagnosis import needs_configuration
 from vsm_mcp.servers.links.arguments import sendable, size_of
 from vsm_mcp.servers.links.link import Consent, Ending, ServerInfo
+from vsm_mcp.servers.links.listing import Listing, wire_form
 from vsm_mcp.servers.links.patience import CAP_SECONDS, Patience, no_answer
 from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
-from vsm_mcp.servers.links.sdk.answers import Answer, Direct, Run, never, result_of
+from vsm_mcp.servers.links.results import ANSWERS, Answer, result_of
+from vsm_mcp.servers.links.sdk.answers import Direct, Run, never
 from vsm_mcp.servers.links.sdk.consent import Send, answered
-from vsm_mcp.servers.links.sdk.listing import LARGEST_LIST, Listing, prompt_of, spec_of, wire_form
 from vsm_mcp.servers.links.sdk.transports.traffic import TOO_LARGE, UNREACHED, UNREADABLE, Carrier
+from vsm_mcp.servers.links.troubles import (
+    LONGEST_SAID,
+    against_protocol,
+    broken,
+    refused,
+    too_large,
+    unreadable,
+    wants_input,
+)
 from vsm_mcp.servers.links.wire.wire import Bounds
-
-MOST_PAGES = 100
-MOST_ENTRIES = 1000
-LONGEST_SAID = 1000
 
 T = TypeVar("T")
 
@@ -88,7 +92,6 @@ class SdkLink:
         self._asking: set[anyio.CancelScope] = set()
         self._calls = 0
         self._one_listing = anyio.Lock()
-        self._answer: TypeAdapter[Answer] = TypeAdapter(Answer)
         listing.speak(lambda: session.protocol_version)
         if transport is not None:
             transport.traffic.wait_while(lambda: bool(self._asking))
@@ -177,10 +180,7 @@ class SdkLink:
 
     def _answered(self, call: ToolCall, answer: Answer, what: str) -> ToolResult:
         if isinstance(answer, InputRequiredResult):
-            raise ToolError(
-                f"{call.tool} of {self._name} asks its user for more input, which is not granted.",
-                remedies=("Give everything it needs in the arguments.",),
-            )
+            raise wants_input(self._name, call.tool)
         return self._bounded(result_of(answer), what)
 
     @contextmanager
@@ -201,7 +201,7 @@ class SdkLink:
         async def send(params: CallToolRequestParams) -> Answer:
             told_here = told if self._transport is None else None
             request = CallToolRequest(params=params)
-            return await self._session.send_request(request, self._answer, progress_callback=told_here)
+            return await self._session.send_request(request, ANSWERS, progress_callback=told_here)
 
         if self._transport is None:
             yield scope, send
@@ -220,11 +220,9 @@ class SdkLink:
         async with self._one_listing:
             self._listing.begin()
             tools = await self._asked_for_tools()
-            raw = self._listing.raw if self._transport else wire_form(tools)
-            specs = tuple(spec_of(tool, self._as_listed(tool.name, raw)) for tool in tools)
-            for name in raw.keys() - {tool.name for tool in tools}:
-                self._listing.dropped[name] = "its schema asks for headers that are not allowed"
-            return specs
+            if self._transport is None:
+                self._listing.raw.update(wire_form(tools))
+            return self._listing.tools_of(tools, server=self._name)
 
     async def prompts(self) -> tuple[PromptSpec, ...]:
         """Ask the server for its prompts, if it offers any; one that refuses to name them has none."""
@@ -237,8 +235,9 @@ class SdkLink:
                 prompts = await self._ask_within(self._prompt_pages, what="the request for its prompts")
             except ToolError:
                 return ()
-            raw = self._listing.prompts if self._transport else wire_form(prompts)
-            return tuple(prompt_of(prompt, self._as_listed(prompt.name, raw)) for prompt in prompts)
+            if self._transport is None:
+                self._listing.prompts.update(wire_form(prompts))
+            return self._listing.prompts_of(prompts, server=self._name)
 
     async def ping(self) -> None:
         """Find out whether the server still answers; an error is an answer, too."""
@@ -263,46 +262,18 @@ class SdkLink:
             raise missing from error
 
     async def _tool_pages(self) -> Sequence[Tool]:
-        async def page(params: PaginatedRequestParams) -> tuple[Sequence[Tool], str | None]:
-            answer = await self._session.list_tools(params=params)
+        async def page(cursor: str | None) -> tuple[Sequence[Tool], str | None]:
+            answer = await self._session.list_tools(params=PaginatedRequestParams(cursor=cursor))
             return answer.tools, answer.next_cursor
 
-        return await self._pages("tools", page)
+        return await self._listing.paged(page, server=self._name, what="tools")
 
     async def _prompt_pages(self) -> Sequence[Prompt]:
-        async def page(params: PaginatedRequestParams) -> tuple[Sequence[Prompt], str | None]:
-            answer = await self._session.list_prompts(params=params)
+        async def page(cursor: str | None) -> tuple[Sequence[Prompt], str | None]:
+            answer = await self._session.list_prompts(params=PaginatedRequestParams(cursor=cursor))
             return answer.prompts, answer.next_cursor
 
-        return await self._pages("prompts", page)
-
-    async def _pages(
-        self, what: str, page: Callable[[PaginatedRequestParams], Awaitable[tuple[Sequence[T], str | None]]]
-    ) -> Sequence[T]:
-        entries: list[T] = []
-        cursor: str | None = None
-        for _ in range(MOST_PAGES):
-            more, following = await page(PaginatedRequestParams(cursor=cursor))
-            entries.extend(more)
-            if len(entries) + len(self._listing.dropped) > MOST_ENTRIES:
-                raise self._unlisted(f"{self._name} lists more than {MOST_ENTRIES} {what}.")
-            if self._listing.overfull:
-                raise self._unlisted(f"The list of {what} of {self._name} has more than {LARGEST_LIST} bytes.")
-            if following is None:
-                return entries
-            if following == cursor:
-                break
-            cursor = following
-        raise self._unlisted(f"The list of {what} of {self._name} does not end.")
-
-    def _as_listed(self, name: str, raw: Mapping[str, JsonObject]) -> JsonObject:
-        """Return an entry as it came over the wire: one that nobody saw come cannot be pinned."""
-        if name not in raw:
-            raise self._unlisted(f"{self._name} lists {name!r} in an answer that nobody asked for.")
-        return raw[name]
-
-    def _unlisted(self, why: str) -> LinkError:
-        return LinkError(why, remedies=("Use another server.", "Report it to the author of the server."))
+        return await self._listing.paged(page, server=self._name, what="prompts")
 
     async def _ask_within(self, send: Callable[[], Awaitable[T]], *, what: str) -> T:
         """Wait for an answer for as long as everything but a call may take."""
@@ -329,27 +300,18 @@ class SdkLink:
         except MCPError as error:
             raise await self._refusal(error, what) from error
         except ValidationError as error:
-            raise LinkError(
-                f"{self._name} answered {what} against the protocol; it may have been executed.",
-                remedies=("Look at what it did before you call it again.", "Report it to the author of the server."),
-            ) from error
+            raise against_protocol(self._name, what) from error
         except (anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
             raise await self._break(what) from error
         except VSMError:
             raise
         except Exception as error:  # the SDK at work on what a hostile server says may raise anything
-            raise self._unread(what, type(error).__name__) from error
+            raise unreadable(self._name, what, type(error).__name__) from error
         finally:
             self._asking.discard(scope)
         if self._closed:
             raise await self._break(what)
         raise late(anyio.current_time())
-
-    def _unread(self, what: str, why: str) -> LinkError:
-        return LinkError(
-            f"{self._name} answered {what} in a way that cannot be read: {why}.",
-            remedies=("Use another server.", "Report it to the author of the server."),
-        )
 
     async def _refusal(self, error: MCPError, what: str) -> VSMError:
         if error.code == CONNECTION_CLOSED and (
@@ -358,31 +320,21 @@ class SdkLink:
             return await self._break(what)
         said = self.quoted(error.message)
         if error.data is TOO_LARGE:
-            return _too_large(f"{self._name} answered {what}", said)
+            return too_large(self._name, what, said)
         if error.data is UNREADABLE:
-            return self._unread(what, said)
+            return unreadable(self._name, what, said)
         if error.data is UNREACHED:
             return LinkError(
                 f"{self._name} was not reached by {what}, or lost it: {said}.",
                 remedies=("Look at whether it happened, then call again.", "Make sure that the server runs."),
             )
-        missing = None if error.code == INVALID_PARAMS else needs_configuration(self._name, (said,))
-        return missing or ToolError(
-            f"{self._name} refused {what}: {said} (code {error.code}).",
-            remedies=("Check the name of the tool and its arguments against its description.",),
-        )
+        return refused(self._name, what, said=said, code=error.code)
 
     async def _break(self, what: str) -> LinkError:
         ending = Ending(reason="it was closed")
         if self._transport is not None and not self._closed:
             ending = await self._transport.ending()
-        code = "" if ending.exit_code is None else f"; exit code {ending.exit_code}"
-        said = printable("; ".join(ending.stderr[-3:])[-LONGEST_SAID:])
-        return LinkError(
-            f"The connection to {self._name} broke during {what}, which may have been executed: "
-            f"{ending.reason}{code}{'; it said: ' + said if said else ''}.",
-            remedies=("Look at what it did, then call again: the server is started anew.",),
-        )
+        return broken(self._name, ending, what)
 
     def _bounded(self, result: ToolResult, what: str) -> ToolResult:
         """A transport bounds what it reads; the answer of a server in this process is measured here."""
@@ -390,9 +342,5 @@ class SdkLink:
             size = size_of(result.structured, *result.content)
             if size > self._bounds.response:
                 said = f"{size} bytes are more than the {self._bounds.response} allowed"
-                raise _too_large(f"{self._name} answered {what}", said)
+                raise too_large(self._name, what, said)
         return result
-
-
-def _too_large(who: str, said: str) -> PayloadError:
-    return PayloadError(f"{who} with too much: {said}.", remedies=("Ask for less at once.",))

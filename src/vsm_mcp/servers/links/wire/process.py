@@ -67,10 +67,15 @@ class ProcessWire:
 
     async def ending(self, reason: str) -> Ending:
         """Wait a moment for its exit code and its last words, and tell them."""
-        with anyio.move_on_after(LAST_WORDS_SECONDS):
-            await self._process.wait()
-            await self._stderr.finished()
-        detail = self._process.exit_detail if isinstance(self._process, Explained) else ""
-        if detail:
-            reason = f"{reason}: {detail.removesuffix('.')}"
-        return Ending(reason=reason, exit_code=self._process.returncode, stderr=self._stderr.lines)
+        return await ending_of(self._process, self._stderr, reason)
+
+
+async def ending_of(process: Process, stderr: StderrRing, reason: str) -> Ending:
+    """Wait a moment for the exit code and the last words of a process, and tell them."""
+    with anyio.move_on_after(LAST_WORDS_SECONDS):
+        await process.wait()
+        await stderr.finished()
+    detail = process.exit_detail if isinstance(process, Explained) else ""
+    if detail:
+        reason = f"{reason}: {detail.removesuffix('.')}"
+    return Ending(reason=reason, exit_code=process.returncode, stderr=stderr.lines)

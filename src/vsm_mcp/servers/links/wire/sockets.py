@@ -23,7 +23,45 @@ async def tcp(dial: Dial, host: str, port: int, *, bounds: Bounds) -> AsyncGener
         yield SocketWire(stream, bounds=bounds)
 
 
-class SocketWire:
+class RemoteWire:
+    """What is alike over every connection to another machine: no process is known of, and there is no second stream.
+
+    Args:
+        stream: The connection; whoever opened it closes it.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        """Keep the connection."""
+        self._stream = stream
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Nothing: there is no second stream."""
+        return ()
+
+    async def rest(self) -> None:
+        """Do not wait: there is no process that could have files to finish."""
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await anyio.aclose_forcefully(self._stream)
+
+    def cut(self) -> None:
+        """Shut both directions down, in the middle of whatever happens."""
+        with suppress(OSError):  # it is down already
+            self._stream.extra(SocketAttribute.raw_socket).shutdown(socket.SHUT_RDWR)  # noqa: S610 - this is no database
+
+    async def gone(self) -> str:
+        """Wait for ever: the end of a connection is noticed by reading it."""
+        await anyio.sleep_forever()
+        return ""
+
+    async def ending(self, reason: str) -> Ending:
+        """Tell the reason; nothing else is known of the other side."""
+        return Ending(reason=reason)
+
+
+class SocketWire(RemoteWire):
     """Carries frames over a connected socket, one per line.
 
     Args:
@@ -33,13 +71,8 @@ class SocketWire:
 
     def __init__(self, stream: SocketStream, *, bounds: Bounds) -> None:
         """Join stream and framer."""
-        self._stream = stream
+        super().__init__(stream)
         self._frames = FrameReader(stream, Framer(largest=bounds.frame))
-
-    @property
-    def said(self) -> tuple[str, ...]:
-        """Nothing: there is no second stream."""
-        return ()
 
     async def receive(self) -> bytes:
         """Return the next line."""
@@ -55,29 +88,3 @@ class SocketWire:
             await self._stream.send_eof()
         except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
             return
-
-    async def rest(self) -> None:
-        """Do not wait: there is no process that could have files to finish."""
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        await anyio.aclose_forcefully(self._stream)
-
-    def cut(self) -> None:
-        """Shut both directions down, in the middle of whatever happens."""
-        shut_down(self._stream)
-
-    async def gone(self) -> str:
-        """Wait for ever: the end of a connection is noticed by reading it."""
-        await anyio.sleep_forever()
-        return ""
-
-    async def ending(self, reason: str) -> Ending:
-        """Tell the reason; nothing else is known of the other side."""
-        return Ending(reason=reason)
-
-
-def shut_down(stream: ByteStream) -> None:
-    """End a connection in both directions, even while somebody reads from it or writes to it."""
-    with suppress(OSError):  # it is down already
-        stream.extra(SocketAttribute.raw_socket).shutdown(socket.SHUT_RDWR)  # noqa: S610 - this is no database

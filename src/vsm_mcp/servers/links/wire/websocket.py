@@ -15,8 +15,8 @@ from anyio.streams.tls import TLSStream
 
 from vsm_mcp.errors import ExtraMissingError, LinkError, PayloadError
 from vsm_mcp.model.launch import WebSocketLaunch
-from vsm_mcp.servers.links.link import Ending, Remote
-from vsm_mcp.servers.links.wire.sockets import shut_down
+from vsm_mcp.servers.links.link import Remote
+from vsm_mcp.servers.links.wire.sockets import RemoteWire
 from vsm_mcp.servers.links.wire.wire import Bounds
 
 try:
@@ -67,7 +67,7 @@ async def _encrypted(plain: SocketStream, host: str) -> TLSStream:
         ) from error
 
 
-class WebSocketWire:
+class WebSocketWire(RemoteWire):
     """Carries frames as the text messages of a WebSocket.
 
     Args:
@@ -78,17 +78,12 @@ class WebSocketWire:
 
     def __init__(self, stream: ByteStream, url: str, *, bounds: Bounds) -> None:
         """Prepare the protocol; nothing is sent before `shake_hands`."""
-        self._stream = stream
+        super().__init__(stream)
         self._largest = bounds.frame
         self._protocol = ClientProtocol(parse_uri(url), subprotocols=[Subprotocol(SUBPROTOCOL)], max_size=bounds.frame)
         self._turn = anyio.Lock(fast_acquire=True)
         self._ready: deque[bytes] = deque()
         self._parts: list[bytes] = []
-
-    @property
-    def said(self) -> tuple[str, ...]:
-        """Nothing: there is no second stream."""
-        return ()
 
     async def shake_hands(self, headers: Mapping[str, str]) -> None:
         """Ask for the subprotocol and wait until it is granted.
@@ -139,26 +134,6 @@ class WebSocketWire:
             self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
                 await self._flush()
-
-    async def rest(self) -> None:
-        """Do not wait: there is no process that could have files to finish."""
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        await anyio.aclose_forcefully(self._stream)
-
-    def cut(self) -> None:
-        """Shut both directions down, in the middle of whatever happens."""
-        shut_down(self._stream)
-
-    async def gone(self) -> str:
-        """Wait for ever: the end of a connection is noticed by reading it."""
-        await anyio.sleep_forever()
-        return ""
-
-    async def ending(self, reason: str) -> Ending:
-        """Tell the reason; nothing else is known of the other side."""
-        return Ending(reason=reason)
 
     async def _feed(self) -> None:
         """Read once, and answer what the protocol itself answers: a ping, a close."""

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
 
 import anyio
 import anyio.lowlevel
@@ -11,8 +10,8 @@ from mcp.shared.message import SessionMessage
 
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.servers.links.link import Ending
-from vsm_mcp.servers.links.sdk.listing import Listing
-from vsm_mcp.servers.links.sdk.transports.reading import Reading
+from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.sdk.transports.streams import Reading, Writing
 from vsm_mcp.servers.links.sdk.transports.traffic import Traffic
 from vsm_mcp.servers.links.wire.process import ProcessWire
 from vsm_mcp.servers.links.wire.stderr import StderrRing
@@ -37,10 +36,11 @@ class FramedTransport:
         """Join wire and traffic."""
         self.traffic: Traffic = traffic
         self.wire: Wire = wire
+        self._turn = anyio.Lock(fast_acquire=True)
 
-    async def __aenter__(self) -> tuple[Reading, "_Write"]:
+    async def __aenter__(self) -> tuple[Reading, Writing]:
         """Return the stream of messages from the server and the one to it."""
-        return Reading(self.receive, self.wire.aclose), _Write(self)
+        return Reading(self.receive, self.wire.aclose), Writing(self.send, self.wire.shut)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -103,6 +103,34 @@ class FramedTransport:
             self.wire.cut()
             raise anyio.EndOfStream from error
 
+    async def send(self, item: SessionMessage, /) -> None:
+        """Write a message: one at a time, and never half of one followed by another.
+
+        Raises:
+            anyio.BrokenResourceError: The connection can no longer be used.
+            anyio.ClosedResourceError: It was closed.
+        """
+        frame = item.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+        self.traffic.sent(item.message)
+        async with self._turn:
+            if self.traffic.broken is not None:
+                raise anyio.BrokenResourceError
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            await self._write(frame)
+        self.traffic.wrote(item.message)
+
+    async def _write(self, frame: bytes) -> None:
+        try:
+            await self.wire.send(frame)
+        except anyio.get_cancelled_exc_class():
+            # The server has not made room: the line may be torn, and a message after it would be lost in it.
+            self.traffic.break_off("the server stopped reading its input")
+            self.wire.cut()
+            raise
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self.traffic.break_off("the server closed its input")
+            raise
+
 
 @asynccontextmanager
 async def framed(wire: Wire, *, listing: Listing, bounds: Bounds) -> AsyncGenerator[FramedTransport]:
@@ -130,45 +158,3 @@ async def stdio(
                 yield transport
         finally:
             tasks.cancel_scope.cancel()
-
-
-class _Write:
-    """The writing side: one message at a time, and never half of one followed by another."""
-
-    def __init__(self, transport: FramedTransport) -> None:
-        self._wire = transport.wire
-        self._traffic = transport.traffic
-        self._turn = anyio.Lock(fast_acquire=True)
-
-    async def send(self, item: SessionMessage, /) -> None:
-        frame = item.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
-        self._traffic.sent(item.message)
-        async with self._turn:
-            if self._traffic.broken is not None:
-                raise anyio.BrokenResourceError
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            await self._write(frame)
-        self._traffic.wrote(item.message)
-
-    async def _write(self, frame: bytes) -> None:
-        try:
-            await self._wire.send(frame)
-        except anyio.get_cancelled_exc_class():
-            # The server has not made room: the line may be torn, and a message after it would be lost in it.
-            self._traffic.break_off("the server stopped reading its input")
-            self._wire.cut()
-            raise
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            self._traffic.break_off("the server closed its input")
-            raise
-
-    async def aclose(self) -> None:
-        await self._wire.shut()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        await self.aclose()

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
 
 import anyio
 import httpx2
@@ -19,8 +18,8 @@ from mcp_types import CONNECTION_CLOSED, ErrorData, JSONRPCError, JSONRPCMessage
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.model.launch import HttpLaunch
 from vsm_mcp.servers.links.link import Ending, Remote
-from vsm_mcp.servers.links.sdk.listing import Listing
-from vsm_mcp.servers.links.sdk.transports.reading import Item, Reading
+from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.sdk.transports.streams import Item, Reading, Writing
 from vsm_mcp.servers.links.sdk.transports.traffic import TOO_LARGE, UNREACHED, Traffic
 from vsm_mcp.servers.links.wire.events import Failed, Fate, Fates
 from vsm_mcp.servers.links.wire.http import CONNECT_SECONDS, PatientTransport
@@ -50,11 +49,11 @@ class HttpTransport:
         self._desk = desk
         self._tasks = tasks
 
-    async def __aenter__(self) -> tuple[Reading, "_Write"]:
+    async def __aenter__(self) -> tuple[Reading, Writing]:
         """Connect, and return the stream of messages from the server and the one to it."""
         read, write = await self._opened.__aenter__()
         self._tasks.start_soon(self._desk.forward, read)
-        return Reading(self._desk.next, self._desk.close), _Write(self.traffic, write)
+        return Reading(self._desk.next, self._desk.close), _writing(self.traffic, write)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -213,27 +212,12 @@ class _Clients:
         )
 
 
-class _Write:
-    """The writing side."""
-
-    def __init__(self, traffic: Traffic, inner: WriteStream[SessionMessage]) -> None:
-        self._traffic = traffic
-        self._inner = inner
-
-    async def send(self, item: SessionMessage, /) -> None:
-        self._traffic.sent(item.message)
-        if self._traffic.broken is not None:
+def _writing(traffic: Traffic, inner: WriteStream[SessionMessage]) -> Writing:
+    async def send(item: SessionMessage, /) -> None:
+        traffic.sent(item.message)
+        if traffic.broken is not None:
             raise anyio.BrokenResourceError
-        await self._inner.send(item)
-        self._traffic.wrote(item.message)
+        await inner.send(item)
+        traffic.wrote(item.message)
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        await self.aclose()
+    return Writing(send, inner.aclose)

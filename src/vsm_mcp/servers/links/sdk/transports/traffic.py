@@ -17,7 +17,7 @@ from mcp_types import (
 
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.servers.links.link import Ending
-from vsm_mcp.servers.links.sdk.listing import Listing
+from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.wire.framing import (
     MOST_REQUESTS,
     MOST_VALUES,
@@ -166,14 +166,15 @@ class Traffic:
         match message:
             case JSONRPCNotification():
                 self._pace.count(frame, now=anyio.current_time(), patient=self._asking())
-                return self._notice(message)
+                self._notice(message)
+                return None
             case JSONRPCRequest():
                 return self._asked(message, frame)
             case _:
                 return self._answer(message, frame)
 
-    def _notice(self, notice: JSONRPCNotification) -> JSONRPCMessage | None:
-        """Take note of a notification; only those about streams of announcements are for the SDK."""
+    def _notice(self, notice: JSONRPCNotification) -> None:
+        """Take note of a notification; none is for the SDK: of use are progress and announcements, heard here."""
         self._listing.heard(notice.method)
         params = notice.params or {}
         if notice.method == "notifications/progress":
@@ -181,7 +182,6 @@ class Traffic:
             done, total, said = params.get("progress"), params.get("total"), params.get("message")
             if heard is not None and isinstance(done, int | float):
                 heard(done, total if isinstance(total, int | float) else None, said if isinstance(said, str) else "")
-        return None
 
     def _asked(self, message: JSONRPCRequest, frame: bytes) -> JSONRPCMessage:
         """Return a request of the server. It is not waited with: each one costs an answer, which has to be kept."""

@@ -1,8 +1,8 @@
 """Lists of tools and prompts, cleaned one entry at a time: one bad entry never spoils the others."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar, cast
 
 from mcp_types import JSONRPCMessage, JSONRPCResponse, Prompt, RequestId, Tool, methods
 from pydantic import ValidationError
@@ -12,15 +12,22 @@ from vsm_mcp.model.call import PromptSpec, ToolSpec
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.model.pins import canonical
 from vsm_mcp.servers.links.quoting import Blotter
+from vsm_mcp.servers.links.troubles import unusable
 
 LONGEST_NAME = 128
 LARGEST_TOOL = 256 * 1024
 LARGEST_LIST = 8 * 2**20
+MOST_PAGES = 100
+MOST_ENTRIES = 1000
 _LONGEST_PLACE = 200
 _HANDSHAKE_VERSION = "2025-11-25"
 _TOOLS = "tools/list"
 _PROMPTS = "prompts/list"
 CHANGES = ("notifications/tools/list_changed", "notifications/prompts/list_changed")
+
+T = TypeVar("T")
+Page = Callable[[str | None], Awaitable[tuple[Sequence[T], str | None]]]
+"""Asks for a page: gets where it begins, answers with its entries and where the next one begins, if there is one."""
 
 
 class Listing:
@@ -94,6 +101,52 @@ class Listing:
         kept = [entry for index, one in enumerate(listed) if (entry := keep(self._blotted(one), index)) is not None]
         return message.model_copy(update={"result": {**message.result, key: kept}})
 
+    async def paged(self, page: Page[T], *, server: str, what: str) -> Sequence[T]:
+        """Return the entries of all pages.
+
+        Args:
+            page: Asks for one page.
+            server: The server's name, for messages.
+            what: What is listed, for messages.
+
+        Raises:
+            LinkError: The list does not end or is too large.
+        """
+        entries: list[T] = []
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            more, following = await page(cursor)
+            entries.extend(more)
+            if len(entries) + len(self.dropped) > MOST_ENTRIES:
+                raise unusable(f"{server} lists more than {MOST_ENTRIES} {what}.")
+            if self.overfull:
+                raise unusable(f"The list of {what} of {server} has more than {LARGEST_LIST} bytes.")
+            if following is None:
+                return entries
+            if following == cursor:
+                break
+            cursor = following
+        raise unusable(f"The list of {what} of {server} does not end.")
+
+    def tools_of(self, tools: Sequence[Tool], *, server: str) -> tuple[ToolSpec, ...]:
+        """Return the tools of the last list as ours; those that are not among ``tools`` any more are left out.
+
+        Raises:
+            LinkError: Nobody saw one come, so it cannot be pinned.
+        """
+        specs = tuple(_tool_of(tool, _as_listed(tool.name, self.raw, server)) for tool in tools)
+        for name in self.raw.keys() - {tool.name for tool in tools}:
+            self.dropped[name] = "its schema asks for headers that are not allowed"
+        return specs
+
+    def prompts_of(self, prompts: Sequence[Prompt], *, server: str) -> tuple[PromptSpec, ...]:
+        """Return the prompts of the last list as ours.
+
+        Raises:
+            LinkError: Nobody saw one come, so it cannot be pinned.
+        """
+        return tuple(_prompt_of(prompt, _as_listed(prompt.name, self.prompts, server)) for prompt in prompts)
+
     def _blotted(self, entry: JsonValue) -> JsonValue:
         if self._blotter and self._blotter.finds(json.dumps(entry)):
             return self._blotter.blotted(entry)
@@ -144,7 +197,12 @@ class Listing:
         return None
 
 
-def spec_of(tool: Tool, raw: JsonObject) -> ToolSpec:
+def wire_form(entries: Sequence[Tool] | Sequence[Prompt]) -> dict[str, JsonObject]:
+    """Return each entry as it would go over the wire: for servers that are not behind one."""
+    return {entry.name: entry.model_dump(by_alias=True, mode="json", exclude_none=True) for entry in entries}
+
+
+def _tool_of(tool: Tool, raw: JsonObject) -> ToolSpec:
     """Return what ``tool`` says about itself, as ours."""
     hints = tool.annotations
     return ToolSpec(
@@ -158,14 +216,15 @@ def spec_of(tool: Tool, raw: JsonObject) -> ToolSpec:
     )
 
 
-def prompt_of(prompt: Prompt, raw: JsonObject) -> PromptSpec:
+def _prompt_of(prompt: Prompt, raw: JsonObject) -> PromptSpec:
     """Return what ``prompt`` says about itself, as ours."""
     return PromptSpec(name=prompt.name, description=prompt.description or prompt.title or "", raw=raw)
 
 
-def wire_form(entries: Sequence[Tool] | Sequence[Prompt]) -> dict[str, JsonObject]:
-    """Return each entry as it would go over the wire: for servers that are not behind one."""
-    return {entry.name: entry.model_dump(by_alias=True, mode="json", exclude_none=True) for entry in entries}
+def _as_listed(name: str, raw: Mapping[str, JsonObject], server: str) -> JsonObject:
+    if name not in raw:
+        raise unusable(f"{server} lists {name!r} in an answer that nobody asked for.")
+    return raw[name]
 
 
 def _misshapen(entry: JsonObject) -> str | None:
