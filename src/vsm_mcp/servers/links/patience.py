@@ -39,6 +39,12 @@ class Patience:
         self._end = now + self._seconds
         self.deadline: float = min(self._end, now + self._idle)
 
+    @property
+    def heeds_progress(self) -> bool:
+        """Whether progress changes anything: following it costs more than all else that a call does here."""
+        call = self._call
+        return call.timeout is None or call.idle is not None or call.progress is not None
+
     def heard(self, done: float, *, now: float, total: float | None = None, message: str = "") -> float:
         """Take note of progress, tell the caller of it, and return the new deadline."""
         self.deadline = min(self._end, now + self._idle)

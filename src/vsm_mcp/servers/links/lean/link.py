@@ -146,7 +146,7 @@ class LeanLink:
         number = dispatcher.next()
         heard: Heard | None = None
         patience = Patience(call, now=dispatcher.now(), idle=self._seconds, cap=self._cap)
-        if call.timeout is None or call.idle is not None or call.progress is not None:
+        if patience.heeds_progress:
             heard = self._hearing(patience)
         meta = messages.stamp(self._agreement.meta, token=None if heard is None else number)
         line = messages.request(

@@ -203,7 +203,7 @@ class SdkLink:
             request = CallToolRequest(params=params)
             return await self._session.send_request(request, ANSWERS, progress_callback=told_here)
 
-        if self._transport is None:
+        if self._transport is None or not patience.heeds_progress:
             yield scope, send
             return
         self._calls += 1
