@@ -1,198 +1,247 @@
-"""How well and how fast discovery ranks, against plain BM25 over the same texts in the same run.
+"""How well and how fast discovery ranks, beside other ways to rank, over the same texts in the same run.
 
-Run ``python tests/benchmarks/discovery.py [--data DIR] [--json] [--quick]``. ``DIR`` holds one folder per set with
-``corpus.jsonl`` ({"id", "name", "title", "description", "category", "tools"}), ``queries.jsonl`` ({"qid", "text"}) and
-``qrels.tsv`` (query, document, 1); a folder without queries is used for its size. Without ``DIR`` a small set is made
-up: that one only shows that the measuring works.
+Run ``python tests/benchmarks/discovery.py [--data DIR] [--json] [--quick] [--ours] [--words]``. ``DIR`` has a folder
+per set with ``corpus.jsonl`` ({"id", "name", "title", "description", "category", "tools"}), ``queries.jsonl`` ({"qid",
+"text"}) and ``qrels.tsv`` (query, document, 1); a folder without queries is used for its size and its tools. Without
+``DIR`` a small set is made up: that one only shows that the measuring works. A quick run asks a part of the queries and
+leaves out most documents of large sets, but for speed; ``--ours`` measures the quality of our ranking alone, on all
+queries. Where the extra ``semantic`` is installed, a run that is not quick takes minutes for it; ``--words`` leaves it
+out.
 """
 
 import argparse
 import json
-import math
+import os
+import platform
 import statistics
 import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+
+from discovery_rivals import has_fts5, rivals
+from discovery_sets import (
+    Ahead,
+    Judged,
+    Ranked,
+    Ranker,
+    Set,
+    ahead,
+    judge,
+    made_up,
+    read,
+    shortened,
+    through_tools,
+    twins,
+    without_names,
+)
+from discovery_speed import speed
 
 from vsm_mcp.acquisition.discovery.index.documents import Document
-from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
-from vsm_mcp.acquisition.discovery.ranking import Ranking, rank
-from vsm_mcp.model.json import JsonObject, JsonValue
+from vsm_mcp.acquisition.discovery.matching import CapabilityMatcher, KnownTool
+from vsm_mcp.acquisition.discovery.ranking import rank
+from vsm_mcp.errors import ExtraMissingError
+from vsm_mcp.model.json import JsonValue
 
-DEPTH = 10
-QUICK_QUERIES = 50
-QUICK_DOCUMENTS = 1500
-PHRASES = ("query a sqlite database", "create powerpoint slides", "convert time zones", "read a pdf file")
+SEMANTIC = "semantic"
+MEASURES = ("ndcg10", "r5", "mrr")
+QUICK_QUERIES = 200
+QUICK_DOCUMENTS = 2000
+FEWEST_TWINS = 30
+PART_WITH_TOOLS = 0.5
+
+
+SPEED: Mapping[str, str] = {
+    "p50_ms": "a search nobody asked before, median, ms",
+    "p95_ms": "95 of 100 within, ms",
+    "p99_ms": "99 of 100 within, ms",
+    "cpu_p95_ms": "95 of 100 take CPU of at most, ms",
+    "cached_us": "the same search again, median, us",
+    "rank_p50_ms": "of it the index, median, ms",
+    "rank_p95_ms": "95 of 100 within, ms",
+    "rank_long_p50_ms": "the index, 400 characters, median, ms",
+    "rank_long_p95_ms": "95 of 100 within, ms",
+    "naive_p50_ms": "looking at every text instead, ms",
+    "build_s": "making the index, s",
+    "load_ms": "loading the index, ms",
+    "stored_bytes": "the index on disk, bytes",
+    "first_find_s": "200 equal searches at once, nothing known, s",
+    "listings_of_200": "for them the source was asked, times",
+    "loads_of_200": "for them it was ranked, times",
+    "start_ms": "the first search of a process, all on disk, ms",
+    "index_rss_mb": "the index in memory, MiB",
+    "rss_mb": "the whole discovery in memory, MiB",
+    "built_rss_mb": "left of building and its documents, MiB",
+}
+"""What the figures of speed and size are; wall time, in processes of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
-    """Documents, queries, and which documents are right for each query."""
+class Means:
+    """Means over the queries of a set, or over sets: nDCG at 10, recall at 5, one divided by the first right place."""
 
-    name: str
-    corpus: Sequence[JsonObject]
-    queries: Mapping[str, str]
-    right: Mapping[str, frozenset[str]]
+    ndcg10: float
+    r5: float
+    mrr: float
+
+    @classmethod
+    def of(cls, judged: Judged) -> "Means":
+        """Return the means of what was judged."""
+        ndcg10, r5, mrr = (statistics.fmean(values) for values in (judged.ndcg10, judged.r5, judged.mrr))
+        return cls(ndcg10=ndcg10, r5=r5, mrr=mrr)
+
+    @classmethod
+    def over(cls, means: Sequence["Means"]) -> "Means":
+        """Return the means of means: every set counts the same."""
+        ndcg10, r5, mrr = (
+            statistics.fmean(values) for values in zip(*((one.ndcg10, one.r5, one.mrr) for one in means), strict=True)
+        )
+        return cls(ndcg10=ndcg10, r5=r5, mrr=mrr)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """Means over the queries of a set: nDCG at 10 and recall at 5, and the nDCG of plain BM25."""
+class Compared:
+    """A set, ours, the others, and how far ours is ahead of each of them."""
 
-    name: str
     documents: int
     queries: int
-    ndcg: float
-    recall: float
-    plain_ndcg: float
+    ours: Means
+    others: Mapping[str, Means] = field(default_factory=dict[str, Means])
+    ahead: Mapping[str, Ahead] = field(default_factory=dict[str, Ahead])
+
+    def told(self) -> dict[str, JsonValue]:
+        """Return it for JSON."""
+        others = {name: asdict(means) | {"ahead": asdict(self.ahead[name])} for name, means in self.others.items()}
+        meant = {SEMANTIC: others.pop(SEMANTIC)} if SEMANTIC in others else {}
+        return {"documents": self.documents, "queries": self.queries, **asdict(self.ours), "rivals": others, **meant}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speed:
-    """Seconds to build the index, milliseconds per short query; CPU time of this process."""
-
-    documents: int
-    build_seconds: float
-    median_ms: float
-    p95_ms: float
+def ours(documents: Sequence[Document], queries: Sequence[str], limit: int) -> Ranked:
+    """Rank as this library does."""
+    return [[hit.key for hit in hits] for hits in rank(documents, queries, limit=limit)]
 
 
-def read(folder: Path) -> Set:
-    """Read a set from its folder."""
-    right: dict[str, set[str]] = {}
-    judged = folder / "qrels.tsv"
-    for line in judged.read_text().splitlines() if judged.exists() else ():
-        query, document, _ = line.split("\t")
-        right.setdefault(query, set()).add(document)
-    asked = folder / "queries.jsonl"
-    rows = [json.loads(line) for line in asked.read_text().splitlines()] if asked.exists() else []
-    return Set(
-        name=folder.name,
-        corpus=[json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines()],
-        queries={row["qid"]: row["text"] for row in rows if row["qid"] in right},
-        right={query: frozenset(documents) for query, documents in right.items()},
-    )
-
-
-def made_up() -> Set:
-    """Return a small set in which every server is asked for by two of its own words."""
-    things = ("invoice", "weather", "graph", "melody", "train", "recipe", "photo", "ticket", "poem", "garden")
-    verbs = ("create", "translate", "archive", "compare")
-    corpus: list[JsonObject] = [
-        {
-            "id": f"{verb}-{thing}",
-            "name": f"{thing}-server",
-            "title": f"{verb} {thing}",
-            "description": f"{verb}s a {thing}.",
-        }
-        for verb in verbs
-        for thing in things
-    ]
-    queries = {f"{verb}-{thing}": f"please {verb} my {thing}s" for verb in verbs for thing in things}
-    return Set(name="made-up", corpus=corpus, queries=queries, right={key: frozenset({key}) for key in queries})
-
-
-def shortened(whole: Set) -> Set:
-    """Return a part of a set that still holds the answers to its queries."""
-    queries = dict(list(whole.queries.items())[:QUICK_QUERIES])
-    needed = {document for query in queries for document in whole.right[query]}
-    others = [row for row in whole.corpus if row["id"] not in needed][:QUICK_DOCUMENTS]
-    return Set(
-        name=whole.name,
-        corpus=[row for row in whole.corpus if row["id"] in needed] + others,
-        queries=queries,
-        right={query: whole.right[query] for query in queries},
-    )
-
-
-def plain(corpus: Sequence[JsonObject], queries: Iterable[str]) -> list[list[str]]:
-    """Rank by BM25 over all words of a document at once: k1 1.2, b 0.75, no fields and no weights."""
-    tokenizer = Tokenizer()
-    texts = [tokenizer.terms(" ".join(_words(row)), 1_000_000) for row in corpus]
-    usual = statistics.fmean(len(terms) for terms in texts) or 1.0
-    found: dict[str, dict[int, int]] = {}
-    for number, terms in enumerate(texts):
-        for term in terms:
-            counts = found.setdefault(term, {})
-            counts[number] = counts.get(number, 0) + 1
-    ranked: list[list[str]] = []
-    for query in queries:
-        scores: dict[int, float] = {}
-        for term in tokenizer.query(query):
-            counts = found.get(term, {})
-            idf = math.log(1 + (len(texts) - len(counts) + 0.5) / (len(counts) + 0.5))
-            for number, count in counts.items():
-                norm = 1.2 * (0.25 + 0.75 * len(texts[number]) / usual)
-                scores[number] = scores.get(number, 0.0) + idf * count * 2.2 / (count + norm)
-        best = sorted(scores, key=lambda number: (-scores[number], number))[:DEPTH]
-        ranked.append([str(corpus[number]["id"]) for number in best])
-    return ranked
-
-
-def _words(value: JsonValue) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from (word for key, one in value.items() if key not in {"id", "url", "packages"} for word in _words(one))
-    elif isinstance(value, list):
-        yield from (word for one in value for word in _words(one))
-
-
-def ndcg(ranked: Sequence[str], right: frozenset[str]) -> float:
-    """Return the normalised discounted cumulative gain at 10 with equal gains."""
-    gain = sum(1 / math.log2(place + 2) for place, key in enumerate(ranked[:DEPTH]) if key in right)
-    return gain / sum(1 / math.log2(place + 2) for place in range(min(DEPTH, len(right))))
-
-
-def judge(one: Set) -> Quality:
-    """Rank all queries of a set and compare with what is right."""
-    texts = list(one.queries.values())
-    right = [one.right[query] for query in one.queries]
-    ours = [[hit.key for hit in hits] for hits in rank(one.corpus, texts, limit=DEPTH)]
-    theirs = plain(one.corpus, texts)
-    return Quality(
-        name=one.name,
-        documents=len(one.corpus),
-        queries=len(texts),
-        ndcg=statistics.fmean(map(ndcg, ours, right)),
-        recall=statistics.fmean(len(set(keys[:5]) & good) / len(good) for keys, good in zip(ours, right, strict=True)),
-        plain_ndcg=statistics.fmean(map(ndcg, theirs, right)),
-    )
-
-
-def clock(corpus: Sequence[JsonObject]) -> Speed:
-    """Build an index and ask it short questions."""
-    began = time.process_time()
-    ranking = Ranking(Document.read(row) for row in corpus)
-    built = time.process_time() - began
-    taken: list[float] = []
-    for phrase in PHRASES * 25:
-        began = time.process_time()
-        ranking.search(phrase)
-        taken.append((time.process_time() - began) * 1000)
-    taken.sort()
-    return Speed(
-        documents=len(corpus),
-        build_seconds=built,
-        median_ms=statistics.median(taken),
-        p95_ms=taken[len(taken) * 95 // 100],
-    )
-
-
-def measure(data: Path | None, *, quick: bool) -> dict[str, JsonValue]:
-    """Measure quality on every set with queries and speed on the largest."""
-    sets = [made_up()] if data is None else [read(path.parent) for path in sorted(data.glob("*/corpus.jsonl"))]
-    largest = max(sets, key=lambda one: len(one.corpus)).corpus
-    asked = [shortened(one) if quick else one for one in sets if one.queries]
-    quality = [judge(one) for one in asked]
-    return {
-        "sets": [asdict(one) for one in quality],
-        "macro_ndcg": statistics.fmean(one.ndcg for one in quality),
-        "macro_plain_ndcg": statistics.fmean(one.plain_ndcg for one in quality),
-        "speed": asdict(clock(largest[:QUICK_DOCUMENTS] if quick else largest)),
+def matched(documents: Sequence[Document], queries: Sequence[str], limit: int) -> Ranked:
+    """Rank single tools as this library does for an operation."""
+    tools = {
+        (server, one.name): (
+            one.key,
+            KnownTool(server=server, tool=one.name, title=one.title, description=one.description),
+        )
+        for one in documents
+        for server in (one.key.partition("\t")[0],)
     }
+    matcher = CapabilityMatcher(tool for _, tool in tools.values())
+    found = (matcher.match(query, limit=limit) for query in queries)
+    return [[tools[match.server, match.tool][0] for match in matches] for matches in found]
+
+
+def meant() -> Mapping[str, Ranker]:
+    """Return our ranking with meaning mixed in, where the extra for that is installed."""
+    try:
+        from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - it may not be there
+    except ExtraMissingError:
+        return {}
+    embedder = MiniLM()
+
+    def by_meaning(documents: Sequence[Document], queries: Sequence[str], limit: int) -> Ranked:
+        return [[hit.key for hit in hits] for hits in rank(documents, queries, limit=limit, embedder=embedder)]
+
+    return {SEMANTIC: by_meaning}
+
+
+def sets_of(data: Path | None) -> list[Set]:
+    """Return all sets of a folder, or one that is made up."""
+    return [made_up()] if data is None else [read(path.parent) for path in sorted(data.glob("*/corpus.jsonl"))]
+
+
+def tool_sets(sets: Iterable[Set]) -> list[Set]:
+    """Return the sets in which single tools are ranked, as far as these servers have tools."""
+    made: list[Set] = []
+    for one in sets:
+        by_tools = through_tools(one)
+        if len(by_tools.queries) > PART_WITH_TOOLS * len(one.queries):
+            made.append(by_tools)
+        if not one.queries and len((pairs := twins(one)).queries) >= FEWEST_TWINS:
+            made.append(pairs)
+    return made
+
+
+def compared(one: Set, others: Mapping[str, Ranker], *, own_ranker: Ranker = ours) -> Compared:
+    """Judge ours and the others on a set."""
+    own = judge(one, own_ranker)
+    judged = {name: judge(one, other) for name, other in others.items()}
+    return Compared(
+        documents=len(one.documents),
+        queries=len(one.queries),
+        ours=Means.of(own),
+        others={name: Means.of(other) for name, other in judged.items()},
+        ahead={name: ahead(own, other) for name, other in judged.items()},
+    )
+
+
+def quality(sets: Sequence[Set], others: Mapping[str, Ranker], *, quick: bool, words: bool) -> dict[str, JsonValue]:
+    """Judge ours and the others on every set with queries; what else is judged does not count for the means."""
+    asked = [one for one in sets if one.queries]
+    unnamed = [without_names(one) for one in sets if one.unnamed]
+    tools = tool_sets(sets)
+    if quick:
+        asked, tools, unnamed = [_quick(one) for one in asked], [_quick(one) for one in tools], []
+    variants: Mapping[str, Ranker] = {} if quick or words else meant()
+    found = {one.name: compared(one, {**others, **variants}) for one in asked}
+    macro = {name: asdict(Means.over([one.others[name] for one in found.values()])) for name in (*others, *variants)}
+    return {
+        **_named(asdict(Means.over([one.ours for one in found.values()])), ""),
+        **(_named(macro.pop(SEMANTIC), f"{SEMANTIC}_") if variants else {}),
+        "rivals_macro": macro,
+        "sets": {name: one.told() for name, one in found.items()},
+        "tool_sets": {one.name: compared(one, others, own_ranker=matched).told() for one in tools},
+        "unnamed_sets": {one.name: compared(one, others).told() for one in unnamed},
+    }
+
+
+def machine() -> dict[str, JsonValue]:
+    """Say where this was measured, and how busy it was there."""
+    return {
+        "cores": os.cpu_count(),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "load": os.getloadavg()[0],
+    }
+
+
+def measure(data: Path | None, *, quick: bool, words: bool) -> dict[str, JsonValue]:
+    """Measure quality on every set, and speed on the largest."""
+    sets = sets_of(data)
+    largest = max(sets, key=lambda one: len(one.documents)).documents
+    figures: dict[str, JsonValue] = {**speed(largest)}
+    missing: dict[str, JsonValue] = {} if has_fts5() else {"toolhive": "SQLite here was built without FTS5."}
+    judged = quality(sets, rivals(), quick=quick, words=words)
+    return {**figures, **judged, "skipped": missing, "quick": quick, "machine": machine()}
+
+
+def shown(told: Mapping[str, Any]) -> str:
+    """Return the figures as tables for people."""
+    lines = [f"{json.dumps(told['machine'])}{' (a quick run)' if told['quick'] else ''}"] if "machine" in told else []
+    for part in ("sets", "tool_sets", "unnamed_sets"):
+        for name, one in told[part].items():
+            lines += ["", f"{name}: {one['queries']} queries, {one['documents']} documents"]
+            lines.append(f"  {'':10} {'nDCG@10':>8} {'R@5':>8} {'MRR@10':>8}  ours ahead in nDCG@10 (95 %)")
+            lines.append(_row("ours", one))
+            beside = one["rivals"] | ({SEMANTIC: one[SEMANTIC]} if SEMANTIC in one else {})
+            lines += [_row(other, by) + _lead(by["ahead"]) for other, by in beside.items()]
+    lines += ["", f"means of {len(told['sets'])} sets"]
+    for name, start in (("ours", ""), (SEMANTIC, f"{SEMANTIC}_")):
+        if f"{start}{MEASURES[0]}_macro" in told:
+            lines.append(_row(name, {measure: told[f"{start}{measure}_macro"] for measure in MEASURES}))
+    lines += [_row(rival, by) for rival, by in told["rivals_macro"].items()]
+    lines += [f"not measured: {rival}: {reason}" for rival, reason in told.get("skipped", {}).items()]
+    if "documents" in told:
+        lines += ["", f"speed and size with {told['documents']} servers"]
+    lines += [f"  {text:48} {told[name]:>12,.3f}" for name, text in SPEED.items() if name in told]
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -200,16 +249,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Quality and speed of discovery's ranking.")
     parser.add_argument("--data", type=Path, help="the folder of the sets")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--quick", action="store_true", help="some queries and documents only")
+    parser.add_argument("--quick", action="store_true", help="a part of the queries and documents only")
+    parser.add_argument("--ours", action="store_true", help="only the quality of our own ranking, by words")
+    parser.add_argument("--words", action="store_true", help="without the extra semantic, which takes minutes")
     options = parser.parse_args()
-    result = measure(options.data, quick=options.quick)
-    if options.json:
-        sys.stdout.write(json.dumps(result) + "\n")
-        return 0
-    for name, value in result.items():
-        rows = value if isinstance(value, list) else [value]
-        sys.stdout.writelines(f"{name}: {json.dumps(row)}\n" for row in rows)
+    if options.ours:
+        result = quality(sets_of(options.data), {}, quick=options.quick, words=True)
+    else:
+        result = measure(options.data, quick=options.quick, words=options.words)
+    sys.stdout.write((json.dumps(result) if options.json else shown(result)) + "\n")
     return 0
+
+
+def _quick(one: Set) -> Set:
+    return shortened(one, queries=QUICK_QUERIES, documents=QUICK_DOCUMENTS)
+
+
+def _named(means: Mapping[str, float], start: str) -> dict[str, float]:
+    return {f"{start}{measure}_macro": value for measure, value in means.items()}
+
+
+def _row(name: str, of: Mapping[str, float]) -> str:
+    return f"  {name:10} " + " ".join(f"{of[measure]:8.4f}" for measure in MEASURES)
+
+
+def _lead(by: Mapping[str, float]) -> str:
+    return f"  {by['difference']:+.4f} [{by['low']:+.4f}, {by['high']:+.4f}]"
 
 
 if __name__ == "__main__":

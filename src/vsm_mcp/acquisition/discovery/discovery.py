@@ -230,15 +230,22 @@ class MCPDiscovery:
         """Rank; in a thread of its own it would take longer."""
         asked, limit = key
         known = self._known or Known.of({})
+        ranked, withheld = self._sifted(known, asked, limit)
+        if withheld:  # look further down, to find as many as were asked for
+            ranked, withheld = self._sifted(known, asked, limit + MOST_WITHHELD)
+        return DiscoveryResult(wanted=asked, ranked=tuple(ranked[:limit]), withheld=tuple(withheld))
+
+    def _sifted(self, known: Known, asked: str, limit: int) -> tuple[list[RankedServer], list[RankedServer]]:
+        """Return the best servers, and those among them that the policy blocks."""
         servers, ranked, withheld = known.servers, list[RankedServer](), list[RankedServer]()
-        for hit in known.ranking.search(asked, limit=limit + MOST_WITHHELD, prior=lambda key: prior(servers[key])):
+        for hit in known.ranking.search(asked, limit=limit, prior=lambda key: prior(servers[key])):
             one = servers[hit.key]
             reason = self._withholds(one.candidate)
-            if reason is not None:
-                withheld.append(RankedServer(candidate=one.candidate, score=hit.score, why=(reason,)))
-            elif len(ranked) < limit:
+            if reason is None:
                 ranked.append(_entry(one, hit))
-        return DiscoveryResult(wanted=asked, ranked=tuple(ranked), withheld=tuple(withheld))
+            else:
+                withheld.append(RankedServer(candidate=one.candidate, score=hit.score, why=(reason,)))
+        return ranked, withheld
 
 
 def _checked(wanted: str) -> str:

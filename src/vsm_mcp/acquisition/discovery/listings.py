@@ -147,14 +147,15 @@ class Listings:
         async with one.reading, self._room:
             if one.attempts != attempts:
                 return
-            one.attempts += 1
             began = self._clock.now()
             try:
                 with anyio.fail_after(timeout):
                     listing = await one.source.listing(one.listing)
             except Exception as error:  # noqa: BLE001 - as above
+                one.attempts += 1
                 self._failed(one, error, timeout)
                 return
+            one.attempts += 1
             one.took(listing, began)
         self._emit(SourceListed(source=one.source.name, servers=_servers(listing), omitted=listing.omitted))
         await self._remember(one)
@@ -167,16 +168,19 @@ class Listings:
         self._emit(SourceFailed(source=one.source.name, reason=one.error))
 
     async def _restore(self, one: "_Standing") -> None:
-        if one.restored or self._snapshots is None:
+        if self._snapshots is None:
             return
-        one.restored = True
-        try:
-            taken = await self._snapshots.listing(one.source.name)
-        except ConfigurationError as error:
-            self._emit(SourceFailed(source=one.source.name, reason=f"Its last listing is lost: {error.message}"))
-            return
-        if taken is not None and one.listing is None:
-            one.took(taken.listing, taken.at)
+        async with one.restoring:
+            if one.restored:
+                return
+            try:
+                taken = await self._snapshots.listing(one.source.name)
+            except ConfigurationError as error:
+                self._emit(SourceFailed(source=one.source.name, reason=f"Its last listing is lost: {error.message}"))
+                taken = None
+            one.restored = True
+            if taken is not None and one.listing is None:
+                one.took(taken.listing, taken.at)
 
     async def _remember(self, one: "_Standing") -> None:
         if self._snapshots is None or one.listing is None or one.taken is None:
@@ -211,6 +215,7 @@ class _Standing:
         self.attempts = 0
         self.restored = False
         self.reading = anyio.Lock()
+        self.restoring = anyio.Lock()
         self.read = anyio.Event()
 
     def took(self, listing: Listing, at: datetime) -> None:
