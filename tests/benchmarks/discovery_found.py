@@ -20,7 +20,7 @@ from discovery_speed import DOCUMENTS, MIB, ROUNDS, SEED, SHORT, percentiles, re
 
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.index.documents import Document
-from vsm_mcp.acquisition.discovery.snapshots import Snapshots
+from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.model.server import Candidate, PackageRef
 from vsm_mcp.world.files import LocalFiles

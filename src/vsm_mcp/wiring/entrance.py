@@ -9,7 +9,7 @@ import platformdirs
 
 from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
-from vsm_mcp.acquisition.discovery.snapshots import Snapshots
+from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
 from vsm_mcp.acquisition.discovery.sources.files import FileSource

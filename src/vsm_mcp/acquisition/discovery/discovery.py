@@ -13,14 +13,14 @@ import anyio.to_thread
 from vsm_mcp.acquisition.discovery.index.index import Index
 from vsm_mcp.acquisition.discovery.index.store import content_of
 from vsm_mcp.acquisition.discovery.index.tokens import LONGEST_QUERY
-from vsm_mcp.acquisition.discovery.known import Known, documents_of
-from vsm_mcp.acquisition.discovery.listings import Listings
-from vsm_mcp.acquisition.discovery.merging import Merged, key_of, merge
+from vsm_mcp.acquisition.discovery.memory.known import Known, documents_of
+from vsm_mcp.acquisition.discovery.memory.listings import Listings
+from vsm_mcp.acquisition.discovery.memory.merging import Merged, key_of, merge
+from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.priors import prior, reasons
 from vsm_mcp.acquisition.discovery.ranking import Hit, Ranking
 from vsm_mcp.acquisition.discovery.reading import clean
 from vsm_mcp.acquisition.discovery.result import DiscoveryResult, RankedServer, SourceReport
-from vsm_mcp.acquisition.discovery.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.source import Listing, Source
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, PayloadError
 from vsm_mcp.events import CandidatesFound, EventSink, SourceFailed, ignore

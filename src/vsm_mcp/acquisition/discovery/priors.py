@@ -1,6 +1,6 @@
 """Priors: what is known of a server besides its words moves it a little, and never past a clearly better fit."""
 
-from vsm_mcp.acquisition.discovery.merging import Merged
+from vsm_mcp.acquisition.discovery.memory.merging import Merged
 from vsm_mcp.model.server import Readiness
 
 _BY_READINESS = {Readiness.PROVEN: 1.05, Readiness.UNTRIED: 1.0, Readiness.NEEDS_CONFIGURATION: 0.9}

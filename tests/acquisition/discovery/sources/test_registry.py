@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
-from vsm_mcp.acquisition.discovery.snapshots import Snapshots
+from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.acquisition.discovery.sources.registry import (
     GOES_ON_FOR,

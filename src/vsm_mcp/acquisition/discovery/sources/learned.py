@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 
 from vsm_mcp.acquisition.discovery.index.documents import LONGEST_NAME, LONGEST_TOOL_TEXT, MOST_TOOLS
-from vsm_mcp.acquisition.discovery.merging import key_of
+from vsm_mcp.acquisition.discovery.memory.merging import key_of
 from vsm_mcp.acquisition.discovery.reading import clean, items, mapping, moment, parse, text
 from vsm_mcp.acquisition.discovery.source import AT_ONCE, Description, Listing
 from vsm_mcp.acquisition.discovery.sources.entries import tools_of

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery import known as rooms
-from vsm_mcp.acquisition.discovery.known import Known
-from vsm_mcp.acquisition.discovery.merging import Merged
+from vsm_mcp.acquisition.discovery.memory import known as rooms
+from vsm_mcp.acquisition.discovery.memory.known import Known
+from vsm_mcp.acquisition.discovery.memory.merging import Merged
 from vsm_mcp.model.server import Candidate, PackageRef
 
 WORDS = ("time", "zones", "slides", "weather", "git")

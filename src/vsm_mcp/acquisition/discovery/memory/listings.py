@@ -8,9 +8,9 @@ from datetime import datetime
 import anyio
 from anyio.abc import TaskGroup
 
+from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots, Taken
 from vsm_mcp.acquisition.discovery.reading import clean
 from vsm_mcp.acquisition.discovery.result import SourceReport, SourceState
-from vsm_mcp.acquisition.discovery.snapshots import Snapshots, Taken
 from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing, Source
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, VSMError
 from vsm_mcp.events import EventSink, SourceFailed, SourceListed

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from vsm_mcp.acquisition.discovery.index.documents import Document
-from vsm_mcp.acquisition.discovery.merging import Merged
+from vsm_mcp.acquisition.discovery.memory.merging import Merged
 from vsm_mcp.acquisition.discovery.ranking import Ranking
 
 LARGEST_RECENT_PART = 0.1

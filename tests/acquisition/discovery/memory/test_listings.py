@@ -8,12 +8,12 @@ import anyio
 import pytest
 
 from vsm_mcp.acquisition.discovery import discovery as discovery_module
-from vsm_mcp.acquisition.discovery import listings
 from vsm_mcp.acquisition.discovery.discovery import FRESH, MCPDiscovery
 from vsm_mcp.acquisition.discovery.index.segment import Segment
-from vsm_mcp.acquisition.discovery.listings import FAILURES
+from vsm_mcp.acquisition.discovery.memory import listings
+from vsm_mcp.acquisition.discovery.memory.listings import FAILURES
+from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.result import SourceState
-from vsm_mcp.acquisition.discovery.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError
 from vsm_mcp.events import SourceFailed, SourceListed

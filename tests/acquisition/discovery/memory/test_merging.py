@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery import merging
-from vsm_mcp.acquisition.discovery.merging import merge, repository_of
+from vsm_mcp.acquisition.discovery.memory import merging
+from vsm_mcp.acquisition.discovery.memory.merging import merge, repository_of
 from vsm_mcp.acquisition.discovery.source import Description, Listing
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary
 

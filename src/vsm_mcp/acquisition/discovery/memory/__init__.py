@@ -1,0 +1,1 @@
+"""What the sources said: asked in time, remembered, merged, and indexed as one."""
