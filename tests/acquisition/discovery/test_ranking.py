@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery.index.documents import Document
-from vsm_mcp.acquisition.discovery.index.tokens import MOST_QUERY_TERMS, Tokenizer
+from vsm_mcp.acquisition.discovery.index.expansion import Expansion
+from vsm_mcp.acquisition.discovery.index.tokens import MOST_QUERY_TERMS, Tokenizer, words
 from vsm_mcp.acquisition.discovery.ranking import Hit, Ranking, rank
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary
 
@@ -46,10 +47,32 @@ def test_what_is_wanted_finds_the_server_that_says_so(wanted: str, first: str) -
 def test_a_hit_says_which_words_were_found_where_and_they_add_up() -> None:
     hit = Ranking(ALL).search("slides for a presentation")[0]
     fields = {one.term: one.fields for one in hit.why}
-    assert fields == {"present": ("title", "description"), "slide": ("description", "toolname", "tooldesc")}
+    assert fields == {
+        "present": ("title", "description"),
+        "slide": ("description", "toolname", "tooldesc"),
+        "powerpoint": ("name", "title"),
+    }
+    assert {one.term: one.wanted for one in hit.why} == {"present": "", "slide": "", "powerpoint": "slide"}
     assert sum(one.score for one in hit.why) == pytest.approx(hit.score)
     assert [one.score for one in hit.why] == sorted((one.score for one in hit.why), reverse=True)
     assert str(hit.why[0]) == f"{hit.why[0].term} {hit.why[0].score:.2f} ({', '.join(hit.why[0].fields)})"
+
+
+def test_a_near_word_is_found_and_counts_less_than_the_word_itself() -> None:
+    cars = Document(key="cars", name="garage", description="Repairs cars.")
+    vehicles = Document(key="vehicles", name="garage", description="Repairs vehicles.")
+    first, second = Ranking([vehicles, cars, *ALL]).search("car")
+    assert (first.key, second.key) == ("cars", "vehicles")
+    assert second.score < 0.5 * first.score
+    assert str(second.why[0]) == f"vehicl {second.score:.2f} (description) for car"
+
+
+def test_without_near_words_only_the_words_themselves_are_found() -> None:
+    vehicles = Document(key="vehicles", name="garage", description="Repairs vehicles.")
+    assert keys(Ranking([vehicles]).search("car")) == ["vehicles"]
+    plain = Ranking([vehicles], expansion=Expansion({}))
+    assert plain.search("car") == ()
+    assert plain.beside([SLIDES]).search("car") == ()
 
 
 def test_nothing_is_found_where_no_word_fits() -> None:
@@ -110,6 +133,10 @@ def test_words_are_split_stemmed_and_stripped_of_stop_words() -> None:
         *("http", "respons", "gethttprespons"),
         *("list", "tabl"),
     ]
+
+
+def test_the_words_of_a_text_are_as_written_but_for_case_and_humps() -> None:
+    assert list(words("Lists getHTTPResponse_codes!")) == ["lists", "get", "http", "response", "codes"]
 
 
 def test_plain_rows_can_be_ranked_for_measuring() -> None:

@@ -105,9 +105,7 @@ class Segment:
         return place if place < len(self.keys) and self.keys[place] == key else None
 
 
-def _packed(
-    keys: Sequence[str], usual: Usual, *, spread: "array[int]", found: Mapping[str, _Found]
-) -> Segment:
+def _packed(keys: Sequence[str], usual: Usual, *, spread: "array[int]", found: Mapping[str, _Found]) -> Segment:
     numbers, impacts, fields, starts = array("I"), array("f"), array("B"), array("I", [0])
     for row, entries in enumerate(found.values()):
         rarity = usual.rarity(spread[row])

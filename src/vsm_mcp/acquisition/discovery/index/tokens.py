@@ -32,6 +32,12 @@ _STOP_WORDS = frozenset(
 )
 
 
+def words(text: str, longest: int = LONGEST_QUERY) -> Iterator[str]:
+    """Yield the words of ``text``, in lower case, those of CamelCase and snake_case one by one."""
+    for word in _WORD.findall(clean(text, longest)):
+        yield from (part.casefold() for part in _CAMEL.sub(" ", word).split(" "))
+
+
 class _Stemmer(Protocol):
     def stemWord(self, word: str) -> str: ...  # noqa: N802 - the library's name for it
 

@@ -1,0 +1,1 @@
+"""Meaning beside words: an embedder, and what is done with its vectors."""

