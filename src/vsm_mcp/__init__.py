@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery as MCPDiscovery
+    from vsm_mcp.acquisition.discovery.matching import CapabilityMatcher as CapabilityMatcher
+    from vsm_mcp.acquisition.discovery.matching import KnownTool as KnownTool
+    from vsm_mcp.acquisition.discovery.matching import Match as Match
+    from vsm_mcp.acquisition.discovery.result import Covering as Covering
     from vsm_mcp.acquisition.discovery.result import DiscoveryResult as DiscoveryResult
     from vsm_mcp.acquisition.discovery.result import RankedServer as RankedServer
+    from vsm_mcp.acquisition.discovery.result import ServerCover as ServerCover
     from vsm_mcp.acquisition.discovery.result import SourceReport as SourceReport
     from vsm_mcp.acquisition.discovery.result import SourceState as SourceState
     from vsm_mcp.acquisition.discovery.sources.shelf import Shelf as Shelf
@@ -138,7 +143,15 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "acquisition.discovery.discovery": ("MCPDiscovery",),
-    "acquisition.discovery.result": ("DiscoveryResult", "RankedServer", "SourceReport", "SourceState"),
+    "acquisition.discovery.matching": ("CapabilityMatcher", "KnownTool", "Match"),
+    "acquisition.discovery.result": (
+        "Covering",
+        "DiscoveryResult",
+        "RankedServer",
+        "ServerCover",
+        "SourceReport",
+        "SourceState",
+    ),
     "acquisition.discovery.sources.shelf": ("Shelf",),
     "acquisition.installation.generations.generations": ("Generation",),
     "acquisition.installation.generations.reversal": ("RollbackPlan",),
@@ -247,6 +260,7 @@ __all__ = [
     "BatchOutcome",
     "Bound",
     "BreakerOptions",
+    "CapabilityMatcher",
     "CapabilityRouter",
     "ChannelMeter",
     "Charter",
@@ -255,6 +269,7 @@ __all__ = [
     "CodeResult",
     "Confinement",
     "ConnectionTest",
+    "Covering",
     "Cyberfilter",
     "CycleReport",
     "DeadlineOptions",
@@ -277,11 +292,13 @@ __all__ = [
     "Installer",
     "IsolationReport",
     "Joint",
+    "KnownTool",
     "Level",
     "Limits",
     "LockComparison",
     "Lockfile",
     "MCPDiscovery",
+    "Match",
     "OfferedTool",
     "Operation",
     "OperationalUnit",
@@ -323,6 +340,7 @@ __all__ = [
     "SchemaOptions",
     "SecurityReport",
     "SelfTestReport",
+    "ServerCover",
     "ServerHealth",
     "Settings",
     "Severity",

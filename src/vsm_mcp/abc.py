@@ -1,5 +1,6 @@
 """Door 2, extend: every protocol you may implement."""
 
+from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder
 from vsm_mcp.acquisition.discovery.source import AT_ONCE, Description, Listing, Source
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.vetting.advisories.advisory import Advisories
@@ -8,6 +9,7 @@ from vsm_mcp.acquisition.vetting.provenance.history import Histories
 from vsm_mcp.events import EventSink
 from vsm_mcp.model.call import Caller
 from vsm_mcp.model.offer import Toolbox
+from vsm_mcp.model.server import Candidate
 from vsm_mcp.sandbox.resources.controller import ResourceController
 from vsm_mcp.sandbox.sandbox import Confined, Confiner
 from vsm_mcp.servers.links.link import Connector, Link
@@ -27,6 +29,7 @@ __all__ = [
     "Advisories",
     "Approver",
     "Caller",
+    "Candidate",
     "Check",
     "Clock",
     "Confined",
@@ -35,6 +38,7 @@ __all__ = [
     "DecisionStrategy",
     "Description",
     "Ecosystem",
+    "Embedder",
     "EventSink",
     "Files",
     "Histories",

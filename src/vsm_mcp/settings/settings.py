@@ -104,6 +104,7 @@ class Settings(BaseSettings):
         package_files: How many files it may have.
         installs_at_once: How many packages are installed at the same time.
         discovery_timeout: Seconds a search waits for a source.
+        semantic: Servers are compared by meaning, too, not by words alone; needs the extra ``semantic``.
         discovery_cache_ttl: Seconds for which the same words get the same answer, unless a source says something new.
         discovery_cache_size: How many answers are kept for that.
         match_cache_ttl: Seconds for which it is remembered which tools do an operation; less when servers come or go.
@@ -162,6 +163,7 @@ class Settings(BaseSettings):
     package_files: int = Field(default=50_000, ge=1, le=10_000_000)
     installs_at_once: int = Field(default=5, ge=1, le=100)
     discovery_timeout: _Seconds = 15.0
+    semantic: bool = False
     discovery_cache_ttl: _Seconds = 300.0
     discovery_cache_size: int = Field(default=500, ge=1, le=1_000_000)
     match_cache_ttl: _Seconds = 600.0

@@ -9,7 +9,7 @@ from typing import Self
 
 import anyio
 
-from vsm_mcp.acquisition.discovery.result import DiscoveryResult, SourceReport
+from vsm_mcp.acquisition.discovery.result import DiscoveryResult, ServerCover, SourceReport
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.report import AcquisitionPlan, AcquisitionReport
@@ -198,6 +198,15 @@ class ViableSystem(Tools, Figures, Security, History):
             DiscoveryError: No source could be asked.
         """
         return await self.parts.discovery.find(wanted, limit=limit)
+
+    async def cover_operations(self, wanted: Sequence[str], *, limit: int = 10) -> ServerCover:
+        """Return few servers that are together among the best ``limit`` for all operations; nothing is installed.
+
+        Raises:
+            DiscoveryError: No source could be asked.
+            PayloadError: There are none or more than 50 operations, or one is empty or too long.
+        """
+        return await self.parts.discovery.cover(wanted, limit=limit)
 
     async def rediscover_servers(self) -> Sequence[SourceReport]:
         """Ask every source anew, however new its list is, and return how they stand then.

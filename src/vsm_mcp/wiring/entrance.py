@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import platformdirs
 
 from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
+from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
 from vsm_mcp.acquisition.discovery.sources.files import FileSource
@@ -122,6 +124,7 @@ async def make_entrance(
         withholds=_blocked(policy),
         fresh=settings.discovery_cache_ttl,
         most_answers=settings.discovery_cache_size,
+        embedder=await anyio.to_thread.run_sync(_mini_lm) if settings.semantic else None,
     )
     way = WayIn(
         vetting=vetting,
@@ -243,6 +246,12 @@ def _sources(
         for base in settings.registries
     )
     return (shelf, *files, *rest, CatalogueSource(), *registries)
+
+
+def _mini_lm() -> Embedder:
+    from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - an extra
+
+    return MiniLM()
 
 
 def _learning(learned: LearnedToolsSource, emit: EventSink) -> Callable[[Proven], Awaitable[None]]:

@@ -247,3 +247,44 @@ async def test_the_bundled_catalogue_answers_without_any_network(wanted: str, pa
     result = await MCPDiscovery([CatalogueSource()]).find(wanted)
     assert package in [str(replace(entry.candidate.package, version=None)) for entry in list(result)[:2]]
     assert all(entry.candidate.source == "catalogue" for entry in result)
+
+
+class Colours:
+    """An embedder that sees only whether a text is about a colour."""
+
+    def embed(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
+        return [(1.0, 0.0) if "qzviolet" in text or "qzlilac" in text else (0.0, 1.0) for text in texts]
+
+
+async def test_with_an_embedder_meaning_counts_among_the_best_by_words() -> None:
+    lilac = candidate("npm:lilac", "Paints a qzlilac wall.")
+    many = [candidate(f"npm:make-{number}", "Paint, paint, paint.") for number in range(20)]
+    wanted, given = "paint it qzviolet", Given([lilac, *many])
+    plain = await MCPDiscovery([given]).find(wanted, limit=50)
+    meant = await MCPDiscovery([given], embedder=Colours()).find(wanted, limit=50)
+    assert plain.ranked[-1].candidate == meant.ranked[0].candidate == lilac
+    assert len(plain) == len(meant)
+    assert any("(meaning)" in why for why in meant.ranked[0].why)
+
+
+async def test_few_servers_cover_several_operations_and_what_nobody_does_is_named() -> None:
+    office = candidate("npm:office", "Makes slides, writes letters.")
+    letters = candidate("npm:letters", "Writes letters.")
+    clock = candidate("npm:clock", "Converts time zones.")
+    discovery = MCPDiscovery([Given([office, letters, clock])])
+    found = await discovery.cover(["make slides", "write letters", "convert time zones", "zzz"])
+    assert [(one.server.candidate.name, set(one.operations)) for one in found] == [
+        ("office", {"make slides", "write letters"}),
+        ("clock", {"convert time zones"}),
+    ]
+    assert found.uncovered == ("zzz",)
+    assert str(found).splitlines()[0] == "2 servers"
+    assert str(found).splitlines()[-1] == "uncovered: zzz"
+    assert len(found) == 2
+
+
+@pytest.mark.security
+async def test_operations_to_cover_are_bounded() -> None:
+    for wanted in ([], [f"operation {number}" for number in range(51)], ["x" * 5000]):
+        with pytest.raises(PayloadError):
+            await MCPDiscovery([Given([CLOCK])]).cover(wanted)

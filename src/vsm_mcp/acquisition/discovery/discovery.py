@@ -10,6 +10,7 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
+from vsm_mcp.acquisition.discovery.index.cover import cover
 from vsm_mcp.acquisition.discovery.index.index import Index
 from vsm_mcp.acquisition.discovery.index.store import content_of
 from vsm_mcp.acquisition.discovery.index.tokens import LONGEST_QUERY
@@ -18,9 +19,10 @@ from vsm_mcp.acquisition.discovery.memory.listings import Listings
 from vsm_mcp.acquisition.discovery.memory.merging import Merged, key_of, merge
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.priors import prior, reasons
-from vsm_mcp.acquisition.discovery.ranking import Hit, Ranking
+from vsm_mcp.acquisition.discovery.ranking import MEANT_AMONG, Hit, Ranking, mixed
 from vsm_mcp.acquisition.discovery.reading import clean
-from vsm_mcp.acquisition.discovery.result import DiscoveryResult, RankedServer, SourceReport
+from vsm_mcp.acquisition.discovery.result import Covering, DiscoveryResult, RankedServer, ServerCover, SourceReport
+from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder, Meanings, told
 from vsm_mcp.acquisition.discovery.source import Listing, Source
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, PayloadError
 from vsm_mcp.events import CandidatesFound, EventSink, SourceFailed, ignore
@@ -36,6 +38,9 @@ LEAST_STORED = 1000
 
 MOST_RANKED = 300
 """An answer has no more servers than that."""
+
+MOST_OPERATIONS = 50
+"""For so many operations at once a cover of servers is chosen."""
 
 MOST_WITHHELD = 20
 """So many servers may be blocked before fewer are found than were asked for."""
@@ -82,6 +87,7 @@ class MCPDiscovery:
         withholds: Says why the policy would never have a server; such a one is not ranked.
         fresh: Seconds for which an answer to the same words is given again.
         most_answers: How many answers are kept for that.
+        embedder: Compares the best by meaning as well, such as `MiniLM` of the extra ``semantic``.
     """
 
     def __init__(
@@ -96,6 +102,7 @@ class MCPDiscovery:
         withholds: Callable[[Candidate], str | None] = _nothing,
         fresh: float = FRESH,
         most_answers: int = MOST_ANSWERS,
+        embedder: Embedder | None = None,
     ) -> None:
         """Keep the sources; nothing is asked yet."""
         names = Counter(source.name for source in sources)
@@ -113,6 +120,7 @@ class MCPDiscovery:
         self._resolvers = {resolver.name: resolver for resolver in resolvers}
         self._withholds = withholds
         self._answers: Cache[tuple[str, int], DiscoveryResult] = Cache(self._answer, most=most_answers, fresh=fresh)
+        self._meanings = None if embedder is None else Meanings(embedder)
         self._following = anyio.Lock()
         self._known: Known | None = None
         self._known_of: tuple[Listing, ...] = ()
@@ -138,6 +146,34 @@ class MCPDiscovery:
         result = answer.model_copy(update={"sources": self._listings.reports()})
         self._emit(CandidatesFound(wanted=asked, names=tuple(entry.candidate.name for entry in result)))
         return result
+
+    async def cover(self, wanted: Sequence[str], *, limit: int = 10) -> ServerCover:
+        """Return few servers that are together among the best for all of several operations.
+
+        Each operation is ranked for itself, its best ``limit`` servers compete, and greedily the one is chosen that
+        fits most operations that have none yet, and fits them best.
+
+        Raises:
+            DiscoveryError: There are sources, and none of them could answer.
+            PayloadError: There are none or more than 50 operations, or one is empty or too long.
+        """
+        operations = tuple(dict.fromkeys(map(_checked, wanted[: MOST_OPERATIONS + 1])))
+        if not 0 < len(operations) <= MOST_OPERATIONS:
+            raise PayloadError(
+                f"Servers are chosen for 1 to {MOST_OPERATIONS} operations at once, not for {len(wanted)}.",
+                remedies=("Ask for fewer at a time.",),
+            )
+        found = {operation: await self.find(operation, limit=limit) for operation in operations}
+        entries = {key_of(one.candidate.package): one for result in found.values() for one in result}
+        hits = {
+            operation: [Hit(key=key_of(one.candidate.package), score=one.score, why=()) for one in result]
+            for operation, result in found.items()
+        }
+        chosen = cover(hits)
+        return ServerCover(
+            chosen=tuple(Covering(server=entries[one.key], operations=one.operations) for one in chosen.chosen),
+            uncovered=chosen.uncovered,
+        )
 
     async def named(self, server: str) -> Candidate:
         """Return the one server with that name, or that package, such as ``pypi:mcp-server-time``.
@@ -227,19 +263,29 @@ class MCPDiscovery:
         return known
 
     async def _answer(self, key: tuple[str, int]) -> DiscoveryResult:
-        """Rank; in a thread of its own it would take longer."""
         asked, limit = key
         known = self._known or Known.of({})
-        ranked, withheld = self._sifted(known, asked, limit)
+        ranked, withheld = self._sifted(known, await self._hits(known, asked, limit))
         if withheld:  # look further down, to find as many as were asked for
-            ranked, withheld = self._sifted(known, asked, limit + MOST_WITHHELD)
+            ranked, withheld = self._sifted(known, await self._hits(known, asked, limit + MOST_WITHHELD))
         return DiscoveryResult(wanted=asked, ranked=tuple(ranked[:limit]), withheld=tuple(withheld))
 
-    def _sifted(self, known: Known, asked: str, limit: int) -> tuple[list[RankedServer], list[RankedServer]]:
-        """Return the best servers, and those among them that the policy blocks."""
-        servers, ranked, withheld = known.servers, list[RankedServer](), list[RankedServer]()
-        for hit in known.ranking.search(asked, limit=limit, prior=lambda key: prior(servers[key])):
-            one = servers[hit.key]
+    async def _hits(self, known: Known, asked: str, limit: int) -> Sequence[Hit]:
+        def factor(key: str) -> float:
+            return prior(known.servers[key])
+
+        if self._meanings is None:  # in a thread it would take longer
+            return known.ranking.search(asked, limit=limit, prior=factor)
+        hits = known.ranking.search(asked, limit=max(limit, MEANT_AMONG))
+        texts = [told(known.servers[hit.key].document(hit.key)) for hit in hits[:MEANT_AMONG]]
+        likeness = await anyio.to_thread.run_sync(self._meanings.likeness, asked, texts)
+        return mixed(hits, (*likeness, *(0.0 for _ in hits[MEANT_AMONG:])), limit=limit, prior=factor)
+
+    def _sifted(self, known: Known, hits: Sequence[Hit]) -> tuple[list[RankedServer], list[RankedServer]]:
+        """Return the servers, and those among them that the policy blocks."""
+        ranked, withheld = list[RankedServer](), list[RankedServer]()
+        for hit in hits:
+            one = known.servers[hit.key]
             reason = self._withholds(one.candidate)
             if reason is None:
                 ranked.append(_entry(one, hit))

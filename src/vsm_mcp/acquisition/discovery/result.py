@@ -124,3 +124,38 @@ def _row(entry: RankedServer) -> tuple[str, ...]:
     one = entry.candidate
     cells = (one.name, str(one.package), one.source, one.readiness.value, "; ".join(entry.why[:2]))
     return (f"{entry.score:.2f}", *(cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…" for cell in cells))
+
+
+class Covering(BaseModel, frozen=True, extra="forbid"):
+    """A server that was chosen, and the operations it was chosen for."""
+
+    server: RankedServer
+    operations: tuple[str, ...]
+
+
+class ServerCover(BaseModel, frozen=True, extra="forbid"):
+    """Few servers for several operations, the one for most of them first; whether they fit is shown by verification.
+
+    Attributes:
+        chosen: The servers.
+        uncovered: The operations that no server has words for.
+    """
+
+    chosen: tuple[Covering, ...] = ()
+    uncovered: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Covering]:  # type: ignore[override]  # as above
+        """Go through the servers."""
+        return iter(self.chosen)
+
+    def __len__(self) -> int:
+        """Return how many servers there are."""
+        return len(self.chosen)
+
+    def __str__(self) -> str:
+        """Show a line per server, then one for what is left."""
+        lines = [
+            f"{one.server.candidate.name} ({one.server.candidate.package}): {'; '.join(one.operations)}" for one in self
+        ]
+        left = (f"uncovered: {'; '.join(self.uncovered)}",) if self.uncovered else ()
+        return "\n".join((f"{len(self)} servers", *lines, *left))
