@@ -60,7 +60,7 @@ def count_words(text: str) -> int:
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("C22")
+@pytest.mark.promise("C22", "C75")
 async def test_a_server_that_proved_itself_is_found_by_its_tools_from_then_on_also_by_the_next_process(
     tmp_path: Path,
 ) -> None:

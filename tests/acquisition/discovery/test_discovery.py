@@ -83,7 +83,7 @@ async def test_the_best_server_comes_first_and_says_why() -> None:
     assert not await MCPDiscovery([]).find("anything")
 
 
-@pytest.mark.promise("A17")
+@pytest.mark.promise("A17", "A83")
 async def test_all_sources_are_asked_at_the_same_time() -> None:
     waiting = [anyio.Event(), anyio.Event()]
 
