@@ -1,5 +1,7 @@
 """Merging: one package is one server, whoever speaks of it; only texts are put together, and it is known whose."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,8 @@ from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary
 
 def candidate(package: str, source: str = "one", **texts: str) -> Candidate:
     reference = PackageRef.parse(package)
-    return Candidate(name=reference.name, source=source, package=reference, **texts)
+    made = Candidate(name=reference.name, source=source, package=reference)
+    return replace(made, **texts)
 
 
 CLOCK = candidate("npm:clock", repository="https://code.test/acme/clock")
