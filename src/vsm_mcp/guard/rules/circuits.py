@@ -56,9 +56,9 @@ class Circuit:
         self, server: str, tool: str, *, agent: str, rest: float, window: float, above: Self | None = None
     ) -> None:
         """Let calls pass."""
-        self.server = server
-        self.tool = tool
-        self.agent = agent
+        self.server: str = server
+        self.tool: str = tool
+        self.agent: str = agent
         self.above: Self = self if above is None else above
         self.agents: dict[str, Self] = {}
         self.count: FailureCount = FailureCount(window)

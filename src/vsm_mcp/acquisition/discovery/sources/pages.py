@@ -52,15 +52,15 @@ class Reading:
 
     def __init__(self, address: str, *, name: str, started: datetime) -> None:
         """Begin before the first page; nothing is asked yet."""
-        self.address = address
-        self.started = started
+        self.address: str = address
+        self.started: datetime = started
         self.entries: list[Entry] = []
-        self.omitted = 0
-        self.pages = 0
-        self.etag = ""
-        self.unchanged = False
-        self.misunderstood = False
-        self.whole = False
+        self.omitted: int = 0
+        self.pages: int = 0
+        self.etag: str = ""
+        self.unchanged: bool = False
+        self.misunderstood: bool = False
+        self.whole: bool = False
         self._name = name
         self._cursors = [""]
         self._bytes = 0
