@@ -7,6 +7,7 @@ import anyio
 
 from vsm_mcp.acquisition.acquisition import Acquisition
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
+from vsm_mcp.acquisition.discovery.matching import matching
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.installation.generations.admission import Budget
@@ -114,7 +115,9 @@ async def build(
         thresholds=settings.thresholds,
         engineering=charter.engineering,
     )
-    router = CapabilityRouter(fresh=settings.match_cache_ttl, most=settings.match_cache_size, now=anyio.current_time)
+    router = CapabilityRouter(
+        matching=matching(), fresh=settings.match_cache_ttl, most=settings.match_cache_size, now=anyio.current_time
+    )
     serving = await make_serving(settings, policy, world, care=care, emit=emit)
     spawner, guarded, permissions = serving.spawner, serving.guarded, serving.permissions
     entrance = await make_entrance(

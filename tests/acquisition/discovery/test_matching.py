@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery.matching import CapabilityMatcher, KnownTool, Match
+from vsm_mcp.acquisition.discovery.matching import MOST_ORDERED, CapabilityMatcher, KnownTool, Match, matching
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary
 
@@ -79,3 +79,66 @@ def test_tools_that_are_published_can_be_matched() -> None:
 @given(st.permutations(TOOLS), st.text(max_size=40) | st.sampled_from(["search", "convert time", "add a slide"]))
 def test_the_order_of_the_tools_does_not_matter(tools: list[KnownTool], wanted: str) -> None:
     assert CapabilityMatcher(tools).match(wanted) == CapabilityMatcher(TOOLS).match(wanted)
+
+
+def test_compared_with_a_need_a_tool_has_the_share_of_its_words_and_names_them() -> None:
+    likeness = CapabilityMatcher(TOOLS).compare("convert time zones")
+    zones = likeness["clock", "convert_time"]
+    assert zones.share == 1.0
+    assert zones.words == ("convert", "time", "zone")
+    assert zones.score == CapabilityMatcher(TOOLS).match("convert time zones")[0].score
+    assert ("notes", "search") not in likeness
+
+
+def test_near_words_the_server_and_arguments_have_a_score_and_no_share() -> None:
+    matcher = CapabilityMatcher(TOOLS)
+    for text, tool in (
+        ("presentation", ("office", "add_slide")),
+        ("github", ("github", "search")),
+        ("PDF", ("papers", "read_pages")),
+    ):
+        like = matcher.compare(text)[tool]
+        assert (like.share, like.words) == (0.0, ())
+        assert like.score > 0
+
+
+def test_a_rare_word_is_a_larger_share_than_one_that_many_tools_have() -> None:
+    likeness = CapabilityMatcher(TOOLS).compare("search notes")
+    assert likeness["notes", "search"].share == 1.0
+    assert likeness["github", "search"].share < 0.5
+    unheard = CapabilityMatcher(TOOLS).compare("search zebras")
+    assert unheard["github", "search"].share < 0.5
+
+
+def test_where_no_word_tells_anything_nothing_is_like_it() -> None:
+    for text in ("", "the of and", "zebra", "\u200b"):
+        assert CapabilityMatcher(TOOLS).compare(text) == {}
+
+
+def test_behind_the_best_tools_the_rest_is_told_apart_by_its_share_alone() -> None:
+    many = [KnownTool(server=f"{number:03}", tool="read", description="Read.") for number in range(MOST_ORDERED + 5)]
+    likeness = CapabilityMatcher(many).compare("read")
+    assert sum(1 for like in likeness.values() if like.score) == MOST_ORDERED
+    assert {like.share for like in likeness.values()} == {1.0}
+    assert len(likeness) == len(many)
+
+
+def test_a_matching_compares_tools_as_the_matcher_does_whatever_it_compared_before() -> None:
+    matched = matching()
+    matched([("elsewhere", ToolSpec(name="read_pages"))])
+    known = CapabilityMatcher([KnownTool.of("papers", PAGES)]).compare("read a document")
+    assert matched([("papers", PAGES)])("read a document") == known
+
+
+SAID = st.lists(st.sampled_from(["search", "code", "note", "time", "zone", "slide", "zebra"]), max_size=6)
+
+
+@given(st.permutations(TOOLS), SAID)
+def test_shares_are_shares_and_do_not_depend_on_the_order_of_the_tools(tools: list[KnownTool], said: list[str]) -> None:
+    text = " ".join(said)
+    likeness = CapabilityMatcher(tools).compare(text)
+    assert likeness == CapabilityMatcher(TOOLS).compare(text)
+    for like in likeness.values():
+        assert 0 <= like.share <= 1
+        assert (like.share > 0) == bool(like.words)
+        assert set(like.words) <= set(said)

@@ -1,10 +1,12 @@
 """Which tools of the servers that are held or known do what is asked, by their words and by words near in meaning."""
 
 import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from vsm_mcp.acquisition.discovery.index.bm25f import WEIGHTS
 from vsm_mcp.acquisition.discovery.index.documents import LONGEST_ARGUMENTS, Document
 from vsm_mcp.acquisition.discovery.index.expansion import Expansion
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
@@ -13,8 +15,14 @@ from vsm_mcp.acquisition.discovery.reading import mapping, text
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.server import Candidate, ToolSummary
+from vsm_mcp.servers.routing.likeness import Compared, Likeness, Matching
 
 MOST_ARGUMENTS = 64
+
+MOST_ORDERED = 200
+"""How many tools get a score when all are compared: the best ones; those behind them are all alike."""
+
+_OWN = sum(1 << bit for bit, field in enumerate(WEIGHTS) if field in {"name", "description"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +93,8 @@ class CapabilityMatcher:
         """Count the words of all tools."""
         self._tools = {json.dumps([tool.server, tool.tool]): tool for tool in tools}
         documents = (_document(key, tool) for key, tool in self._tools.items())
-        self._ranking = Ranking(documents, tokenizer=tokenizer, expansion=expansion)
+        self._tokenizer = tokenizer or Tokenizer()
+        self._ranking = Ranking(documents, tokenizer=self._tokenizer, expansion=expansion)
 
     def __repr__(self) -> str:
         """Show the size."""
@@ -100,6 +109,49 @@ class CapabilityMatcher:
         hits = self._ranking.search(text, limit=limit)
         found = ((self._tools[hit.key], hit) for hit in hits)
         return tuple(Match(server=tool.server, tool=tool.tool, score=hit.score, why=hit.why) for tool, hit in found)
+
+    def compare(self, text: str) -> Mapping[tuple[str, str], Likeness]:
+        """Return how like ``text`` is to the tools, by server and name; those that have none of its words are left out.
+
+        The share is of words as they are, in a tool's own name and description: near words only order.
+        """
+        owners = {term: self._owners(term) for term in self._tokenizer.query(text)}
+        weights = {term: math.log(1 + (len(self) + 1) / (len(keys) + 0.5)) for term, keys in owners.items()}
+        total = math.fsum(weights.values())
+        shared: dict[str, list[str]] = {}
+        for term in sorted(owners):
+            for key in owners[term]:
+                shared.setdefault(key, []).append(term)
+        scores = {hit.key: hit.score for hit in self._ranking.search(text, limit=MOST_ORDERED)}
+        return {
+            (self._tools[key].server, self._tools[key].tool): Likeness(
+                score=scores.get(key, 0.0),
+                share=math.fsum(weights[term] for term in shared.get(key, ())) / total,
+                words=tuple(shared.get(key, ())),
+            )
+            for key in scores.keys() | shared.keys()
+        }
+
+    def _owners(self, term: str) -> list[str]:
+        """Return the tools that have a term in their own name or description."""
+        index = self._ranking.index
+        return [
+            index.key(number + offset)
+            for offset, posting in index.postings(term)
+            for number, mask in zip(posting.numbers, posting.fields, strict=True)
+            if mask & _OWN
+        ]
+
+
+def matching() -> Matching:
+    """Return what makes tools ready to be compared with needs, as the router asks for; it remembers stems."""
+    tokenizer = Tokenizer()
+
+    def matched(tools: Iterable[tuple[str, ToolSpec]]) -> Compared:
+        known = (KnownTool.of(server, tool) for server, tool in tools)
+        return CapabilityMatcher(known, tokenizer=tokenizer).compare
+
+    return matched
 
 
 def _document(key: str, tool: KnownTool) -> Document:

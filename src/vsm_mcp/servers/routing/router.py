@@ -1,13 +1,9 @@
 """Which tool of which server does what is asked: by name, by what it was acquired for, by words and arguments."""
 
 import difflib
-import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import snowballstemmer  # pyright: ignore[reportMissingTypeStubs]
 
 from vsm_mcp.errors import CapabilityMissingError, PayloadError
 from vsm_mcp.model.call import ToolSpec
@@ -15,6 +11,7 @@ from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.offer import OfferedTool
 from vsm_mcp.model.operation import LONGEST_NEED, Operation, kind_of
 from vsm_mcp.servers.routing.fitting import misfit
+from vsm_mcp.servers.routing.likeness import UNLIKE, Compared, Likeness, Matching, by_name_only
 from vsm_mcp.servers.routing.names import qualified
 from vsm_mcp.world.caching.figures import CacheFigures
 from vsm_mcp.world.caching.table import Memo
@@ -25,16 +22,10 @@ LEAST_SHARE = 0.6
 MATCHES_FRESH = 600.0
 MOST_MATCHES = 2000
 
-_LONGEST_TEXT = 2000
+_HELD_FOR, _LIKE, _FITS = 0.1, 0.4, 0.5
+"""What a score is made of: its server was acquired for the need, how like it is to the best, its arguments fit."""
+
 _LIKE_QUALIFIED = re.compile(r"[^_].*__.+")
-_WORD = re.compile(r"[^\W_]+")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_COMMON = frozenset({
-    "a", "an", "and", "any", "are", "as", "at", "be", "by", "can", "do", "for", "from", "get", "give", "go", "had",
-    "has", "have", "how", "in", "into", "is", "it", "its", "list", "make", "me", "my", "new", "of", "on", "one", "or",
-    "our", "please", "run", "set", "show", "some", "tell", "that", "the", "their", "them", "then", "this", "to", "up",
-    "use", "used", "using", "want", "was", "what", "when", "which", "will", "with", "you", "your",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +53,11 @@ def _no_time() -> float:
 class CapabilityRouter:
     """Knows every tool that is held. Pure: it neither waits nor calls.
 
-    Which tools have the words of a need is kept for the next operation with that need, until a server comes or goes.
+    Which tools are like a need is kept for the next operation with that need, until a server comes or goes.
 
     Args:
+        matching: Compares the words of tools with those of needs, asked anew when a server came or went. Without it a
+            tool is found by its name or by what its server was acquired for, and its arguments choose.
         fresh: Seconds for which that is kept at most.
         most: For how many needs it is kept.
         now: Tells the time in seconds; without it what is kept does not age.
@@ -74,15 +67,19 @@ class CapabilityRouter:
     """
 
     def __init__(
-        self, *, fresh: float = MATCHES_FRESH, most: int = MOST_MATCHES, now: Callable[[], float] = _no_time
+        self,
+        *,
+        matching: Matching = by_name_only,
+        fresh: float = MATCHES_FRESH,
+        most: int = MOST_MATCHES,
+        now: Callable[[], float] = _no_time,
     ) -> None:
         """Start with nothing."""
         self._kept: Memo[tuple[str, str | None], _Matches] = Memo(most=most, fresh=fresh, now=now)
         self._servers: dict[str, _Server] = {}
         self._names: dict[str, tuple[str, str]] = {}
-        self._tools: tuple[_Tool, ...] = ()
-        self._frequency: Counter[str] = Counter()
-        self._stem = _Stemmer()
+        self._matching = matching
+        self._compared: Compared | None = None
 
     def __repr__(self) -> str:
         """Show how much is known."""
@@ -103,15 +100,15 @@ class CapabilityRouter:
         known = self._servers.get(server)
         self.release(server)
         all_needs = frozenset([*needs, *(known.needs if known else ())])
-        self._servers[server] = _Server(all_needs, tuple(_Tool(server, tool, self._stem) for tool in tools))
+        self._servers[server] = _Server(all_needs, {tool.name: tool for tool in tools})
         self._names.update(names)
-        self._count()
+        self._forget()
 
     def release(self, server: str) -> None:
         """Forget a server and its tools. Unknown names are fine."""
         if self._servers.pop(server, None) is not None:
             self._names = {name: pair for name, pair in self._names.items() if pair[0] != server}
-            self._count()
+            self._forget()
 
     def route(self, operation: Operation) -> tuple[Route, ...]:
         """Return what can do ``operation``, best first.
@@ -154,7 +151,10 @@ class CapabilityRouter:
 
     def offered(self) -> tuple[OfferedTool, ...]:
         """Return all tools as they are offered to others, sorted by name."""
-        return tuple(sorted((tool.offer() for tool in self._tools), key=lambda offered: offered.name))
+        return tuple(sorted((_offer(*tool) for tool in self._tools()), key=lambda offered: offered.name))
+
+    def _tools(self) -> Iterable[tuple[str, ToolSpec]]:
+        return ((name, tool) for name, server in self._servers.items() for tool in server.tools.values())
 
     def _matches(self, needs: str, tool: str | None) -> "_Matches":
         if len(needs) > LONGEST_NEED or len(tool or "") > LONGEST_NEED:
@@ -162,49 +162,53 @@ class CapabilityRouter:
         return self._kept.get((needs, tool), lambda: self._matched(needs, tool))
 
     def _matched(self, needs: str, tool: str | None) -> "_Matches":
-        weights = self._weights(self._stem.words(needs))
         if tool is not None:
-            return self._named(tool, needs, weights)
-        return self._acquired(needs, weights) or self._similar(needs, weights)
+            return self._named(tool, needs)
+        return self._acquired(needs) or self._similar(needs)
 
-    def _named(self, name: str, needs: str, weights: Mapping[str, float]) -> "_Matches":
+    def _named(self, name: str, needs: str) -> "_Matches":
         why = f"the operation names {name}"
         if name in self._names:
             server, tool = self._names[name]
             return _Matches(exactly=Route(server=server, tool=tool, score=1.0, reason=why))
         if _LIKE_QUALIFIED.fullmatch(name):  # a server must not get the calls of another one by naming a tool like it
             return _Matches()
-        tools = [tool for tool in self._tools if tool.spec.name == name]
-        return _Matches(self._match(tool, needs, weights, why=why) for tool in tools)
+        tools = [tool for tool in self._tools() if tool[1].name == name]
+        return _Matches(self._compared_with(needs, tools, why=why))
 
-    def _acquired(self, needs: str, weights: Mapping[str, float]) -> "_Matches | None":
+    def _acquired(self, needs: str) -> "_Matches | None":
         """Return tools of servers acquired for this need: those whose arguments fit, or all when none fits."""
         kind = kind_of(needs)
-        tools = [tool for tool in self._tools if kind in self._servers[tool.server].needs]
+        tools = [tool for tool in self._tools() if kind in self._servers[tool[0]].needs]
         why = f"its server was acquired for {kind!r}"
-        return (
-            _Matches((self._match(tool, needs, weights, why=why) for tool in tools), rather_fit=True) if tools else None
+        return _Matches(self._compared_with(needs, tools, why=why), rather_fit=True) if tools else None
+
+    def _similar(self, needs: str) -> "_Matches":
+        why = "its words are those of the need"
+        return _Matches(
+            (
+                _Match(server, self._servers[server].tools[tool], like=like, held_for=False, why=why)
+                for (server, tool), like in self._likeness(needs).items()
+                if like.share >= LEAST_SHARE
+            ),
+            must_fit=True,
         )
 
-    def _similar(self, needs: str, weights: Mapping[str, float]) -> "_Matches":
-        tools = [tool for tool in self._tools if tool.share(weights) >= LEAST_SHARE]
-        why = "its words are those of the need"
-        return _Matches((self._match(tool, needs, weights, why=why) for tool in tools), must_fit=True)
+    def _compared_with(self, needs: str, tools: Sequence[tuple[str, ToolSpec]], *, why: str) -> Iterable["_Match"]:
+        if not tools:
+            return
+        kind, likeness = kind_of(needs), self._likeness(needs)
+        for server, tool in tools:
+            like = likeness.get((server, tool.name), UNLIKE)
+            yield _Match(server, tool, like=like, held_for=kind in self._servers[server].needs, why=why)
 
-    def _match(self, tool: "_Tool", needs: str, weights: Mapping[str, float], *, why: str) -> "_Match":
-        held_for = kind_of(needs) in self._servers[tool.server].needs
-        common = sorted(tool.words.keys() & weights.keys())
-        words = f"; common words: {', '.join(common)}" if common else ""
-        return _Match(tool, score=0.1 * held_for + 0.4 * tool.likeness(weights), reason=f"{why}{words}")
+    def _likeness(self, needs: str) -> Mapping[tuple[str, str], Likeness]:
+        if self._compared is None:
+            self._compared = self._matching(self._tools())
+        return self._compared(needs)
 
-    def _weights(self, words: Sequence[str]) -> dict[str, float]:
-        """Return how telling each word is: rare ones among all tools more than frequent ones."""
-        count = len(self._tools) + 1
-        return {word: math.log(1 + count / (self._frequency[word] + 0.5)) for word in words}
-
-    def _count(self) -> None:
-        self._tools = tuple(tool for server in self._servers.values() for tool in server.tools)
-        self._frequency = Counter(word for tool in self._tools for word in tool.words)
+    def _forget(self) -> None:
+        self._compared = None
         self._kept.clear()
 
     def _missing(self, operation: Operation) -> CapabilityMissingError:
@@ -213,78 +217,36 @@ class CapabilityRouter:
                 f"No tool that is held can do {operation.needs!r} with the arguments {sorted(operation.arguments)}.",
                 remedies=("Acquire a server for it.", "Name the tool: Operation(tool=...)."),
             )
-        known = {tool.spec.name: tool.server for tool in self._tools}
+        known = {tool.name: server for server, tool in self._tools()}
         return CapabilityMissingError(
             f"No server that is held has a tool named {operation.tool[:100]!r}.",
             remedies=(*_nearest(operation.tool, known), "Acquire a server that has it."),
         )
 
 
-class _Stemmer:
-    """Cuts a text into the stems of its words."""
-
-    def __init__(self) -> None:
-        self._stem: Callable[[str], str] = snowballstemmer.stemmer("english").stemWord  # pyright: ignore[reportUnknownMemberType]
-
-    def words(self, text: str) -> tuple[str, ...]:
-        """Return the stems of the telling words, each once; of all words when none is telling."""
-        parts = [word.casefold() for word in _WORD.findall(_HUMP.sub(" ", text[:_LONGEST_TEXT]))]
-        telling = [word for word in parts if word not in _COMMON] or parts
-        return tuple(dict.fromkeys(self._stem(word) for word in telling))
-
-
-class _Tool:
-    """A tool with the stems of its name (counted twice) and of its description."""
-
-    def __init__(self, server: str, spec: ToolSpec, stem: _Stemmer) -> None:
-        self.server = server
-        self.spec = spec
-        named = dict.fromkeys(stem.words(spec.name), 2)
-        self.words: Mapping[str, int] = {**dict.fromkeys(stem.words(spec.description), 1), **named}
-
-    def offer(self) -> OfferedTool:
-        """Return the tool as it is offered to others."""
-        spec = self.spec
-        return OfferedTool(
-            name=qualified(self.server, spec.name),
-            description=spec.description,
-            input_schema=spec.input_schema,
-            output_schema=spec.output_schema,
-            read_only=spec.read_only,
-            idempotent=spec.idempotent,
-            server=self.server,
-            tool=spec.name,
-        )
-
-    def share(self, weights: Mapping[str, float]) -> float:
-        """Return the weighted share of the words that it has, 0 to 1."""
-        total = sum(weights.values())
-        return sum(weight for word, weight in weights.items() if word in self.words) / total if total else 0.0
-
-    def likeness(self, weights: Mapping[str, float]) -> float:
-        """Return the same, with words of its name counted twice, 0 to 1."""
-        total = 2 * sum(weights.values())
-        return sum(weight * self.words.get(word, 0) for word, weight in weights.items()) / total if total else 0.0
-
-
 class _Match:
     """A tool with what its words say about a need, whatever the arguments."""
 
-    __slots__ = ("_reason", "_score", "_tool")
+    __slots__ = ("_held_for", "_server", "_tool", "_why", "like")
 
-    def __init__(self, tool: _Tool, *, score: float, reason: str) -> None:
+    def __init__(self, server: str, tool: ToolSpec, *, like: Likeness, held_for: bool, why: str) -> None:
+        self.like: Likeness = like
+        self._server = server
         self._tool = tool
-        self._score = score
-        self._reason = reason
+        self._held_for = held_for
+        words = f"; common words: {', '.join(like.words)}" if like.words else ""
+        self._why = f"{why}{words}"
 
-    def rated(self, arguments: JsonObject) -> tuple[Route, bool]:
-        """Return the way to the tool with these arguments, and whether they fit it."""
-        spec = self._tool.spec
-        wrong = misfit(spec.input_schema, arguments)
+    def wrong(self, arguments: JsonObject) -> str | None:
+        """Return why the arguments do not fit it, or ``None``."""
+        return misfit(self._tool.input_schema, arguments)
+
+    def route(self, wrong: str | None, *, best: float) -> Route:
+        """Return the way to the tool, beside others of which the one most like the need has the score ``best``."""
+        like = self.like.score / best if best else 0.0
+        score = round(_HELD_FOR * self._held_for + _LIKE * like + _FITS * (wrong is None), 6)
         fits = "; the arguments fit" if wrong is None else f"; the arguments do not fit: {wrong}"
-        score = round(self._score + 0.5 * (wrong is None), 6)
-        route = Route(server=self._tool.server, tool=spec.name, score=score, reason=f"{self._reason}{fits}")
-        return route, wrong is None
+        return Route(server=self._server, tool=self._tool.name, score=score, reason=f"{self._why}{fits}")
 
 
 class _Matches:
@@ -316,17 +278,32 @@ class _Matches:
         """Return the ways to do an operation, in no order."""
         if self._exactly is not None:
             return (self._exactly,)
-        rated = [match.rated(operation.arguments) for match in self._found]
-        fitting = [route for route, fits in rated if fits]
+        found = [(match, match.wrong(operation.arguments)) for match in self._found]
+        fitting = [(match, wrong) for match, wrong in found if wrong is None]
         if self._must_fit or (self._rather_fit and fitting):
-            return fitting
-        return [route for route, _ in rated]
+            found = fitting
+        best = max((match.like.score for match, _ in found), default=0.0)
+        return [match.route(wrong, best=best) for match, wrong in found]
 
 
 @dataclass(frozen=True, slots=True)
 class _Server:
     needs: frozenset[str]
-    tools: tuple[_Tool, ...]
+    tools: Mapping[str, ToolSpec]
+
+
+def _offer(server: str, spec: ToolSpec) -> OfferedTool:
+    """Return the tool as it is offered to others."""
+    return OfferedTool(
+        name=qualified(server, spec.name),
+        description=spec.description,
+        input_schema=spec.input_schema,
+        output_schema=spec.output_schema,
+        read_only=spec.read_only,
+        idempotent=spec.idempotent,
+        server=server,
+        tool=spec.name,
+    )
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> tuple[str, ...]:
