@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.index import Index
-from vsm_mcp.acquisition.discovery.index.store import content_of, read, write
+from vsm_mcp.acquisition.discovery.index.store import Stored, digest_of, read, write
 from vsm_mcp.acquisition.discovery.ranking import Ranking
 
 SHORT = (
@@ -97,13 +97,13 @@ def _built(folder: Path) -> Mapping[str, float]:
     before = resident()
     documents = DOCUMENTS.validate_json((folder / "documents.json").read_bytes())
     ranking, lasted, cpu = _timed(partial(Ranking, documents))
-    content = content_of(documents)
-    data = write(ranking.index.base, content)
+    base = ranking.index.base
+    by_key = {document.key: document for document in documents}
+    data = write(Stored(segment=base, digests=[digest_of(by_key[key]) for key in base.keys]))
     (folder / "index").write_bytes(data)
-    (folder / "content").write_text(content)
     (folder / "long.json").write_text(json.dumps(list(_long(documents))))
     size, entries = len(data), len(documents)
-    del documents, data
+    del documents, data, by_key
     return {
         "documents": entries,
         "build_s": lasted,
@@ -114,10 +114,10 @@ def _built(folder: Path) -> Mapping[str, float]:
 
 
 def _loaded(folder: Path) -> Mapping[str, float]:
-    long, content = json.loads((folder / "long.json").read_text()), (folder / "content").read_text()
+    long = json.loads((folder / "long.json").read_text())
     Ranking((Document(key="one", name="one"),)).search("one")  # imports and stemmer are there before
     before = resident()
-    ranking, lasted, cpu = _timed(lambda: Ranking(index=Index(base=read((folder / "index").read_bytes(), content))))
+    ranking, lasted, cpu = _timed(lambda: Ranking(index=Index(base=read((folder / "index").read_bytes()).segment)))
     loaded = resident() - before
     short_wall, short_cpu = _searched(ranking, SHORT * ROUNDS)
     long_wall, _ = _searched(ranking, long * LONG_ROUNDS)

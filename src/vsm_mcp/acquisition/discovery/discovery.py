@@ -5,21 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from vsm_mcp.acquisition.discovery.index.cover import cover
-from vsm_mcp.acquisition.discovery.index.index import Index
-from vsm_mcp.acquisition.discovery.index.store import content_of
+from vsm_mcp.acquisition.discovery.index.segment import Segment
 from vsm_mcp.acquisition.discovery.index.tokens import LONGEST_QUERY
-from vsm_mcp.acquisition.discovery.memory.known import Known, documents_of
+from vsm_mcp.acquisition.discovery.memory.known import Known
 from vsm_mcp.acquisition.discovery.memory.listings import Listings
 from vsm_mcp.acquisition.discovery.memory.merging import Merged, key_of, merge
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.priors import prior, reasons
-from vsm_mcp.acquisition.discovery.ranking import MEANT_AMONG, Hit, Ranking, mixed
+from vsm_mcp.acquisition.discovery.ranking import MEANT_AMONG, Hit, mixed
 from vsm_mcp.acquisition.discovery.reading import clean
 from vsm_mcp.acquisition.discovery.result import Covering, DiscoveryResult, RankedServer, ServerCover, SourceReport
 from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder, Meanings, told
@@ -46,6 +45,7 @@ MOST_WITHHELD = 20
 """So many servers may be blocked before fewer are found than were asked for."""
 
 _NEAR_NAMES = 3
+_T = TypeVar("_T")
 
 
 def _nothing(_candidate: Candidate) -> str | None:
@@ -113,7 +113,12 @@ class MCPDiscovery:
             )
         self._sources = tuple(sources)
         self._listings = Listings(
-            sources, clock=clock or SystemClock(), snapshots=snapshots, emit=emit, timeout=timeout
+            sources,
+            clock=clock or SystemClock(),
+            snapshots=snapshots,
+            emit=emit,
+            timeout=timeout,
+            changed=self._index_aside,
         )
         self._snapshots = snapshots
         self._emit = emit
@@ -123,7 +128,9 @@ class MCPDiscovery:
         self._meanings = None if embedder is None else Meanings(embedder)
         self._following = anyio.Lock()
         self._known: Known | None = None
-        self._known_of: tuple[Listing, ...] = ()
+        self._known_of: Mapping[str, Listing] = {}
+        self._indexing = 0
+        self._stored: Segment | None = None
 
     def __repr__(self) -> str:
         """Show the names of the sources."""
@@ -157,12 +164,13 @@ class MCPDiscovery:
             DiscoveryError: There are sources, and none of them could answer.
             PayloadError: There are none or more than 50 operations, or one is empty or too long.
         """
-        operations = tuple(dict.fromkeys(map(_checked, wanted[: MOST_OPERATIONS + 1])))
-        if not 0 < len(operations) <= MOST_OPERATIONS:
+        if isinstance(wanted, str) or not 0 < len(wanted) <= MOST_OPERATIONS:
+            said = "text" if isinstance(wanted, str) else f"{len(wanted)}"
             raise PayloadError(
-                f"Servers are chosen for 1 to {MOST_OPERATIONS} operations at once, not for {len(wanted)}.",
-                remedies=("Ask for fewer at a time.",),
+                f"Servers are chosen for a list of 1 to {MOST_OPERATIONS} operations, not for {said}.",
+                remedies=("Give a list, and fewer at a time.",),
             )
+        operations = tuple(dict.fromkeys(map(_checked, wanted)))
         found = {operation: await self.find(operation, limit=limit) for operation in operations}
         entries = {key_of(one.candidate.package): one for result in found.values() for one in result}
         hits = {
@@ -186,8 +194,9 @@ class MCPDiscovery:
         package = PackageRef.parse(asked) if asked.startswith(("npm:", "pypi:")) else None
         servers = (await self._follow()).servers
         for one in servers.values():
-            if one.candidate.name == asked or str(one.candidate.package) == asked:
-                return one.candidate
+            for candidate in (one.candidate, *one.also):
+                if asked in {candidate.name, str(candidate.package)}:
+                    return candidate
         if package is not None:
             same = servers.get(key_of(package))
             return await self._exactly(package, same.candidate if same else None)
@@ -200,8 +209,7 @@ class MCPDiscovery:
         Raises:
             DiscoveryError: There are sources, and none of them could answer.
         """
-        self._listings.expire()
-        await self._follow()
+        await self._follow(insist=True)
         return self._listings.reports()
 
     def figures(self) -> CacheFigures:
@@ -223,44 +231,73 @@ class MCPDiscovery:
             return confirmed
         return replace(known, package=confirmed.package, version=confirmed.version, readiness=Readiness.UNTRIED)
 
-    async def _follow(self) -> Known:
-        """Return what is known now, indexed."""
-        listings = await self._listings.now()
+    async def _follow(self, *, insist: bool = False) -> Known:
+        """Return what is known now, indexed.
+
+        While something new is being indexed in the background, what was known before answers, unless a source that is
+        asked for every search said something new.
+        """
+        listings = await self._listings.now(insist=insist)
+        if self._known is None or insist:
+            return await self._index()
         if self._is_followed(listings):
-            return self._known or Known.of({})
+            return self._known
+        unchanged = all(self._known_of.get(name) is listings.get(name) for name in self._listings.prompt)
+        return self._known if unchanged and self._indexing else await self._index()
+
+    def _is_followed(self, listings: Mapping[str, Listing]) -> bool:
+        ours = self._known_of
+        return len(listings) == len(ours) and all(ours.get(name) is one for name, one in listings.items())
+
+    async def _index_aside(self) -> None:
+        """Index what was read in the background."""
+        self._indexing += 1
+        try:
+            await self._index()
+        finally:
+            self._indexing -= 1
+
+    async def _index(self) -> Known:
         async with self._following:
+            listings = self._listings.held()
             if self._known is None or not self._is_followed(listings):
-                known = await self._indexed(listings)
-                self._known, self._known_of = known, listings
+                self._known, self._known_of = await self._indexed(tuple(listings.values())), listings
                 self._answers.clear()
             return self._known
 
-    def _is_followed(self, listings: tuple[Listing, ...]) -> bool:
-        ours = self._known_of
-        same = len(listings) == len(ours) and all(one is other for one, other in zip(listings, ours, strict=True))
-        return same and self._known is not None
-
     async def _indexed(self, listings: Sequence[Listing]) -> Known:
-        servers = await anyio.to_thread.run_sync(merge, listings)
-        if self._known is not None:
-            return await anyio.to_thread.run_sync(self._known.followed_by, servers)
-        if self._snapshots is None or len(servers) < LEAST_STORED:
-            return await anyio.to_thread.run_sync(Known.of, servers)
-        return await self._stored(servers, self._snapshots)
+        servers = await _aside(lambda: merge(listings))
+        known = self._known
+        if known is not None:
+            new = await _aside(lambda: known.followed_by(servers))
+        else:
+            new = await self._recalled(servers) or await _aside(lambda: Known.of(servers))
+        if self._snapshots is not None and len(servers) >= LEAST_STORED:
+            await self._keep(new, self._snapshots)
+        return new
 
-    async def _stored(self, servers: Mapping[str, Merged], snapshots: Snapshots) -> Known:
-        """Return these servers with the index over them that is on disk, made and put there if need be."""
-        content = await anyio.to_thread.run_sync(lambda: content_of(documents_of(servers, servers)))
+    async def _recalled(self, servers: Mapping[str, Merged]) -> Known | None:
+        """Return these servers with the index that is on disk, if there is one."""
+        if self._snapshots is None or len(servers) < LEAST_STORED:
+            return None
         try:
-            segment = await snapshots.index(content)
-            if segment is not None:
-                return Known.of(servers, Ranking(index=Index(base=segment)))
-            known = await anyio.to_thread.run_sync(Known.of, servers)
-            await snapshots.keep_index(known.ranking.index.base, content)
+            stored = await self._snapshots.index()
+        except ConfigurationError as error:
+            self._emit(SourceFailed(source="index", reason=f"It cannot be read: {error.message}"))
+            return None
+        return None if stored is None else await _aside(lambda: Known.recalled(servers, stored))
+
+    async def _keep(self, known: Known, snapshots: Snapshots) -> None:
+        """Store an index that was made anew."""
+        if known.ranking.index.base is self._stored:
+            return
+        self._stored = known.ranking.index.base
+        stored = await _aside(known.stored)
+        try:
+            if stored is not None:
+                await snapshots.keep_index(stored)
         except ConfigurationError as error:
             self._emit(SourceFailed(source="index", reason=f"It is not kept: {error.message}"))
-            return await anyio.to_thread.run_sync(Known.of, servers)
-        return known
 
     async def _answer(self, key: tuple[str, int]) -> DiscoveryResult:
         asked, limit = key
@@ -278,7 +315,11 @@ class MCPDiscovery:
             return known.ranking.search(asked, limit=limit, prior=factor)
         hits = known.ranking.search(asked, limit=max(limit, MEANT_AMONG))
         texts = [told(known.servers[hit.key].document(hit.key)) for hit in hits[:MEANT_AMONG]]
-        likeness = await anyio.to_thread.run_sync(self._meanings.likeness, asked, texts)
+        try:
+            likeness = await anyio.to_thread.run_sync(self._meanings.likeness, asked, texts)
+        except Exception as error:  # noqa: BLE001 - foreign code: what is found by words stands without it
+            self._emit(SourceFailed(source="embedder", reason=f"{type(error).__name__}: {clean(str(error), 500)}"))
+            return known.ranking.search(asked, limit=limit, prior=factor)
         return mixed(hits, (*likeness, *(0.0 for _ in hits[MEANT_AMONG:])), limit=limit, prior=factor)
 
     def _sifted(self, known: Known, hits: Sequence[Hit]) -> tuple[list[RankedServer], list[RankedServer]]:
@@ -292,6 +333,11 @@ class MCPDiscovery:
             else:
                 withheld.append(RankedServer(candidate=one.candidate, score=hit.score, why=(reason,)))
         return ranked, withheld
+
+
+async def _aside(work: Callable[[], _T]) -> _T:
+    """Do in a thread what takes time and may be dropped: it changes nothing."""
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
 def _checked(wanted: str) -> str:

@@ -10,6 +10,7 @@ from vsm_mcp.acquisition.discovery.index import store
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.index import Index
 from vsm_mcp.acquisition.discovery.index.segment import Segment
+from vsm_mcp.acquisition.discovery.index.store import Stored
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
 from vsm_mcp.acquisition.discovery.ranking import Ranking
 from vsm_mcp.errors import PayloadError
@@ -19,33 +20,33 @@ DOCUMENTS = st.lists(st.builds(Document, key=TEXTS, name=TEXTS, description=TEXT
 SOME = (Document(key="a", name="clock", title="Tells time"), Document(key="b", name="slides"))
 
 
-def written(*documents: Document) -> tuple[bytes, str]:
-    content = store.content_of(documents)
-    return store.write(Segment.of(documents, Tokenizer()), content), content
+def stored(*documents: Document) -> Stored:
+    segment = Segment.of(documents, Tokenizer())
+    by_key = {document.key: document for document in documents}
+    return Stored(segment=segment, digests=[store.digest_of(by_key[key]) for key in segment.keys])
 
 
 @given(DOCUMENTS)
 def test_what_is_read_is_what_was_written(documents: list[Document]) -> None:
-    segment, content = Segment.of(documents, Tokenizer()), store.content_of(documents)
-    assert store.read(store.write(segment, content), content) == segment
+    made = stored(*documents)
+    assert store.read(store.write(made)) == made
 
 
 def test_a_stored_index_answers_as_a_new_one() -> None:
-    data, content = written(*SOME)
-    stored = Ranking(index=Index(base=store.read(data, content)))
-    assert stored.search("tell the time") == Ranking(SOME).search("tell the time")
+    read = store.read(store.write(stored(*SOME)))
+    assert Ranking(index=Index(base=read.segment)).search("tell the time") == Ranking(SOME).search("tell the time")
 
 
-def test_the_content_is_known_whatever_the_order_and_changes_with_every_word() -> None:
-    assert store.content_of(SOME) == store.content_of(reversed(SOME))
-    assert store.content_of(SOME) != store.content_of([replace(SOME[0], title="Tells times"), SOME[1]])
+def test_a_document_is_known_by_every_word_of_it() -> None:
+    assert store.digest_of(SOME[0]) == store.digest_of(replace(SOME[0]))
+    assert store.digest_of(SOME[0]) != store.digest_of(replace(SOME[0], title="Tells times"))
 
 
 @pytest.mark.security
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"format":1', b'"format":9'),
+        (b'"format":2', b'"format":9'),
         (b'"order":"', b'"order":"x'),
         (b"clock", b"clack"),
         (b"{", b"["),
@@ -53,46 +54,52 @@ def test_the_content_is_known_whatever_the_order_and_changes_with_every_word() -
     ],
 )
 def test_an_index_of_another_form_or_a_damaged_one_is_refused(old: bytes, new: bytes) -> None:
-    data, content = written(*SOME)
+    data = store.write(stored(*SOME))
     assert old in data
     with pytest.raises(PayloadError, match="The stored index cannot be used"):
-        store.read(data.replace(old, new, 1), content)
+        store.read(data.replace(old, new, 1))
 
 
-def test_an_index_over_other_servers_or_by_other_rules_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    data, content = written(*SOME)
-    with pytest.raises(PayloadError, match="other rules or of other servers"):
-        store.read(data, store.content_of(SOME[:1]))
+def test_an_index_by_other_rules_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = store.write(stored(*SOME))
     monkeypatch.setattr(store, "rules", lambda: "others")
-    with pytest.raises(PayloadError, match="other rules or of other servers"):
-        store.read(data, content)
+    with pytest.raises(PayloadError, match="other rules"):
+        store.read(data)
 
 
 @pytest.mark.security
 @pytest.mark.parametrize("name", ["spread", "starts", "numbers", "impacts", "fields"])
 def test_an_index_whose_parts_point_nowhere_is_refused(name: str) -> None:
-    segment, content = Segment.of(SOME, Tokenizer()), store.content_of(SOME)
-    longer = getattr(segment, name) + getattr(segment, name)
+    made = stored(*SOME)
+    longer = getattr(made.segment, name) + getattr(made.segment, name)
+    damaged = replace(made, segment=replace(made.segment, **{name: longer}))
     with pytest.raises(PayloadError, match="do not fit together"):
-        store.read(store.write(replace(segment, **{name: longer}), content), content)
+        store.read(store.write(damaged))
+
+
+@pytest.mark.security
+def test_an_index_without_the_digests_of_its_documents_is_refused() -> None:
+    made = stored(*SOME)
+    with pytest.raises(PayloadError, match="do not fit together"):
+        store.read(store.write(replace(made, digests=made.digests[:1])))
 
 
 @pytest.mark.security
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_with_one_error(data: bytes) -> None:
     with pytest.raises(PayloadError):
-        store.read(data, "")
+        store.read(data)
 
 
 @pytest.mark.security
 @given(st.data())
 def test_a_cut_or_a_changed_byte_is_never_read(data: st.DataObject) -> None:
-    whole, content = written(*SOME)
+    whole = store.write(stored(*SOME))
     at = data.draw(st.integers(0, len(whole) - 1))
     changed = bytearray(whole)
     changed[at] ^= data.draw(st.integers(1, 255))
     for damaged in (whole[:at], bytes(changed)):
         try:
-            assert store.read(damaged, content) == store.read(whole, content)
+            assert store.read(damaged) == store.read(whole)
         except PayloadError:
             continue

@@ -1,17 +1,17 @@
 """Listings: a source is asked when what it said has grown old, its failure costs nothing but itself, and is named."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from vsm_mcp.acquisition.discovery import discovery as discovery_module
 from vsm_mcp.acquisition.discovery.discovery import FRESH, MCPDiscovery
-from vsm_mcp.acquisition.discovery.index.segment import Segment
 from vsm_mcp.acquisition.discovery.memory import listings
-from vsm_mcp.acquisition.discovery.memory.listings import FAILURES
+from vsm_mcp.acquisition.discovery.memory.known import Known
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.result import SourceState
 from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
@@ -24,6 +24,7 @@ from vsm_mcp.world.files import LocalFiles
 pytestmark = pytest.mark.anyio
 
 HOUR = timedelta(hours=1)
+LATER = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def listed(*names: str, mark: str = "") -> Listing:
@@ -92,16 +93,56 @@ async def test_what_a_source_listed_stays_in_use_when_it_fails_later_and_the_res
     assert heard.of(SourceListed) == [SourceListed(source="slow", servers=1, omitted=0)]
 
 
-async def test_a_source_that_failed_often_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_source_that_failed_is_left_alone_for_a_while_and_longer_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     broken = Registry(LinkError("Away."))
     discovery = MCPDiscovery([broken, Registry(listed("one"), name="other")])
-    for _ in range(FAILURES + 3):
+    for _ in range(5):
         assert await names(discovery) == ["one"]
-    assert len(broken.told) == FAILURES
+    assert len(broken.told) == 1
     assert (await discovery.find("time")).errors == {"slow": "Away."}
-    monkeypatch.setattr(listings, "REST", 0.0)
     await discovery.refresh()
-    assert len(broken.told) == FAILURES + 1
+    assert len(broken.told) == 2
+    monkeypatch.setattr(listings, "FIRST_REST", 0.0)
+    await discovery.refresh()
+    await names(discovery)
+    assert len(broken.told) == 4
+
+
+async def test_a_prompt_source_that_failed_is_left_alone_as_well() -> None:
+    broken = Registry(LinkError("Away."), fresh_for=AT_ONCE)
+    discovery = MCPDiscovery([broken, Registry(listed("one"), name="other")])
+    for _ in range(3):
+        assert await names(discovery) == ["one"]
+    assert len(broken.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (None, "It returned NoneType, not a Listing."),
+        (Listing(candidates=("x",)), "It lists a str, which is no server."),  # type: ignore[arg-type]
+        (Listing(descriptions=(1,)), "It lists a int, which is no server."),  # type: ignore[arg-type]
+        (Listing(mark="x" * 1_000_001), "Its mark has 1000001 characters, more than the 1000000 allowed."),
+    ],
+)
+@pytest.mark.parametrize("fresh_for", [AT_ONCE, HOUR, timedelta.max])
+async def test_a_source_that_returns_nonsense_costs_nothing_but_itself(
+    said: Listing, reason: str, fresh_for: timedelta
+) -> None:
+    discovery = MCPDiscovery([Registry(said, fresh_for=fresh_for), Registry(listed("one"), name="other")])
+    async with discovery.background():
+        result = await discovery.find("time")
+    assert [entry.candidate.name for entry in result] == ["one"]
+    assert result.errors == {"slow": reason}
+
+
+async def test_a_source_that_does_not_say_how_long_it_is_fresh_is_refused() -> None:
+    for fresh_for in (300, timedelta(seconds=-1)):
+        with pytest.raises(ConfigurationError, match="no span of time"):
+            MCPDiscovery([Registry(listed("one"), fresh_for=fresh_for)])  # type: ignore[arg-type]
+    assert await names(MCPDiscovery([Registry(listed("one"), fresh_for=timedelta.max)])) == ["one"]
 
 
 @pytest.mark.promise("A20")
@@ -193,14 +234,71 @@ async def test_with_a_background_an_old_listing_answers_while_the_source_is_read
         source.gate = anyio.Event()
         assert await names(discovery) == ["one"]
         source.gate.set()
-        await anyio.wait_all_tasks_blocked()
-        assert await names(discovery) == ["two"]
+        with anyio.fail_after(5):
+            while await names(discovery) != ["two"]:
+                await anyio.lowlevel.checkpoint()  # until it is indexed, in a thread
         clock.advance(HOUR)
         source.gate = anyio.Event()
         with anyio.fail_after(5):
             assert await names(discovery) == ["two"]
         await anyio.wait_all_tasks_blocked()
     assert len(source.told) == 3
+
+
+async def test_with_a_background_nobody_waits_twice_for_a_source_that_hangs() -> None:
+    source = Registry(listed("one"))
+    source.gate = anyio.Event()
+    discovery = MCPDiscovery([source, Registry(listed("two"), name="other")], timeout=0.05)
+    async with discovery.background():
+        await discovery.find("time")
+        began = anyio.current_time()
+        for _ in range(3):
+            assert await names(discovery) == ["two"]
+        await discovery.refresh()
+        assert await names(discovery) == ["two"]
+        assert anyio.current_time() - began < 0.5
+    assert len(source.told) == 1
+    assert (await discovery.find("other words")).errors == {"slow": "Its reading was given up."} or len(source.told) > 1
+
+
+async def test_what_the_body_of_a_background_raises_comes_out_bare_and_there_is_one_background() -> None:
+    discovery = MCPDiscovery([Registry(LinkError("Away."))])
+
+    async def twice() -> None:
+        async with discovery.background(), discovery.background():
+            pass
+
+    async def body() -> None:
+        async with discovery.background():
+            await discovery.find("time")
+
+    with pytest.raises(ConfigurationError, match="a background for these sources already"):
+        await twice()
+    with pytest.raises(DiscoveryError):
+        await body()
+
+
+async def test_a_reading_that_began_before_the_background_is_waited_for_no_longer_than_it_takes() -> None:
+    source = Registry(listed("one"))
+    source.gate = anyio.Event()
+    discovery = MCPDiscovery([source])
+    found: list[Sequence[str]] = []
+
+    async def search() -> None:
+        found.append(await names(discovery))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(search)
+        await anyio.wait_all_tasks_blocked()
+        async with discovery.background():
+            tasks.start_soon(search)
+            await anyio.wait_all_tasks_blocked()
+            source.gate.set()
+            with anyio.fail_after(5):
+                while len(found) < 2:
+                    await anyio.lowlevel.checkpoint()
+    assert found == [["one"], ["one"]]
+    assert len(source.told) == 1
 
 
 async def test_with_a_background_a_slow_source_is_read_on_after_the_search_stopped_waiting() -> None:
@@ -341,11 +439,12 @@ async def test_the_index_is_made_once_and_read_by_the_next_process(
     assert await names(disk.discovery(Registry(listed("one", "two")), clock)) == ["one", "two"]
     stored = (tmp_path / "servers.index").read_bytes()
 
-    def never(*_: object, **__: object) -> Segment:
+    def never(*_: object, **__: object) -> Known:
         raise AssertionError("It was made again.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Segment, "of", never)
+        patch.setattr(Known, "of", never)
+        assert await names(disk.discovery(Registry(listed("two", "three")), FakeClock(LATER))) == ["three", "two"]
         assert await names(disk.discovery(Registry(listed("one", "two")), clock)) == ["one", "two"]
     (tmp_path / "servers.index").write_bytes(stored[:-1])
     assert await names(disk.discovery(Registry(listed("one", "two")), clock)) == ["one", "two"]

@@ -1,10 +1,11 @@
-"""A segment as bytes and back: read only if it is whole, and was made by these rules from these documents."""
+"""A segment as bytes and back: read only if it is whole, and was made by these rules."""
 
 import hashlib
 import json
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -18,8 +19,10 @@ from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.segment import Segment
 from vsm_mcp.errors import PayloadError
 
-FORMAT = 1
-"""The version of the layout: a line of JSON, the keys as JSON, a term per line, then the arrays."""
+FORMAT = 2
+"""The version of the layout: a line of JSON, the keys as JSON, a term per line, the arrays, a digest per document."""
+
+DIGEST_BYTES = 12
 
 _LONGEST_HEADER = 10_000
 
@@ -27,19 +30,23 @@ _LONGEST_HEADER = 10_000
 class _Header(BaseModel, frozen=True, extra="forbid"):
     format: int
     rules: str
-    content: str
     order: str
     usual: Usual
     sizes: tuple[int, ...]
     sha256: str
 
 
-def content_of(made_of: Iterable[Document]) -> str:
-    """Return the digest of documents, under which an index over them is stored."""
-    digest = hashlib.sha256()
-    for document in sorted(made_of, key=lambda one: one.key):
-        digest.update(repr(document).encode())
-    return digest.hexdigest()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A segment and the digest of each of its documents, in the order of its keys: what it was made of."""
+
+    segment: Segment
+    digests: Sequence[bytes]
+
+
+def digest_of(document: Document) -> bytes:
+    """Return the digest of a document."""
+    return hashlib.blake2b(repr(document).encode(), digest_size=DIGEST_BYTES).digest()
 
 
 @cache
@@ -53,18 +60,19 @@ def rules() -> str:
     return digest.hexdigest()
 
 
-def write(index: Segment, content: str) -> bytes:
-    """Return a segment as bytes, to be read again by the same rules for the same ``content``."""
+def write(stored: Stored) -> bytes:
+    """Return a segment as bytes, to be read again by the same rules."""
+    index = stored.segment
     arrays = (index.spread, index.starts, index.numbers, index.impacts, index.fields)
     parts = [
         json.dumps(index.keys).encode(),
         "\n".join(index.terms).encode(),
         *(one.tobytes() for one in arrays),
+        b"".join(stored.digests),
     ]
     header = _Header(
         format=FORMAT,
         rules=rules(),
-        content=content,
         order=sys.byteorder,
         usual=index.usual,
         sizes=tuple(map(len, parts)),
@@ -73,11 +81,11 @@ def write(index: Segment, content: str) -> bytes:
     return b"\n".join((header.model_dump_json().encode(), b"".join(parts)))
 
 
-def read(data: bytes, content: str) -> Segment:
+def read(data: bytes) -> Stored:
     """Return the segment in ``data``.
 
     Raises:
-        PayloadError: It is damaged, or was made by other rules, by another machine or of other documents.
+        PayloadError: It is damaged, or was made by other rules or by another machine.
     """
     line = data[:_LONGEST_HEADER].partition(b"\n")[0]
     body = data[len(line) + 1 :]
@@ -85,25 +93,24 @@ def read(data: bytes, content: str) -> Segment:
         header = _Header.model_validate_json(line)
     except ValidationError as error:
         raise _unusable("its header cannot be read") from error
-    expected = (FORMAT, rules(), content, sys.byteorder)
-    if (header.format, header.rules, header.content, header.order) != expected:
-        raise _unusable("it was made by other rules or of other servers")
+    if (header.format, header.rules, header.order) != (FORMAT, rules(), sys.byteorder):
+        raise _unusable("it was made by other rules")
     if sum(header.sizes) != len(body) or _digest(header.usual, body) != header.sha256:
         raise _unusable("it is damaged")
-    return _segment(header, body)
+    return _stored(header, body)
 
 
 def _digest(usual: Usual, body: bytes) -> str:
     return hashlib.sha256(repr(usual).encode() + body).hexdigest()
 
 
-def _segment(header: _Header, body: bytes) -> Segment:
+def _stored(header: _Header, body: bytes) -> Stored:
     view, at, parts = memoryview(body), 0, list[memoryview]()
     for size in header.sizes:
         parts.append(view[at : at + size])
         at += size
     try:
-        keys, terms, spread, starts, numbers, impacts, fields = parts
+        keys, terms, spread, starts, numbers, impacts, fields, digests = parts
         read = Segment(
             keys=tuple(map(str, json.loads(bytes(keys)))),
             usual=header.usual,
@@ -116,9 +123,10 @@ def _segment(header: _Header, body: bytes) -> Segment:
         )
     except (ValueError, TypeError) as error:
         raise _unusable("its parts make no sense") from error
-    if not _is_sound(read):
+    if not _is_sound(read) or len(digests) != DIGEST_BYTES * len(read.keys):
         raise _unusable("its parts do not fit together")
-    return read
+    places = range(0, len(digests), DIGEST_BYTES)
+    return Stored(segment=read, digests=[bytes(digests[at : at + DIGEST_BYTES]) for at in places])
 
 
 def _array(code: str, part: memoryview) -> "array[Any]":

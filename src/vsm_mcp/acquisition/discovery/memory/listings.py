@@ -1,9 +1,9 @@
 """The listings of all sources: asked at once, each within its own time, remembered, and kept in use when one fails."""
 
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import anyio
 from anyio.abc import TaskGroup
@@ -11,16 +11,15 @@ from anyio.abc import TaskGroup
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots, Taken
 from vsm_mcp.acquisition.discovery.reading import clean
 from vsm_mcp.acquisition.discovery.result import SourceReport, SourceState
-from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing, Source
-from vsm_mcp.errors import ConfigurationError, DiscoveryError, VSMError
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Description, Listing, Source
+from vsm_mcp.errors import ConfigurationError, DiscoveryError, PayloadError, VSMError
 from vsm_mcp.events import EventSink, SourceFailed, SourceListed
+from vsm_mcp.model.server import Candidate
 from vsm_mcp.world.clock import Clock
 
-FAILURES = 5
-"""After so many failures in a row a source is left alone for a while; then it is asked once more."""
-
-REST = 30.0
-"""Seconds that it is left alone."""
+FIRST_REST = 2.0
+LONGEST_REST = 30.0
+"""Seconds that a source is left alone after a failure: twice as long after each further one, up to the longest."""
 
 MOST_AT_ONCE = 20
 """So many sources are read at the same time."""
@@ -28,12 +27,18 @@ MOST_AT_ONCE = 20
 LONGEST_READING = 600.0
 """Seconds that a source may take in the background, where nobody waits for it."""
 
+LONGEST_MARK = 1_000_000
+
+_FRESH_AT_MOST = timedelta(days=3650)
+_LONGEST_REASON = 500
+
 
 class Listings:
     """What each source says, as new as it can be had.
 
     A source whose listing is fresh is not asked. One whose listing has grown old is asked, and where there is a
-    background (`background`), the old listing is used meanwhile; nobody waits longer than ``timeout`` for one source.
+    background (`background`), the old listing is used meanwhile; nobody waits longer than ``timeout`` for one source,
+    and in the background nobody waits twice. A source that failed is left alone for a while.
 
     Args:
         sources: Who knows servers.
@@ -41,6 +46,10 @@ class Listings:
         snapshots: Remembers listings across processes; ``None`` remembers them in this one only.
         emit: Hears which source was read and which failed.
         timeout: Seconds a search waits for a source.
+        changed: Called after a source was read in the background.
+
+    Raises:
+        ConfigurationError: A source does not say how long its listing is fresh.
     """
 
     def __init__(
@@ -51,119 +60,146 @@ class Listings:
         snapshots: Snapshots | None,
         emit: EventSink,
         timeout: float,
+        changed: Callable[[], Awaitable[None]],
     ) -> None:
         """Ask nobody yet."""
-        self._prompt = [_Standing(source) for source in sources if source.fresh_for == AT_ONCE]
-        self._slow = [_Standing(source) for source in sources if source.fresh_for != AT_ONCE]
-        by_name = {one.source.name: one for one in (*self._prompt, *self._slow)}
-        self._all = [by_name[source.name] for source in sources]
+        self._all = [_Standing(source) for source in sources]
         self._clock = clock
         self._snapshots = snapshots
         self._emit = emit
         self._timeout = timeout
+        self._changed = changed
         self._room = anyio.Semaphore(MOST_AT_ONCE)
         self._tasks: TaskGroup | None = None
 
     @asynccontextmanager
     async def background(self) -> AsyncGenerator[None]:
-        """Let sources be read in the background while this is entered; what is not done at its end is given up."""
-        async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
-            try:
-                yield
-            finally:
-                self._tasks = None
-                tasks.cancel_scope.cancel()
+        """Let sources be read in the background while this is entered; what is not done at its end is given up.
 
-    async def now(self) -> tuple[Listing, ...]:
-        """Return the listings there are, in the order of the sources; a source without any gives none.
+        Raises:
+            ConfigurationError: It is entered already.
+        """
+        if self._tasks is not None:
+            raise ConfigurationError(
+                "There is a background for these sources already.", remedies=("Enter it once, where it is owned.",)
+            )
+        tasks = anyio.create_task_group()
+        await tasks.__aenter__()
+        self._tasks = tasks
+        try:
+            yield
+        finally:
+            self._tasks = None
+            tasks.cancel_scope.cancel()
+            await tasks.__aexit__(None, None, None)  # what the body raised passes bare
+
+    async def now(self, *, insist: bool = False) -> Mapping[str, Listing]:
+        """Return the listing of each source by its name, in the order of the sources; one without any is missing.
+
+        Args:
+            insist: Ask every source anew, also one that is being left alone, and wait for what it says.
 
         Raises:
             DiscoveryError: There are sources, and none of them could answer.
         """
-        for one in self._prompt:
-            await self._ask_prompt(one)
-        due = [one for one in self._slow if self._is_due(one)]
+        for one in self._all:
+            if one.is_prompt and (insist or anyio.current_time() >= one.rests_until):
+                await self._ask(one)
+        due = [one for one in self._all if not one.is_prompt and (insist or self._is_due(one))]
         if due:
-            await self._ask_slow(due)
-        known = tuple(one.listing for one in self._all if one.listing is not None)
+            async with anyio.create_task_group() as waiting:
+                for one in due:
+                    waiting.start_soon(self._refresh, one, insist)
+        known = self.held()
         if self._all and not known:
             raise self._nobody_answers()
         return known
 
-    def expire(self) -> None:
-        """Let every source be asked again, also those that are being left alone; what they listed stays in use."""
-        for one in self._slow:
-            one.fresh_until, one.failures, one.rests_until = None, 0, -math.inf
-            one.awaited = True
+    def held(self) -> Mapping[str, Listing]:
+        """Return what there is, without asking anybody."""
+        return {one.source.name: one.listing for one in self._all if one.listing is not None}
+
+    @property
+    def prompt(self) -> Sequence[str]:
+        """The names of the sources that are asked for every search."""
+        return [one.source.name for one in self._all if one.is_prompt]
 
     def reports(self) -> tuple[SourceReport, ...]:
         """Return how each source stands."""
         return tuple(one.report() for one in self._all)
 
-    async def _ask_prompt(self, one: "_Standing") -> None:
+    async def _ask(self, one: "_Standing") -> None:
+        """Ask a source that answers at once."""
         try:
             with anyio.fail_after(self._timeout):
-                one.listing = await one.source.listing(one.listing)
-            one.error = ""
+                listing = _checked(await one.source.listing(one.listing))
         except Exception as error:  # noqa: BLE001 - a source may be foreign code: its defects must not stop the others
             self._failed(one, error, self._timeout)
+            return
+        one.took(listing, None)
 
     def _is_due(self, one: "_Standing") -> bool:
         if anyio.current_time() < one.rests_until:
             return False
         return one.fresh_until is None or not one.taken or not one.taken <= self._clock.now() < one.fresh_until
 
-    async def _ask_slow(self, due: Sequence["_Standing"]) -> None:
-        async with anyio.create_task_group() as waiting:
-            for one in due:
-                waiting.start_soon(self._refresh, one)
-
-    async def _refresh(self, one: "_Standing") -> None:
+    async def _refresh(self, one: "_Standing", insist: bool) -> None:  # noqa: FBT001 - private, passed on
         await self._restore(one)
-        if not self._is_due(one):
+        if not insist and not self._is_due(one):
             return
         if self._tasks is None:
-            await self._read(one, self._timeout)
+            if await self._read(one, self._timeout):
+                await self._remember(one)
             return
-        if not one.reading.locked():
+        if one.read.is_set() and not one.reading.locked():
             one.read = anyio.Event()
-            self._tasks.start_soon(self._read_in_background, one, one.read)
-        if one.listing is None or one.awaited:
-            with anyio.move_on_after(self._timeout) as patience:
-                await one.read.wait()
-            if patience.cancelled_caught and not one.error:
-                one.error = f"It has not answered within {self._timeout:g} seconds, and is still being read."
+            self._tasks.start_soon(self._read_in_background, one)
+        if insist or (one.listing is None and not one.waited):
+            await self._wait(one)
 
-    async def _read_in_background(self, one: "_Standing", done: anyio.Event) -> None:
+    async def _wait(self, one: "_Standing") -> None:
+        """Wait for a reading under way, once: who comes later does without what is not there."""
+        with anyio.move_on_after(self._timeout) as patience:
+            await one.read.wait()
+        if patience.cancelled_caught:
+            one.waited = True
+            one.error = f"It has not answered within {self._timeout:g} seconds, and is still being read."
+
+    async def _read_in_background(self, one: "_Standing") -> None:
+        if await self._read(one, LONGEST_READING):
+            await self._changed()
+            await self._remember(one)
+
+    async def _read(self, one: "_Standing", timeout: float) -> bool:
+        """Read a source and tell whether it said something new; who comes meanwhile finds it read, or failed."""
+        attempts, before = one.attempts, one.listing
         try:
-            await self._read(one, LONGEST_READING)
+            async with one.reading, self._room:
+                if one.attempts != attempts:
+                    return False
+                if one.read.is_set():
+                    one.read = anyio.Event()
+                began = self._clock.now()
+                try:
+                    with anyio.fail_after(timeout):
+                        listing = _checked(await one.source.listing(one.listing))
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._failed(one, error, timeout)
+                    return False
+                except BaseException:
+                    one.error = "Its reading was given up."
+                    raise
+                one.took(listing, began)
         finally:
-            done.set()
-
-    async def _read(self, one: "_Standing", timeout: float) -> None:
-        """Read a source; who comes meanwhile waits, and finds it read."""
-        attempts = one.attempts
-        async with one.reading, self._room:
-            if one.attempts != attempts:
-                return
-            began = self._clock.now()
-            try:
-                with anyio.fail_after(timeout):
-                    listing = await one.source.listing(one.listing)
-            except Exception as error:  # noqa: BLE001 - as above
-                one.attempts += 1
-                self._failed(one, error, timeout)
-                return
-            one.attempts += 1
-            one.took(listing, began)
+            one.read.set()
         self._emit(SourceListed(source=one.source.name, servers=_servers(listing), omitted=listing.omitted))
-        await self._remember(one)
+        return listing is not before
 
     def _failed(self, one: "_Standing", error: Exception, timeout: float) -> None:
+        one.attempts += 1
+        rest = min(LONGEST_REST, FIRST_REST * 2.0 ** min(one.failures, 30))
         one.failures += 1
-        if one.failures >= FAILURES:
-            one.rests_until = anyio.current_time() + REST
+        one.rests_until = anyio.current_time() + rest
         one.error = _reason(error, timeout)
         self._emit(SourceFailed(source=one.source.name, reason=one.error))
 
@@ -174,19 +210,19 @@ class Listings:
             if one.restored:
                 return
             try:
-                taken = await self._snapshots.listing(one.source.name)
+                taken = await self._snapshots.listing(one.identity)
             except ConfigurationError as error:
                 self._emit(SourceFailed(source=one.source.name, reason=f"Its last listing is lost: {error.message}"))
                 taken = None
             one.restored = True
-            if taken is not None and one.listing is None:
+            if taken is not None and one.listing is None and taken.at <= self._clock.now():
                 one.took(taken.listing, taken.at)
 
     async def _remember(self, one: "_Standing") -> None:
         if self._snapshots is None or one.listing is None or one.taken is None:
             return
         try:
-            await self._snapshots.keep(one.source.name, Taken(listing=one.listing, at=one.taken))
+            await self._snapshots.keep(one.identity, Taken(listing=one.listing, at=one.taken))
         except ConfigurationError as error:
             self._emit(SourceFailed(source=one.source.name, reason=f"Its listing is not kept: {error.message}"))
 
@@ -204,23 +240,36 @@ class _Standing:
     """One source and what is known of it."""
 
     def __init__(self, source: Source) -> None:
+        fresh_for = source.fresh_for
+        if not _is(fresh_for, timedelta) or fresh_for < AT_ONCE:
+            raise ConfigurationError(
+                f"The source {source.name} is fresh for {fresh_for!r}, which is no span of time.",
+                remedies=("Give a timedelta, or AT_ONCE.",),
+            )
+        identity: object = getattr(source, "identity", source.name)
         self.source = source
+        self.identity = str(identity)
+        self.is_prompt = fresh_for == AT_ONCE
+        self.fresh_for = min(fresh_for, _FRESH_AT_MOST)
         self.listing: Listing | None = None
         self.taken: datetime | None = None
         self.fresh_until: datetime | None = None
         self.error = ""
         self.failures = 0
         self.rests_until = -math.inf
-        self.awaited = False  # somebody insists on what it says now
+        self.waited = False  # somebody waited for it in vain
         self.attempts = 0
         self.restored = False
-        self.reading = anyio.Lock()
         self.restoring = anyio.Lock()
+        self.reading = anyio.Lock()
         self.read = anyio.Event()
+        self.read.set()
 
-    def took(self, listing: Listing, at: datetime) -> None:
-        self.listing, self.taken, self.fresh_until = listing, at, at + self.source.fresh_for
-        self.error, self.failures, self.rests_until, self.awaited = "", 0, -math.inf, False
+    def took(self, listing: Listing, at: datetime | None) -> None:
+        self.listing, self.taken = listing, at
+        self.fresh_until = None if at is None else at + self.fresh_for
+        self.attempts += 1
+        self.error, self.failures, self.rests_until, self.waited = "", 0, -math.inf, False
 
     def report(self) -> SourceReport:
         state = SourceState.FRESH
@@ -236,13 +285,30 @@ class _Standing:
         )
 
 
+def _is(value: object, kind: type) -> bool:
+    return isinstance(value, kind)
+
+
+def _checked(listing: object) -> Listing:
+    """Return what a source returned, if it is a listing: sources may be foreign code that no type checker saw."""
+    if not isinstance(listing, Listing):
+        raise PayloadError(f"It returned {type(listing).__name__}, not a Listing.")
+    odd = [one for one in listing.candidates if not _is(one, Candidate)]
+    strange = [one for one in listing.descriptions if not _is(one, Description)]
+    if odd or strange:
+        raise PayloadError(f"It lists a {type((*odd, *strange)[0]).__name__}, which is no server.")
+    if len(listing.mark) > LONGEST_MARK:
+        raise PayloadError(f"Its mark has {len(listing.mark)} characters, more than the {LONGEST_MARK} allowed.")
+    return listing
+
+
 def _servers(listing: Listing) -> int:
     return len(listing.candidates) + len(listing.descriptions)
 
 
 def _reason(error: Exception, timeout: float) -> str:
     if isinstance(error, VSMError):
-        return error.message
+        return clean(error.message, _LONGEST_REASON)
     if isinstance(error, TimeoutError):
         return f"It did not answer within {timeout:g} seconds."
     return f"It broke: {type(error).__name__}: {clean(str(error), 200)}"

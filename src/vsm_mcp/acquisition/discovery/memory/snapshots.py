@@ -3,15 +3,15 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio.to_thread
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from vsm_mcp.acquisition.discovery.index import store
-from vsm_mcp.acquisition.discovery.index.segment import Segment
+from vsm_mcp.acquisition.discovery.index.store import Stored
 from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.world.files import Files
@@ -35,7 +35,7 @@ class Taken:
 class _Header(BaseModel, frozen=True, extra="forbid"):
     format: int
     source: str
-    at: datetime
+    at: AwareDatetime
     sha256: str
 
 
@@ -78,25 +78,25 @@ class Snapshots:
         if data is not None:
             await self._put(self._file(source), data)
 
-    async def index(self, content: str) -> Segment | None:
-        """Return the stored index over exactly this ``content``, if there is one.
+    async def index(self) -> Stored | None:
+        """Return the stored index, if there is one that can be used.
 
         Raises:
             ConfigurationError: The machine does not let it be read.
         """
         try:
             data = await self._files.read(self._place / _INDEX, limit=LARGEST)
-            return None if data is None else await anyio.to_thread.run_sync(store.read, data, content)
+            return None if data is None else await anyio.to_thread.run_sync(store.read, data)
         except PayloadError:
             return None
 
-    async def keep_index(self, segment: Segment, content: str) -> None:
+    async def keep_index(self, stored: Stored) -> None:
         """Store an index.
 
         Raises:
             ConfigurationError: The machine does not let it be written.
         """
-        await self._put(self._place / _INDEX, await anyio.to_thread.run_sync(store.write, segment, content))
+        await self._put(self._place / _INDEX, await anyio.to_thread.run_sync(store.write, stored))
 
     async def _put(self, path: Path, data: bytes) -> None:
         await self._files.make_directory(self._place)
@@ -112,7 +112,7 @@ def _read(data: bytes, source: str) -> Taken:
     body = data[len(line) + 1 :]
     try:
         header = _Header.model_validate_json(line)
-        if (header.format, header.source) != (FORMAT, source) or hashlib.sha256(body).hexdigest() != header.sha256:
+        if (header.format, header.source) != (FORMAT, source) or _digest(header.at, body) != header.sha256:
             raise PayloadError(f"The remembered listing of {source} is of another version, or damaged.")
         return Taken(listing=_LISTING.validate_json(body), at=header.at)
     except ValidationError as error:
@@ -126,5 +126,9 @@ def _written(source: str, taken: Taken) -> bytes | None:
         body = _LISTING.dump_json(taken.listing)
     except PydanticSerializationError:  # text that no file can hold, such as half of a character
         return None
-    header = _Header(format=FORMAT, source=source, at=taken.at, sha256=hashlib.sha256(body).hexdigest())
+    header = _Header(format=FORMAT, source=source, at=taken.at, sha256=_digest(taken.at, body))
     return header.model_dump_json().encode() + b"\n" + body
+
+
+def _digest(at: datetime, body: bytes) -> str:
+    return hashlib.sha256(at.astimezone(UTC).isoformat().encode() + body).hexdigest()
