@@ -288,3 +288,17 @@ async def test_operations_to_cover_are_bounded() -> None:
     for wanted in ([], [f"operation {number}" for number in range(51)], ["x" * 5000]):
         with pytest.raises(PayloadError):
             await MCPDiscovery([Given([CLOCK])]).cover(wanted)
+
+
+class Odd:
+    """An embedder that is out of order."""
+
+    def embed(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
+        raise ZeroDivisionError(f"{len(texts)} texts")
+
+
+async def test_an_embedder_that_is_out_of_order_is_told_and_words_alone_count() -> None:
+    heard = RecordingSink()
+    result = await MCPDiscovery([Given([CLOCK])], embedder=Odd(), emit=heard).find("time zones")
+    assert [entry.candidate for entry in result] == [CLOCK]
+    assert heard.of(SourceFailed) == [SourceFailed(source="embedder", reason="ZeroDivisionError: 2 texts")]
