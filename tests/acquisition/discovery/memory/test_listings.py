@@ -258,7 +258,8 @@ async def test_with_a_background_nobody_waits_twice_for_a_source_that_hangs() ->
         assert await names(discovery) == ["two"]
         assert anyio.current_time() - began < 0.5
     assert len(source.told) == 1
-    assert (await discovery.find("other words")).errors == {"slow": "Its reading was given up."} or len(source.told) > 1
+    source.gate.set()
+    assert set(await names(discovery)) == {"one", "two"}  # what was given up is read again
 
 
 async def test_what_the_body_of_a_background_raises_comes_out_bare_and_there_is_one_background() -> None:

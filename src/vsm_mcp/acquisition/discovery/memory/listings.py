@@ -100,7 +100,7 @@ class Listings:
             insist: Ask every source anew, also one that is being left alone, and wait for what it says.
 
         Raises:
-            DiscoveryError: There are sources, and none of them could answer.
+            DiscoveryError: A source could not answer, and no other one knows any server.
         """
         for one in self._all:
             if one.is_prompt and (insist or anyio.current_time() >= one.rests_until):
@@ -111,8 +111,9 @@ class Listings:
                 for one in due:
                     waiting.start_soon(self._refresh, one, insist)
         known = self.held()
-        if self._all and not known:
-            raise self._nobody_answers()
+        failures = {one.source.name: one.error for one in self._all if one.error}
+        if failures and not any(listing.candidates for listing in known.values()):
+            raise _nobody_knows(len(self._all), failures)
         return known
 
     def held(self) -> Mapping[str, Listing]:
@@ -226,15 +227,6 @@ class Listings:
         except ConfigurationError as error:
             self._emit(SourceFailed(source=one.source.name, reason=f"Its listing is not kept: {error.message}"))
 
-    def _nobody_answers(self) -> DiscoveryError:
-        failures = {one.source.name: one.error or "It is being left alone." for one in self._all}
-        return DiscoveryError(
-            f"None of the {len(failures)} sources could answer.",
-            stage="discover",
-            failures=failures,
-            remedies=("Check the network, or add the bundled catalogue to the sources.",),
-        )
-
 
 class _Standing:
     """One source and what is known of it."""
@@ -283,6 +275,17 @@ class _Standing:
             taken=self.taken,
             error=self.error or None,
         )
+
+
+def _nobody_knows(sources: int, failures: Mapping[str, str]) -> DiscoveryError:
+    all_failed = f"None of the {sources} sources could answer."
+    some_failed = f"{len(failures)} of the {sources} sources could not answer, and the others know no server."
+    return DiscoveryError(
+        all_failed if len(failures) == sources else some_failed,
+        stage="discover",
+        failures=failures,
+        remedies=("Check the network, or add the bundled catalogue to the sources.",),
+    )
 
 
 def _is(value: object, kind: type) -> bool:
