@@ -32,6 +32,7 @@ class PipeReader(ByteReceiveStream):
             anyio.ClosedResourceError: This side was closed.
         """
         await anyio.lowlevel.checkpoint_if_cancelled()
+        waited = False
         while True:
             if self._pipe.closed:
                 raise anyio.ClosedResourceError
@@ -39,10 +40,12 @@ class PipeReader(ByteReceiveStream):
                 data = os.read(self._pipe.fileno(), max_bytes)
             except BlockingIOError:
                 await anyio.wait_readable(self._pipe)
+                waited = True
                 continue
             if not data:
                 raise anyio.EndOfStream
-            await anyio.lowlevel.cancel_shielded_checkpoint()
+            if not waited:  # who never falls silent must not keep others from their turn
+                await anyio.lowlevel.cancel_shielded_checkpoint()
             return data
 
     async def aclose(self) -> None:
@@ -65,7 +68,7 @@ class PipeWriter(ByteSendStream):
         return {FileStreamAttribute.fileno: self._pipe.fileno}
 
     async def send(self, item: bytes) -> None:
-        """Write all of ``item``.
+        """Write all of ``item``; other tasks get a turn when the pipe is full.
 
         Raises:
             anyio.BrokenResourceError: Nobody reads any more.
@@ -82,7 +85,6 @@ class PipeWriter(ByteSendStream):
                 await anyio.wait_writable(self._pipe)
             except BrokenPipeError as error:
                 raise anyio.BrokenResourceError from error
-        await anyio.lowlevel.cancel_shielded_checkpoint()
 
     async def aclose(self) -> None:
         """Close the pipe: the other side reads the end of the stream."""
