@@ -119,6 +119,43 @@ def test_how_long_answers_of_registries_are_used_has_its_documented_name(monkeyp
         Settings.from_environment()
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("registry.test",), "Number 1 of the registries cannot be used: .* http or https"),
+        (("https://a.test", "https://u:p@b.test"), "Number 2 .* a user or a password"),
+        (("https://a.test", "https://A.test//"), "https://a.test and https://a.test are the same"),
+        (("https://a.test", "http://a.test"), "are the same"),
+    ],
+)
+def test_registries_are_addresses_and_each_is_there_once(given: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        Settings(registries=given)
+    assert Settings(registries=("https://A.test/x/", "https://a.test")).registries == (
+        "https://a.test/x",
+        "https://a.test",
+    )
+
+
+@pytest.mark.security
+def test_headers_belong_to_a_registry_however_its_address_is_written() -> None:
+    headers = {"Authorization": "env:TOKEN"}
+    settings = Settings(registries=("https://a.test/",), registry_headers={"https://a.test//": headers})
+    assert settings.registry_headers == {settings.registries[0]: headers}
+    for wrong, said in (
+        ({"https://b.test": headers}, "There are headers for https://b.test, which is none of the registries"),
+        ({"https://a.test": headers, "https://a.test/": headers}, "headers for https://a.test twice"),
+        ({"https://a.test": {"Authorization": "Bearer x"}}, "Number 1 of the registry_headers cannot be used"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            Settings(registries=("https://a.test",), registry_headers=wrong)
+
+
+def test_what_registries_answered_is_kept_for_a_second_at_least() -> None:
+    with pytest.raises(ValidationError, match="registry_kept_for"):
+        Settings(registry_kept_for=timedelta(0))
+
+
 @pytest.mark.promise("B7", "D48")
 @pytest.mark.parametrize(("value", "expected"), [("true", "state/audit"), ("1", "state/audit"), ("false", None)])
 def test_the_documented_name_for_audit_logging_means_a_log_among_the_records(

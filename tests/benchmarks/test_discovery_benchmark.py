@@ -17,7 +17,7 @@ PRINTED = {
     "rank_p50_ms", "rank_long_p50_ms", "naive_p50_ms", "machine",
 }  # fmt: skip
 SLACK = 0.01
-FLOORS = {"ndcg10_macro": 0.6302, "r5_macro": 0.7053, "mrr_macro": 0.5872}
+FLOORS = {"ndcg10_macro": 0.6297, "r5_macro": 0.7053, "mrr_macro": 0.5872}
 """Means over all queries of the four sets, as they were when this was recorded."""
 
 TOOL_FLOORS = {"mcpm-tools": 0.6373, "bigmcp-twins": 0.4430}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 import platformdirs
-from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from vsm_mcp.acquisition.discovery.sources.registry import KEPT_FOR
@@ -26,6 +26,7 @@ from vsm_mcp.settings.environment import (
     wants_audit,
     wrong,
 )
+from vsm_mcp.settings.registries import distinct, with_registries
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.variety.alarm import Thresholds
 
@@ -128,8 +129,8 @@ class Settings(BaseSettings):
         python: The interpreter for PyPI servers; by default this one if servers can reach it, else the system's.
 
     Raises:
-        ConfigurationError: There is a ``VSM_MCP_*`` variable that is no setting, a secret is bound to no package, or
-            servers could write where they must not.
+        ConfigurationError: There is a ``VSM_MCP_*`` variable that is no setting, a secret is bound to no package, a
+            registry cannot be asked, or servers could write where they must not.
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
@@ -152,7 +153,7 @@ class Settings(BaseSettings):
     registries: tuple[str, ...] = ("https://registry.modelcontextprotocol.io",)
     registry_headers: Mapping[str, Mapping[str, str]] = Field(default_factory=dict[str, Mapping[str, str]])
     catalogues: tuple[Path, ...] = ()
-    registry_kept_for: timedelta = Field(default=KEPT_FOR, ge=timedelta(0), le=timedelta(days=30))
+    registry_kept_for: timedelta = Field(default=KEPT_FOR, ge=timedelta(seconds=1), le=timedelta(days=30))
     sandbox: Confinement = Confinement.BUBBLEWRAP
     run_as: int | None = Field(default=None, gt=0, lt=(1 << 32) - 1)
     limits: Limits = Field(default_factory=Limits)
@@ -199,6 +200,18 @@ class Settings(BaseSettings):
     @classmethod
     def _secrets_name_their_servers(cls, value: object) -> object:
         return _bound(_BY_SERVER.validate_python(value))
+
+    @field_validator("registries", mode="after")
+    @classmethod
+    def _registries_are_distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return distinct(value)
+
+    @field_validator("registry_headers", mode="after")
+    @classmethod
+    def _headers_have_registries(
+        cls, value: Mapping[str, Mapping[str, str]], info: ValidationInfo
+    ) -> Mapping[str, Mapping[str, str]]:
+        return with_registries(value, info.data.get("registries", ()))
 
     @field_validator("autonomy", mode="before")
     @classmethod

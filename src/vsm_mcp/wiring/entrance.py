@@ -229,7 +229,7 @@ def _sources(
     shelf, *rest = own
     if given is not None:
         return (*given, *rest)
-    files = (FileSource(path) for path in settings.catalogues)
+    files = (FileSource(path, name=f"files:{path}") for path in settings.catalogues)
     if settings.offline:
         return (shelf, *files, *rest)
     registries = (

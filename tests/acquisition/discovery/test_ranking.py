@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vsm_mcp.acquisition.discovery import ranking
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.expansion import Expansion
 from vsm_mcp.acquisition.discovery.index.tokens import MOST_QUERY_TERMS, Tokenizer, words
@@ -177,3 +178,44 @@ def test_what_it_holds_can_be_seen() -> None:
     assert len(ranking) == 3
     assert repr(ranking) == "Ranking(documents=3)"
     assert repr(tokenizer) != "Tokenizer(stems=0)"
+
+
+@pytest.mark.security
+def test_thousands_of_servers_of_one_word_each_do_not_hide_the_one_that_has_all_words() -> None:
+    wanted = Document(
+        key="z", name="zone-clock", description="Convert moments between time zones, with daylight saving."
+    )
+    junk = [
+        Document(key=f"{word}{number}", name=f"{word}-{word}-{number}", description=word)
+        for word in ("convert", "time", "zones")
+        for number in range(2100)
+    ]
+    assert keys(Ranking([wanted, *junk]).search("convert time zones"))[0] == "z"
+
+
+@pytest.mark.security
+def test_of_words_that_are_in_very_many_servers_the_rarest_find_and_the_others_only_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    corpus = [Document(key=f"{number:03}", name=f"time {'zone' * (number % 3 == 0)} n{number}") for number in range(90)]
+    corpus.append(Document(key="z", name="saving time zone"))
+    found = Ranking(corpus)
+    whole = found.search("time zone saving", limit=200)
+    assert len(whole) == 91
+    monkeypatch.setattr(ranking, "MOST_ENTRIES", 40)
+    some = found.search("time zone saving", limit=200)
+    assert (some[0].key, some[0].why) == ("z", whole[0].why)
+    assert {hit.key for hit in some} == {"z", *(f"{number:03}" for number in range(0, 90, 3))}
+    assert [hit.score for hit in some] == pytest.approx([hit.score for hit in whole[:31]])
+    monkeypatch.setattr(ranking, "MOST_COMPLETED", 5)
+    assert keys(found.search("time zone saving", limit=200)) == keys(some)[:5]
+    monkeypatch.setattr(ranking, "MOST_ENTRIES", 0)
+    assert keys(found.search("time zone saving", limit=200)) == ["z"]
+
+
+@pytest.mark.security
+def test_words_with_digits_and_very_long_ones_are_taken_as_they_are() -> None:
+    tokenizer = Tokenizer()
+    long = "connectednesses" * 2
+    assert tokenizer.terms(f"a1b2s {long} connections") == ["a1b2s", long, "connect"]
+    assert repr(tokenizer) == "Tokenizer(stems=1)"

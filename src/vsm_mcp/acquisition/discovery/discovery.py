@@ -193,10 +193,10 @@ class MCPDiscovery:
         asked = _checked(server)
         package = PackageRef.parse(asked) if asked.startswith(("npm:", "pypi:")) else None
         servers = (await self._follow()).servers
-        for one in servers.values():
-            for candidate in (one.candidate, *one.also):
-                if asked in {candidate.name, str(candidate.package)}:
-                    return candidate
+        everybody = [one.candidate for one in servers.values()]
+        for candidate in (*everybody, *(other for one in servers.values() for other in one.also)):
+            if asked in {candidate.name, str(candidate.package)}:
+                return candidate
         if package is not None:
             same = servers.get(key_of(package))
             return await self._exactly(package, same.candidate if same else None)

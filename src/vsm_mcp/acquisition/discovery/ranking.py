@@ -28,6 +28,12 @@ MOST_EXPANDED = 24
 MOST_EXPANDED_ENTRIES = 1500
 """How many times in all these words are looked at in documents: what bounds the time of a query."""
 
+MOST_ENTRIES = 100_000
+"""How many times in all words are looked at in documents to see which of them are found: the rarest words first."""
+
+MOST_COMPLETED = 500
+"""In so many of the documents found so, those that are best by then, the words that are left are looked at as well."""
+
 MEANT_SHARE = 0.65
 """How much of a score is likeness in meaning, where an embedder is used; the rest is words."""
 
@@ -144,20 +150,25 @@ class Ranking:
                     if near.term not in found or one.weight > found[near.term].weight:
                         found[near.term] = one
         best = heapq.nlargest(MOST_EXPANDED, found.values(), key=lambda one: (one.weight * one.rarity, one.text))
-        entries = accumulate(sum(len(posting.numbers) for _, posting in one.postings) for one in best)
+        entries = accumulate(one.entries for one in best)
         return [one for one, so_far in zip(best, entries, strict=True) if so_far <= MOST_EXPANDED_ENTRIES]
 
     def _scores(self, weighted: Sequence[tuple["_Term", float]]) -> dict[int, float]:
+        """Return what each document counts that has a term; of very many, what the best of them by rare terms do."""
+        finding, left = _affordable(weighted)
         scores: dict[int, float] = {}
         known = scores.get
-        for term, weight in weighted:
+        for term, weight in finding:
             for offset, posting in term.postings:
                 numbers = [number + offset for number in posting.numbers] if offset else posting.numbers
                 for number, impact in zip(numbers, posting.impacts, strict=True):
                     scores[number] = known(number, 0.0) + weight * impact
         for number in self._index.hidden & scores.keys():
             del scores[number]
-        return scores
+        if not left:
+            return scores
+        best = heapq.nlargest(MOST_COMPLETED, scores, key=lambda number: (scores[number], -number))
+        return {one: scores[one] + sum(weight * term.at(one)[0] for term, weight in left) for one in best}
 
     def _best(self, scores: Mapping[int, float], limit: int, prior: Prior | None) -> Sequence[tuple[int, float]]:
         highest = heapq.nlargest(limit, scores.values())
@@ -197,12 +208,37 @@ class _Term:
             worth = WORTH * min(1.0, self.rarity / rarity)
         return _Term(text, self.weight * worth * nearness**2, postings, self.text)
 
-    def matched(self, number: int, weight: float) -> Matched | None:
+    @property
+    def entries(self) -> int:
+        """How many documents have it."""
+        return sum(len(posting.numbers) for _, posting in self.postings)
+
+    def at(self, number: int) -> tuple[float, int]:
+        """Return what it counts in a document and in which fields it is there; zeros when it is not."""
         for offset, posting in self.postings:
             impact, mask = posting.at(number - offset) if number >= offset else (0.0, 0)
             if impact:
-                return Matched(term=self.text, score=weight * impact, fields=fields_of(mask), wanted=self.wanted)
-        return None
+                return impact, mask
+        return 0.0, 0
+
+    def matched(self, number: int, weight: float) -> Matched | None:
+        impact, mask = self.at(number)
+        if not impact:
+            return None
+        return Matched(term=self.text, score=weight * impact, fields=fields_of(mask), wanted=self.wanted)
+
+
+_Weighted = Sequence[tuple[_Term, float]]
+
+
+def _affordable(weighted: _Weighted) -> tuple[_Weighted, _Weighted]:
+    """Return the terms by which documents are found, and those left, which are in too many to be looked at in all."""
+    if sum(term.entries for term, _ in weighted) <= MOST_ENTRIES:
+        return weighted, ()
+    rarest = sorted(weighted, key=lambda pair: (pair[0].entries, pair[0].text))
+    so_far = accumulate(term.entries for term, _ in rarest)
+    most = max(1, sum(count <= MOST_ENTRIES for count in so_far))
+    return rarest[:most], rarest[most:]
 
 
 def _weighted(terms: Sequence[_Term]) -> list[tuple[_Term, float]]:

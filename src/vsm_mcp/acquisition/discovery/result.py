@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field, field_serializer
 
+from vsm_mcp.acquisition.discovery.reading import clean
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.server import Candidate
 
@@ -45,8 +46,8 @@ class SourceReport(BaseModel, frozen=True, extra="forbid"):
         """Say it in a line."""
         since = f", as of {self.taken:%Y-%m-%d %H:%M} UTC" if self.taken else ""
         odd = f", {self.omitted} unreadable entries left out" if self.omitted else ""
-        failed = f": {self.error}" if self.error else ""
-        return f"source {self.name}: {self.state.value}, {self.servers} servers{since}{odd}{failed}"
+        failed = f": {clean(self.error)}" if self.error else ""
+        return f"source {clean(self.name)}: {self.state.value}, {self.servers} servers{since}{odd}{failed}"
 
 
 class RankedServer(BaseModel, frozen=True, extra="forbid"):
@@ -116,13 +117,14 @@ class DiscoveryResult(BaseModel, frozen=True, extra="forbid"):
         widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
         lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
         told = (str(source) for source in self.sources if source.error or source.omitted)
-        blocked = (f"withheld {one.candidate.name}: {' '.join(one.why)}" for one in self.withheld)
+        blocked = (f"withheld {clean(one.candidate.name)}: {clean(' '.join(one.why))}" for one in self.withheld)
         return "\n".join((f"{len(self)} servers for {self.wanted!r}", *lines, *blocked, *told))
 
 
 def _row(entry: RankedServer) -> tuple[str, ...]:
     one = entry.candidate
-    cells = (one.name, str(one.package), one.source, one.readiness.value, "; ".join(entry.why[:2]))
+    told = (one.name, str(one.package), one.source, one.readiness.value, "; ".join(entry.why[:2]))
+    cells = (clean(cell) for cell in told)  # whoever is shown has chosen most of it
     return (f"{entry.score:.2f}", *(cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…" for cell in cells))
 
 
@@ -154,8 +156,10 @@ class ServerCover(BaseModel, frozen=True, extra="forbid"):
 
     def __str__(self) -> str:
         """Show a line per server, then one for what is left."""
-        lines = [
-            f"{one.server.candidate.name} ({one.server.candidate.package}): {'; '.join(one.operations)}" for one in self
-        ]
-        left = (f"uncovered: {'; '.join(self.uncovered)}",) if self.uncovered else ()
+        lines = (f"{_shown(one.server.candidate)}: {clean('; '.join(one.operations))}" for one in self)
+        left = (f"uncovered: {clean('; '.join(self.uncovered))}",) if self.uncovered else ()
         return "\n".join((f"{len(self)} servers", *lines, *left))
+
+
+def _shown(candidate: Candidate) -> str:
+    return clean(f"{candidate.name} ({candidate.package})")

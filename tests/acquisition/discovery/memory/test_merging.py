@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery.memory import merging
 from vsm_mcp.acquisition.discovery.memory.merging import merge, repository_of
+from vsm_mcp.acquisition.discovery.priors import prior, reasons
 from vsm_mcp.acquisition.discovery.source import Description, Listing
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary
 
@@ -114,3 +115,81 @@ def test_what_is_known_is_bounded_and_earlier_sources_are_not_crowded_out(monkey
     assert len(known) == 3
     assert known["npm:clock"].candidate is CLOCK
     assert len(known["npm:clock"].descriptions) == 3
+
+
+@pytest.mark.security
+def test_words_of_others_fill_in_what_a_server_does_not_say_and_replace_nothing() -> None:
+    own = candidate("npm:clock", title="Clock", summary="Tells time.", repository=CLOCK.repository)
+    own = replace(own, keywords=("hours",), tools=(ToolSummary(name="now"),))
+    foreign = Description(
+        name="evil",
+        source="images",
+        repository=CLOCK.repository,
+        title="Bitcoin",
+        summary="Buy bitcoin with a wallet. " * 9,
+        keywords=("bitcoin",),
+        tools=tuple(ToolSummary(name=f"buy{number}") for number in range(99)),
+    )
+    (known,) = merge([Listing(candidates=(own,), descriptions=(foreign,))]).values()
+    assert known.document("k") == merge([Listing(candidates=(own,))])["npm:clock"].document("k")
+    assert known.said_by == {}
+    (bare,) = merge([Listing(candidates=(CLOCK,), descriptions=(foreign,))]).values()
+    document = bare.document("k")
+    assert (document.title, document.description, document.category.strip()) == ("Bitcoin", foreign.summary, "bitcoin")
+    assert len(document.tools) == 32
+    assert bare.said_by == dict.fromkeys(("title", "summary", "keywords", "tools"), "images")
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(("source", "learnt"), [("learned", True), ("other", False)])
+def test_only_what_was_learnt_here_replaces_published_tools_and_counts_as_proven(source: str, *, learnt: bool) -> None:
+    published = replace(CLOCK, tools=(ToolSummary(name="now"),))
+    told = Description(name="clock", source=source, package=CLOCK.package, tools=(ToolSummary(name="convert"),))
+    (known,) = merge([Listing(candidates=(published,), descriptions=(told,))]).values()
+    assert [tool.name for tool in known.document("k").tools] == (["convert"] if learnt else ["now"])
+    assert known.said_by == ({"tools": "learned"} if learnt else {})
+    assert any("proved itself here" in reason for reason in reasons(known)) == learnt
+    assert (prior(known) > 1) == learnt
+    (bare,) = merge([Listing(candidates=(CLOCK,), descriptions=(told,))]).values()
+    assert [tool.name for tool in bare.document("k").tools] == ["convert"]
+    assert bare.said_by == {"tools": source}
+
+
+def test_a_package_with_several_names_is_known_under_all_of_them() -> None:
+    first, second, third = (
+        replace(CLOCK, name=name, source=source) for name, source in (("a/x", "one"), ("b/x", "one"), ("c/x", "two"))
+    )
+    changed = replace(second, summary="Later.")
+    (known,) = merge([Listing(candidates=(first, second, first)), Listing(candidates=(third, changed))]).values()
+    assert (known.candidate.name, known.also) == ("a/x", (second, third))
+
+
+@pytest.mark.security
+def test_many_servers_with_many_tools_do_not_crowd_out_those_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = tuple(
+        replace(candidate(f"npm:many-{number}"), tools=tuple(ToolSummary(name=f"t{one}") for one in range(200)))
+        for number in range(20)
+    )
+    few = replace(CLOCK, tools=tuple(ToolSummary(name=f"t{one}") for one in range(7)))
+    listing = Listing(candidates=(*many, few))
+
+    def tools() -> list[int]:
+        return [len(known.document(key).tools) for key, known in merge([listing]).items()]
+
+    assert tools() == [*[200] * 20, 7]
+    monkeypatch.setattr(merging, "MOST_TOOLS_IN_ALL", 400)
+    assert tools() == [*[16] * 20, 7]
+    monkeypatch.setattr(merging, "MOST_TOOLS_IN_ALL", 0)
+    assert tools() == [1] * 21
+    assert len(next(iter(merge([listing]).values())).candidate.tools) == 200
+
+
+@pytest.mark.security
+def test_many_servers_with_long_tools_do_not_take_the_time_of_those_with_short_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long = replace(CLOCK, tools=tuple(ToolSummary(name="t", description="x" * 99) for _ in range(100)))
+    short = replace(candidate("npm:short"), tools=tuple(ToolSummary(name="t") for _ in range(10)))
+    monkeypatch.setattr(merging, "LONGEST_TOOLS_IN_ALL", 2000)
+    known = merge([Listing(candidates=(long, short))])
+    assert [len(one.document(key).tools) for key, one in known.items()] == [16, 10]

@@ -207,3 +207,26 @@ async def test_a_pipe_in_the_place_of_the_file_does_not_hang(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "c.yaml")
     with anyio.fail_after(5), pytest.raises(PayloadError, match="regular file"):
         await DockerCatalogSource(tmp_path / "c.yaml").listing(None)
+
+
+async def test_a_listing_of_another_catalogue_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    for name, text in (("one", ZONES), ("two", ZONES.replace("Zones", "Hours"))):
+        checkout(tmp_path / name, zones=text)
+        os.utime(tmp_path / name / "servers" / "zones" / "server.yaml", ns=(1, 1))
+    one, two = (DockerCatalogSource(tmp_path / name) for name in ("one", "two"))
+    assert one.identity != two.identity
+    known = await one.listing(None)
+    assert await one.listing(known) is known
+    assert [found.title for found in (await two.listing(known)).descriptions] == ["Hours"]
+
+
+@pytest.mark.security
+async def test_a_catalogue_whose_servers_have_too_many_tools_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "catalogue.yaml"
+    path.write_text(CATALOGUE)
+    assert await DockerCatalogSource(path).listing(None)
+    monkeypatch.setattr(docker, "MOST_TOOLS_IN_ALL", 0)
+    with pytest.raises(PayloadError, match="tools in all"):
+        await DockerCatalogSource(path).listing(None)

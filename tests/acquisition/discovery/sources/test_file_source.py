@@ -157,11 +157,12 @@ async def test_what_is_not_there_or_describes_nothing_is_an_error(tmp_path: Path
         (("MOST_FILES", 2), "more than 2 files"),
         (("MOST_BYTES", 100), "more than 100 bytes"),
         (("MOST_ENTRIES", 2), "more than 2 servers"),
+        (("MOST_TOOLS_IN_ALL", 2), "more than .* tools in all"),
     ],
 )
 async def test_a_directory_is_bounded(bound: tuple[str, int], said: str, tmp_path: Path) -> None:
     for number in range(3):
-        put(tmp_path / f"{number}.json", server(f"s{number}"))
+        put(tmp_path / f"{number}.json", {**server(f"s{number}"), "tools": ["do"]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, *bound)
         with pytest.raises(PayloadError, match=said):
@@ -195,3 +196,31 @@ def test_a_file_that_goes_away_or_becomes_a_link_in_between_is_an_error(tmp_path
 async def test_a_listing_of_something_else_is_not_taken_for_its_own(tmp_path: Path) -> None:
     put(tmp_path / "a.json", server("a"))
     assert len((await FileSource(tmp_path).listing(Listing(mark="other"))).candidates) == 1
+
+
+async def test_a_listing_of_another_directory_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        path = put(tmp_path / name / "mcp" / "s.json", server(f"{name:5}".replace(" ", "s")))
+        os.utime(path, ns=(1, 1))
+    one, other = (FileSource(tmp_path / name / "mcp") for name in ("one", "other"))
+    assert one.name == other.name
+    assert one.identity != other.identity
+    known = await one.listing(None)
+    assert await one.listing(known) is known
+    assert [found.name for found in (await other.listing(known)).candidates] == ["org.test/other"]
+
+
+async def test_a_name_that_is_not_of_the_form_of_registries_is_said_to_be_none(tmp_path: Path) -> None:
+    put(tmp_path / "a.json", {**server("clock"), "name": "clock"})
+    with pytest.raises(PayloadError, match="describes a server: the name 'clock' is not of the form OWNER/NAME"):
+        await FileSource(tmp_path).listing(None)
+
+
+@pytest.mark.security
+async def test_the_name_of_a_bad_file_is_shown_without_what_cannot_be_seen(tmp_path: Path) -> None:
+    for name in ("\x1b[31m.json", os.fsdecode(b"\xff.json")):
+        (tmp_path / name).write_text("{")
+        with pytest.raises(PayloadError, match="is not readable JSON") as error:
+            await FileSource(tmp_path).listing(None)
+        assert error.value.message.isprintable()
+        (tmp_path / name).unlink()

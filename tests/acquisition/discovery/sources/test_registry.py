@@ -16,6 +16,7 @@ import pytest
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.source import Listing
+from vsm_mcp.acquisition.discovery.sources import pages
 from vsm_mcp.acquisition.discovery.sources.registry import (
     GOES_ON_FOR,
     KEPT_FOR,
@@ -182,6 +183,20 @@ async def test_what_is_taken_back_goes_and_what_was_an_image_may_become_a_packag
     assert names(known) == ["tool-2", "tool-9"]
     assert [one.name for one in known.descriptions] == ["org.test/tool-0"]
     assert names(await source(registry, clock).listing(None)) == ["tool-2", "tool-9"]
+
+
+@pytest.mark.security
+async def test_who_takes_back_a_server_takes_back_no_package_of_another_one() -> None:
+    clock = FakeClock()
+    registry = filled(2, clock)
+    registered = source(registry, clock)
+    clock.advance(60 * MINUTE)
+    known = await registered.listing(None)
+    clock.advance(MINUTE)
+    registry.publish({**server(1), "name": "org.evil/tool"})
+    registry.delete("org.evil/tool")
+    known = await registered.listing(known)
+    assert sorted(one.name for one in known.candidates) == ["org.test/tool-0", "org.test/tool-1"]
 
 
 def official(told: JsonObject, **facts: JsonValue) -> JsonValue:
@@ -474,3 +489,38 @@ def test_what_cannot_be_a_registry_is_refused_at_once(address: str, headers: Map
 def test_its_name_is_its_address() -> None:
     assert source(filled(0)).name == "registry:registry.test"
     assert repr(source(filled(0), base="http://h.test:81/x/")) == "McpRegistrySource('registry:h.test:81/x')"
+
+
+@pytest.mark.security
+def test_its_identity_is_the_whole_address_and_with_which_references_it_is_asked() -> None:
+    def identity(base: str, **headers: str) -> str:
+        return McpRegistrySource(base, filled(0), FakeClock(), headers=headers).identity
+
+    own = identity("https://h.test/x", Authorization="env:A")
+    assert identity("https://H.test/x/", authorization="env:A") == own
+    others = (
+        identity("https://h.test/x"),
+        identity("https://h.test/x", Authorization="env:B"),
+        identity("https://h.test/x", Authorization="env:A", Team="env:B"),
+        identity("https://h.test/y", Authorization="env:A"),
+        identity("http://h.test/x"),
+        identity("http://h.test:81/x"),
+    )
+    assert len({own, *others}) == 7
+
+
+@pytest.mark.security
+async def test_a_registry_whose_servers_have_too_many_tools_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MOST_TOOLS_IN_ALL", 10)
+    registry = FakeRegistry(FakeClock(), most_per_page=1)
+    for number in range(3):
+        registry.publish(server(number, tools=["a", "b", "c", "d"]))
+    registered = source(registry)
+    for _ in range(2):
+        with pytest.raises(PayloadError, match="more than 10 tools in all"):
+            await registered.listing(None)
+    assert len(registry.requests) == 6
+    one_page = FakeRegistry(FakeClock())
+    one_page.publish(server(1, tools=["tool"] * 11))
+    with pytest.raises(PayloadError, match="more than 10 tools in all"):
+        await source(one_page).listing(None)

@@ -1,6 +1,5 @@
 """Segments: documents and what each word counts in each of them, in flat arrays; never changed once made."""
 
-import heapq
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +8,6 @@ from dataclasses import dataclass
 from vsm_mcp.acquisition.discovery.index.bm25f import Usual, count, impact
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
-
-MOST_POSTINGS = 2000
-"""How many documents one word of a query can bring in: those where it counts most."""
 
 _Found = list[tuple[int, float, int]]
 
@@ -109,7 +105,7 @@ def _packed(keys: Sequence[str], usual: Usual, *, spread: "array[int]", found: M
     numbers, impacts, fields, starts = array("I"), array("f"), array("B"), array("I", [0])
     for row, entries in enumerate(found.values()):
         rarity = usual.rarity(spread[row])
-        for number, counts, mask in _best(entries):
+        for number, counts, mask in entries:
             numbers.append(number)
             impacts.append(rarity * counts)
             fields.append(mask)
@@ -124,10 +120,3 @@ def _packed(keys: Sequence[str], usual: Usual, *, spread: "array[int]", found: M
         impacts=impacts,
         fields=fields,
     )
-
-
-def _best(entries: _Found) -> _Found:
-    """Return the entries that count most, in the order of their documents."""
-    if len(entries) <= MOST_POSTINGS:
-        return entries
-    return sorted(heapq.nlargest(MOST_POSTINGS, entries, key=lambda entry: (entry[1], -entry[0])))

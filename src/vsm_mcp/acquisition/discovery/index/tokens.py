@@ -16,6 +16,7 @@ MOST_QUERY_TERMS = 64
 
 _MOST_STEMS = 50_000
 _LONGEST_WORD = 40
+_LONGEST_STEMMED = 20
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
@@ -80,6 +81,8 @@ class Tokenizer:
                 yield self._stem(folded)
 
     def _stem(self, word: str) -> str:
+        if len(word) > _LONGEST_STEMMED or not word.isalpha():  # no word of English: numbers, versions, digests
+            return word
         known = self._stems.get(word)
         if known is None:
             known = self._stemmer.stemWord(word)

@@ -4,17 +4,18 @@ The catalogue names images, never packages of npm or PyPI. So its servers are no
 make the package of the same repository easier to find.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import anyio.to_thread
 
 from vsm_mcp.acquisition.discovery.index.documents import LONGEST_NAME
-from vsm_mcp.acquisition.discovery.reading import items, mapping, parse, text
+from vsm_mcp.acquisition.discovery.reading import clean, items, mapping, parse, text
 from vsm_mcp.acquisition.discovery.source import Description, Listing
 from vsm_mcp.acquisition.discovery.sources.entries import address_of, keywords_of, tools_of
 from vsm_mcp.acquisition.discovery.sources.files import FRESH_FOR, FoundFile, look, mark_of, read_found
+from vsm_mcp.acquisition.discovery.sources.pages import MOST_TOOLS_IN_ALL, too_many_tools
 from vsm_mcp.errors import ExtraMissingError, PayloadError, VSMError
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.model.server import ToolSummary
@@ -44,12 +45,18 @@ class DockerCatalogSource:
             catalogue file in YAML or JSON with the servers under ``registry``.
         name: What it is called in reports.
         fresh_for: How often it is looked whether something changed.
+
+    Attributes:
+        name: What it is called in reports.
+        identity: Which catalogue this is: the absolute path.
+        fresh_for: How often it is looked whether something changed.
     """
 
     def __init__(self, path: str | Path, *, name: str = "docker", fresh_for: timedelta = FRESH_FOR) -> None:
         """Keep the path; nothing is read yet."""
         self._path = Path(path).expanduser().absolute()
         self.name: str = name
+        self.identity: str = f"docker:{self._path}"
         self.fresh_for: timedelta = fresh_for
 
     def __repr__(self) -> str:
@@ -68,11 +75,11 @@ class DockerCatalogSource:
     def _list(self, known: Listing | None) -> Listing:
         servers = self._path / "servers"
         found = look(servers if servers.is_dir() else self._path, lambda name: name in {_ENTRY, _TOOLS})
-        mark = mark_of(found)
+        mark = mark_of(self._path, found)
         if known is not None and known.mark == mark:
             return known
         one_file = len(found) == 1 and found[0].path == self._path.resolve()
-        told = list(self._catalogue(found[0]) if one_file else self._checkout(found))
+        told = list(self._bounded(self._catalogue(found[0]) if one_file else self._checkout(found)))
         if not any(description is not None for description in told):
             raise PayloadError(
                 f"{self._path} holds no catalogue of servers.",
@@ -84,6 +91,14 @@ class DockerCatalogSource:
             mark=mark,
             omitted=len(told) - len(descriptions),
         )
+
+    def _bounded(self, told: Iterable[Description | None]) -> Iterator[Description | None]:
+        tools = 0
+        for one in told:
+            tools += 0 if one is None else len(one.tools)
+            if tools > MOST_TOOLS_IN_ALL:
+                raise too_many_tools(self.name)
+            yield one
 
     def _checkout(self, found: tuple[FoundFile, ...]) -> Iterator[Description | None]:
         """Return one description per ``server.yaml``; ``None`` where it makes no sense."""
@@ -106,7 +121,8 @@ class DockerCatalogSource:
     def _catalogue(self, file: FoundFile) -> Iterator[Description | None]:
         """Return one description per server of a catalogue file; ``None`` where it makes no sense."""
         data = read_found(file, LARGEST_CATALOGUE)
-        told = parse(data, what=file.name) if file.path.suffix == ".json" else read_yaml(data, what=file.name)
+        what = clean(file.name)
+        told = parse(data, what=what) if file.path.suffix == ".json" else read_yaml(data, what=what)
         servers: Mapping[str, JsonValue] = mapping(mapping(told).get("registry"))
         for name, raw in list(servers.items())[:MOST_SERVERS]:
             server = mapping(raw)

@@ -54,6 +54,12 @@ class Entry:
     deleted: bool = False
     latest: bool | None = None
 
+    @property
+    def tools(self) -> int:
+        """How many tools its candidates and its description have, all together."""
+        described = len(self.description.tools) if self.description else 0
+        return described + sum(len(one.tools) for one in self.candidates)
+
 
 def read_entry(raw: JsonValue, source: str) -> Entry | None:
     """Return what an entry says, or ``None`` when it makes no sense; it never raises."""

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from vsm_mcp.acquisition.discovery.reading import items, mapping, parse
+from vsm_mcp.acquisition.discovery.index.documents import LONGEST_NAME
+from vsm_mcp.acquisition.discovery.reading import clean, items, mapping, parse, text
 from vsm_mcp.acquisition.discovery.source import Listing
-from vsm_mcp.acquisition.discovery.sources.entries import Entry
-from vsm_mcp.acquisition.discovery.sources.pages import MOST_ENTRIES, entries_of
+from vsm_mcp.acquisition.discovery.sources.entries import Entry, read_entry
+from vsm_mcp.acquisition.discovery.sources.pages import MOST_ENTRIES, MOST_TOOLS_IN_ALL, entries_of, too_many_tools
 from vsm_mcp.acquisition.discovery.sources.registry import newest
 from vsm_mcp.errors import ConfigurationError, PayloadError, VSMError
 from vsm_mcp.model.json import JsonValue
@@ -51,12 +52,18 @@ class FileSource:
         path: A directory, whose ``.json`` files are read, those in its folders too; or one JSON file.
         name: What it is called in reports; by default ``files:`` and the last part of ``path``.
         fresh_for: How often it is looked whether something changed.
+
+    Attributes:
+        name: What it is called in reports.
+        identity: Which files these are: the absolute path.
+        fresh_for: How often it is looked whether something changed.
     """
 
     def __init__(self, path: str | Path, *, name: str = "", fresh_for: timedelta = FRESH_FOR) -> None:
         """Keep the path; nothing is read yet."""
         self._path = Path(path).expanduser().absolute()
         self.name: str = name or f"files:{self._path.name}"
+        self.identity: str = f"files:{self._path}"
         self.fresh_for: timedelta = fresh_for
 
     def __repr__(self) -> str:
@@ -74,7 +81,7 @@ class FileSource:
 
     def _list(self, known: Listing | None) -> Listing:
         found = look(self._path, lambda name: name.endswith(".json"))
-        mark = mark_of(found)
+        mark = mark_of(self._path, found)
         if known is not None and known.mark == mark:
             return known
         entries, omitted = self._read(found)
@@ -89,19 +96,22 @@ class FileSource:
     def _read(self, found: Iterable[FoundFile]) -> tuple[Sequence[Entry], int]:
         """Return the entries of all files, and how many files or entries make no sense."""
         entries: list[Entry] = []
-        omitted = 0
+        omitted = tools = 0
         why = ""
         for file in found:
             try:
-                servers = _servers_in(parse(read_found(file, LARGEST_FILE), what=file.name))
+                servers = _servers_in(parse(read_found(file, LARGEST_FILE), what=clean(file.name)))
             except VSMError as error:  # one bad file does not sink the others, and is counted
                 omitted, why = omitted + 1, f": {error.message.removesuffix('.')}"
                 continue
             read, bad = entries_of(servers, self.name)
             entries += read
-            omitted += bad
+            tools += sum(one.tools for one in read)
+            omitted, why = (omitted + bad, why or _flaw(servers)) if bad else (omitted, why)
             if len(entries) > MOST_ENTRIES:
                 raise PayloadError(f"{self._path} describes more than {MOST_ENTRIES} servers.")
+            if tools > MOST_TOOLS_IN_ALL:
+                raise too_many_tools(self.name)
         if omitted and not entries:
             raise PayloadError(
                 f"Nothing in {self._path} describes a server{why}.",
@@ -132,9 +142,9 @@ def look(path: Path, wanted: Callable[[str], bool]) -> tuple[FoundFile, ...]:
     return tuple(found)
 
 
-def mark_of(found: Iterable[FoundFile]) -> str:
-    """Return a digest of names, sizes and dates: another one means that something changed."""
-    facts = "\n".join(f"{file.name!r} {file.size} {file.changed}" for file in found)
+def mark_of(root: Path, found: Iterable[FoundFile]) -> str:
+    """Return a digest of a place and the names, sizes and dates in it: another one means that something changed."""
+    facts = "\n".join((repr(str(root)), *(f"{file.name!r} {file.size} {file.changed}" for file in found)))
     return hashlib.sha256(facts.encode(errors="backslashreplace")).hexdigest()
 
 
@@ -152,9 +162,9 @@ def read_found(file: FoundFile, limit: int) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ConfigurationError(f"{file.path} cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(f"{clean(str(file.path))} cannot be read: {error.strerror}.") from error
     if data is None or len(data) > limit:
-        raise PayloadError(f"{file.path} is not a regular file of at most {limit} bytes.")
+        raise PayloadError(f"{clean(str(file.path))} is not a regular file of at most {limit} bytes.")
     return data
 
 
@@ -197,3 +207,13 @@ def _inside(place: Path, root: Path) -> FoundFile | None:
 def _servers_in(told: JsonValue) -> Sequence[JsonValue]:
     servers = mapping(told).get("servers", told)
     return items(servers, MOST_ENTRIES) if isinstance(servers, list) else (servers,)
+
+
+def _flaw(servers: Sequence[JsonValue]) -> str:
+    """Say what is wrong with the first entry that has a name and is no server; nothing when there is none."""
+    for raw in servers:
+        outer = mapping(raw)
+        name = text((mapping(outer.get("server")) or outer).get("name"), LONGEST_NAME)
+        if name and read_entry(raw, "") is None:
+            return f": the name {name!r} is not of the form OWNER/NAME"
+    return ""

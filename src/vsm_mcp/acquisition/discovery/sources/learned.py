@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 
 from vsm_mcp.acquisition.discovery.index.documents import LONGEST_NAME, LONGEST_TOOL_TEXT, MOST_TOOLS
-from vsm_mcp.acquisition.discovery.memory.merging import key_of
+from vsm_mcp.acquisition.discovery.memory.merging import LEARNED, key_of
 from vsm_mcp.acquisition.discovery.reading import clean, items, mapping, moment, parse, text
 from vsm_mcp.acquisition.discovery.source import AT_ONCE, Description, Listing
 from vsm_mcp.acquisition.discovery.sources.entries import tools_of
@@ -65,7 +65,7 @@ class LearnedToolsSource:
         clock: Says when something was learnt.
     """
 
-    name = "learned"
+    name = LEARNED
     fresh_for = AT_ONCE
 
     def __init__(self, path: Path, files: Files, clock: Clock) -> None:

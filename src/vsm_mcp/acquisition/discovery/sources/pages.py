@@ -18,6 +18,9 @@ from vsm_mcp.world.http import Reply
 MOST_PAGES = 600
 MOST_ENTRIES = 60_000
 MOST_BYTES = 100_000_000
+MOST_TOOLS_IN_ALL = 500_000
+"""How many tools one source may say its servers have, all together; a package of a server has them all."""
+
 LONGEST_CURSOR = 4096
 LONGEST_TAG = 256
 
@@ -64,6 +67,7 @@ class Reading:
         self._name = name
         self._cursors = [""]
         self._bytes = 0
+        self._tools = 0
 
     async def run(self, fetching: Fetching, emit: EventSink, *, etag: str = "") -> None:
         """Read until the last page; called again after it was stopped, it goes on.
@@ -94,8 +98,12 @@ class Reading:
             self.etag = tag if tag.isascii() and tag.isprintable() and len(tag) <= LONGEST_TAG else ""
         self.pages += 1
         self._bytes += len(reply.body)
+        self._tools += sum(one.tools for one in page.entries)
         self.entries += page.entries
         self.omitted += page.omitted
+        if self._tools > MOST_TOOLS_IN_ALL:
+            self.address = ""  # nobody goes on with this one
+            raise too_many_tools(self._name)
         self.whole = not page.cursor
         if self.whole:
             return
@@ -117,10 +125,28 @@ class Reading:
 
 
 def entries_of(servers: Sequence[JsonValue], source: str) -> tuple[list[Entry], int]:
-    """Return the entries that make sense, and how many do not."""
-    read = [read_entry(raw, source) for raw in servers]
-    entries = [entry for entry in read if entry is not None]
-    return entries, len(read) - len(entries)
+    """Return the entries that make sense, and how many do not.
+
+    Raises:
+        PayloadError: They have more tools than one source may have.
+    """
+    entries: list[Entry] = []
+    tools = 0
+    for entry in (read_entry(raw, source) for raw in servers):
+        if entry is not None:
+            entries.append(entry)
+            tools += entry.tools
+            if tools > MOST_TOOLS_IN_ALL:
+                raise too_many_tools(source)
+    return entries, len(servers) - len(entries)
+
+
+def too_many_tools(source: str) -> PayloadError:
+    """Return the error that a source says its servers have too many tools."""
+    return PayloadError(
+        f"{source} says that its servers have more than {MOST_TOOLS_IN_ALL} tools in all.",
+        remedies=("Leave out the tools of most servers, or use fewer servers.",),
+    )
 
 
 def _read(body: bytes, name: str) -> _Page:

@@ -80,6 +80,11 @@ class McpRegistrySource:
         emit: Hears of every page.
         random: Spreads the pauses between attempts.
 
+    Attributes:
+        name: What it is called in reports.
+        identity: Whose answers these are: the whole address, and with which headers it is asked, by their references.
+        fresh_for: After how long it is asked again.
+
     Raises:
         PayloadError: The address or a header cannot be used.
     """
@@ -97,9 +102,9 @@ class McpRegistrySource:
         random: Random | None = None,
     ) -> None:
         """Keep the address; nothing is asked yet."""
-        self._base_url = _checked(base_url, headers or {})
-        parts = urlsplit(self._base_url)
-        self.name: str = f"registry:{parts.hostname}" + (f":{parts.port}" if parts.port else "") + parts.path
+        self._base_url = address_of(base_url, headers or {})
+        self.name: str = name_of(self._base_url)
+        self.identity: str = _identity(self._base_url, headers or {})
         self.fresh_for: timedelta = fresh_for
         self._clock = clock
         self._emit = emit
@@ -178,6 +183,30 @@ class McpRegistrySource:
         return self._reading is not None and self._reading.misunderstood
 
 
+def address_of(base_url: str, headers: Mapping[str, str]) -> str:
+    """Return the address of a registry without its last slashes, its scheme and its host in lower case.
+
+    Raises:
+        PayloadError: It or one of the headers cannot be used.
+    """
+    if not base_url.lower().startswith(("http://", "https://")):
+        raise PayloadError("A registry needs an http or https address.", remedies=("Write it as https://HOST.",))
+    parts = urlsplit(HttpLaunch(url=base_url.rstrip("/"), headers=headers).url)
+    address = parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()).geturl()
+    if "?" in base_url:
+        raise PayloadError(
+            "The address of a registry has a query.",
+            remedies=("Write it as https://HOST, and give credentials as headers.",),
+        )
+    return address
+
+
+def name_of(address: str) -> str:
+    """Return what the registry at an address is called in reports."""
+    parts = urlsplit(address)
+    return f"registry:{parts.hostname}" + (f":{parts.port}" if parts.port else "") + parts.path
+
+
 def newest(entries: Iterable[Entry]) -> dict[str, Entry]:
     """Return the entry of each server that counts: not taken back, not outdated, and of several the last one."""
     current: dict[str, Entry] = {}
@@ -204,14 +233,15 @@ def _all(reading: Reading) -> Listing:
 def _changed(known: Listing, entries: Iterable[Entry]) -> Listing:
     """Return what is known after changes: first what was taken back goes, then what is new comes.
 
-    It is ``known`` itself when nothing of it changed.
+    Whoever takes a server back takes back nothing of other servers, whatever packages it says it has. The answer is
+    ``known`` itself when nothing of it changed.
     """
     changes = list(entries)
     gone = {entry.name for entry in changes if entry.deleted and entry.latest is not False}
-    gone_packages = {str(one.package) for entry in changes if entry.deleted for one in entry.candidates}
+    taken_back = {(entry.name, str(one.package)) for entry in changes if entry.deleted for one in entry.candidates}
     candidates: dict[str, list[Candidate]] = {}
     for one in known.candidates:
-        if one.name not in gone and str(one.package) not in gone_packages:
+        if one.name not in gone and (one.name, str(one.package)) not in taken_back:
             candidates.setdefault(one.name, []).append(one)
     descriptions: dict[str, Description] = {one.name: one for one in known.descriptions if one.name not in gone}
     for entry in newest(changes).values():
@@ -225,14 +255,7 @@ def _changed(known: Listing, entries: Iterable[Entry]) -> Listing:
     return replace(known, candidates=listed[0], descriptions=listed[1])
 
 
-def _checked(base_url: str, headers: Mapping[str, str]) -> str:
-    """Return the address without its last slashes, if it and the headers can be used."""
-    if not base_url.startswith(("http://", "https://")):
-        raise PayloadError("A registry needs an http or https address.", remedies=("Write it as https://HOST.",))
-    address = HttpLaunch(url=base_url.rstrip("/"), headers=headers).url
-    if "?" in address:
-        raise PayloadError(
-            "The address of a registry has a query.",
-            remedies=("Write it as https://HOST, and give credentials as headers.",),
-        )
-    return address
+def _identity(address: str, headers: Mapping[str, str]) -> str:
+    """Return what tells this registry, asked with these headers, from all others; no value of a header is in it."""
+    asked_with = sorted(f"{header.lower()}={reference}" for header, reference in headers.items())
+    return "\n".join((address, *asked_with))
