@@ -1,6 +1,8 @@
 """What every test shares: both back ends, what a test needs from this machine, and no silent skip in CI."""
 
+import asyncio
 import os
+import selectors
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from trio.testing import MockClock
 
 from vsm_mcp.errors import VSMError
 from vsm_mcp.sandbox.sandbox import Sandbox
@@ -21,10 +24,44 @@ LIVE_TIMEOUT = 300
 ABSENT = pytest.StashKey[dict[str, str]]()
 
 
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps over the time in which nothing happens."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        super().__init__(_Impatient(self))
+
+    def time(self) -> float:
+        return self._now
+
+    def jump(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class _Impatient(selectors.DefaultSelector):
+    def __init__(self, loop: JumpingLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout if timeout is None else 0)
+        if not ready and timeout:
+            self._loop.jump(timeout)
+        return ready
+
+
 @pytest.fixture(params=BACKENDS)
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run asynchronous tests under asyncio and under trio."""
-    return str(request.param)
+def anyio_backend(request: pytest.FixtureRequest) -> str | tuple[str, dict[str, object]]:
+    """Run asynchronous tests under asyncio and under trio.
+
+    Those with the mark ``virtual_time`` run on a clock that jumps to what happens next.
+    """
+    name = str(request.param)
+    if request.node.get_closest_marker("virtual_time") is None:
+        return name
+    if name == "asyncio":
+        return name, {"loop_factory": JumpingLoop}
+    return name, {"clock": MockClock(autojump_threshold=0.0)}
 
 
 @pytest.fixture

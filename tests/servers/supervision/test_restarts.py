@@ -12,7 +12,7 @@ from vsm_mcp.servers.supervision.supervision import Group, RestartType, Strategy
 from vsm_mcp.testing.scripted import STARTING, Stage, staged
 from vsm_mcp.testing.servers import as_proven, memory_installed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 PERMANENT = Supervision(otherwise=RestartType.PERMANENT, jitter=0.0)
 A_WHILE = STARTING + 1.0
 

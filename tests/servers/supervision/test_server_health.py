@@ -11,7 +11,7 @@ from vsm_mcp.servers.supervision.health import Condition, ServerStatus
 from vsm_mcp.servers.supervision.supervision import RestartType, Supervision
 from vsm_mcp.testing.scripted import WORK, Stage, staged
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 
 async def fail_to_work(stage: Stage, timeout: float, kind: type[VSMError]) -> None:

@@ -12,7 +12,7 @@ from vsm_mcp.servers.supervision.supervision import RestartType, Supervision
 from vsm_mcp.testing.scripted import NEW, STARTING, WORK, Script, Stage, staged
 from vsm_mcp.testing.servers import as_proven, memory_installed
 
-pytestmark = [pytest.mark.anyio, pytest.mark.promise("A28", "A68")]
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time, pytest.mark.promise("A28", "A68")]
 THREE = Supervision(pool={"one": 3})
 
 

@@ -24,7 +24,7 @@ from vsm_mcp.testing.registry import FakeRegistry
 from vsm_mcp.testing.world import START, Answer, FakeClock, MemorySecrets
 from vsm_mcp.world.http import Reply
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 PAGE = "http://registry.test/v0.1/servers?limit=1"
 SILENT = LinkError("No answer came.")
