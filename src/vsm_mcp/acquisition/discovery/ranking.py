@@ -97,7 +97,7 @@ class Ranking:
         """Count the words of all documents."""
         self._tokenizer = tokenizer or Tokenizer()
         self._expansion = bundled() if expansion is None else expansion
-        self._index = index or Index(base=Segment.of(documents, self._tokenizer))
+        self._index = Index(base=Segment.of(documents, self._tokenizer)) if index is None else index
 
     def __repr__(self) -> str:
         """Show the size."""

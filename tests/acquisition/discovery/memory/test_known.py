@@ -53,3 +53,18 @@ def test_as_long_as_little_differs_the_large_index_stays(monkeypatch: pytest.Mon
     much = little.followed_by({**many, **of(dict.fromkeys(range(90, 99), "shows slides"))})
     assert much.ranking.index.base is not known.ranking.index.base
     assert len(much.ranking.search("slides", limit=99)) == 9
+
+
+def test_servers_that_were_all_gone_for_a_while_are_found_again() -> None:
+    some = of({1: "tells time", 2: "shows slides"})
+    known = Known.of(some).followed_by({}).followed_by(some)
+    assert [hit.key for hit in known.ranking.search("slides")] == ["npm:server2"]
+
+
+@given(st.integers(0, 5), st.integers(1, 60))
+def test_a_few_servers_do_not_set_the_standard_for_many_that_come_later(first: int, later: int) -> None:
+    few = of(dict.fromkeys(range(first), "shows slides"))
+    many = few | of(dict.fromkeys(range(100, 100 + later), "tells time"))
+    found = Known.of(few).followed_by(many).ranking.search("slides time", limit=99)
+    assert len(found) == first + later
+    assert all(hit.score > 0 for hit in found)

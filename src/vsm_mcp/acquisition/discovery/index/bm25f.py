@@ -112,8 +112,12 @@ class Usual:
         return {term: (frequency * broad, mask) for term, (frequency, mask) in found.items()}
 
     def rarity(self, documents: int) -> float:
-        """Return the inverse document frequency of a term that is in so many ``documents``."""
-        return math.log(1 + (self.documents - documents + 0.5) / (documents + 0.5))
+        """Return the inverse document frequency of a term that is in so many ``documents``; always more than 0.
+
+        Documents beside the collection may have a term more often than the collection has documents.
+        """
+        everything = max(self.documents, documents)
+        return math.log(1 + (everything - documents + 0.5) / (documents + 0.5))
 
 
 def impact(frequency: float) -> float:

@@ -68,12 +68,12 @@ class Segment:
         by_key = {document.key: document for document in documents}
         keys = tuple(sorted(by_key))
         counts = [count(by_key[key], tokenizer) for key in keys]
-        usual = beside.usual if beside else Usual.of(counts)
+        usual = Usual.of(counts) if beside is None else beside.usual
         found: dict[str, _Found] = {}
         for number, counted in enumerate(counts):
             for term, (frequency, mask) in usual.frequencies(counted).items():
                 found.setdefault(term, []).append((number, impact(frequency), mask))
-        elsewhere = (beside.spread_of(term) if beside else 0 for term in found)
+        elsewhere = (0 if beside is None else beside.spread_of(term) for term in found)
         spread = array("I", (known or len(entries) for known, entries in zip(elsewhere, found.values(), strict=True)))
         return _packed(keys, usual, spread=spread, found=found)
 

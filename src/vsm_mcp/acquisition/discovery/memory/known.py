@@ -14,7 +14,7 @@ LARGEST_RECENT_PART = 0.1
 """The part of all servers that may be new or changed before all of them are indexed anew."""
 
 MOST_RECENT = 500
-"""So many may be new or changed in any case."""
+"""So many may be new or changed in any case, unless they are more than all others: few do not know what is usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,8 @@ class Known:
         """Return what is known when it is ``servers``; only what differs is indexed, as long as that is little."""
         changed = [key for key, one in servers.items() if self.indexed.get(key) != one]
         gone = self.indexed.keys() - servers.keys()
-        if len(changed) + len(gone) > max(MOST_RECENT, LARGEST_RECENT_PART * len(self.indexed)):
+        before = len(self.indexed)
+        if len(changed) + len(gone) > max(min(MOST_RECENT, before), LARGEST_RECENT_PART * before):
             return type(self).of(servers)
         ranking = self.ranking.beside(documents_of(servers, changed), without=gone)
         return type(self)(servers=servers, ranking=ranking, indexed=self.indexed)
