@@ -15,7 +15,7 @@ from vsm_mcp.acquisition.discovery.reading import clean, items, mapping, parse, 
 from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.acquisition.discovery.sources.entries import Entry, read_entry
 from vsm_mcp.acquisition.discovery.sources.pages import MOST_ENTRIES, MOST_TOOLS_IN_ALL, entries_of, too_many_tools
-from vsm_mcp.acquisition.discovery.sources.registry import newest
+from vsm_mcp.acquisition.discovery.sources.registry import listing_of
 from vsm_mcp.errors import ConfigurationError, PayloadError, VSMError
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.world.files import read_regular
@@ -85,13 +85,7 @@ class FileSource:
         if known is not None and known.mark == mark:
             return known
         entries, omitted = self._read(found)
-        current = newest(entries)
-        return Listing(
-            candidates=tuple(one for entry in current.values() for one in entry.candidates),
-            descriptions=tuple(entry.description for entry in current.values() if entry.description),
-            mark=mark,
-            omitted=omitted,
-        )
+        return listing_of(entries, mark=mark, omitted=omitted)
 
     def _read(self, found: Iterable[FoundFile]) -> tuple[Sequence[Entry], int]:
         """Return the entries of all files, and how many files or entries make no sense."""

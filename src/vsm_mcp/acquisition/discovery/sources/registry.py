@@ -219,15 +219,21 @@ def newest(entries: Iterable[Entry]) -> dict[str, Entry]:
     return current
 
 
-def _all(reading: Reading) -> Listing:
-    current = newest(reading.entries)
-    only_page = reading.etag if reading.pages == 1 else ""
+def listing_of(entries: Iterable[Entry], *, mark: str, omitted: int) -> Listing:
+    """Return the servers of those entries that count."""
+    current = newest(entries)
     return Listing(
         candidates=tuple(one for entry in current.values() for one in entry.candidates),
         descriptions=tuple(entry.description for entry in current.values() if entry.description),
-        mark=str(_Mark(since=reading.started, whole=reading.started, etag=only_page)),
-        omitted=reading.omitted,
+        mark=mark,
+        omitted=omitted,
     )
+
+
+def _all(reading: Reading) -> Listing:
+    only_page = reading.etag if reading.pages == 1 else ""
+    mark = _Mark(since=reading.started, whole=reading.started, etag=only_page)
+    return listing_of(reading.entries, mark=str(mark), omitted=reading.omitted)
 
 
 def _changed(known: Listing, entries: Iterable[Entry]) -> Listing:
