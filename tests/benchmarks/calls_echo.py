@@ -1,9 +1,10 @@
 """A bare server for measuring clients: it repeats a text, with as little work of its own as possible.
 
-Knows the old greeting, signs of life, one tool and the calls to it. What is read at once is answered at once.
+Knows the old greeting, signs of life, one tool and the calls to it. Each answer is written as soon as it is known, as
+servers do.
 """
 
-import os
+import sys
 
 import orjson
 
@@ -22,12 +23,9 @@ GREETING = {
 
 def main() -> None:
     """Answer until the end of the input."""
-    rest = b""
-    while chunk := os.read(0, 1 << 18):
-        *lines, rest = (rest + chunk).split(b"\n")
-        data = memoryview(b"".join(map(answer, lines)))
-        while data:
-            data = data[os.write(1, data) :]
+    for line in sys.stdin.buffer:
+        sys.stdout.buffer.write(answer(line))
+        sys.stdout.buffer.flush()
 
 
 def answer(line: bytes) -> bytes:

@@ -23,6 +23,7 @@ from vsm_mcp.world.clock import Clock, SystemClock
 DigestOf = Callable[[str], str | None]
 """Says the digest of what runs as a server; ``None`` when that is not known."""
 
+_made = AuditRecord._make
 _CALL = AuditKind.CALL
 _NO_DIGESTS: Mapping[str, str] = MappingProxyType({})
 
@@ -251,7 +252,7 @@ class Audit:
     ) -> AuditRecord:
         """Return the record of a call that ends now; ``sizes`` are the bytes that were sent, and that came back."""
         server, (sent, received), trail = call.server, sizes, self._trail
-        return AuditRecord(  # by place, because one is made for every call: that takes half the time
+        fields = (
             trail.now(),
             outcome,
             _CALL,
@@ -265,7 +266,9 @@ class Audit:
             error,
             trail.next_request(),
             self._shown(call, sent) if self._arguments else None,
+            "",
         )
+        return _made(fields)  # one is made for every call: in half the time of calling ``AuditRecord``
 
     async def failed(self, call: ToolCall, error: BaseException, *, began: float, sent: int | None) -> None:
         """Record a call that was not answered. When it was cancelled, nothing is waited for.

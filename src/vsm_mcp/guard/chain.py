@@ -187,7 +187,17 @@ class GuardChain:
             ArgumentError: Its arguments do not fit.
             CircuitOpenError: Its server is left alone.
         """
-        self._allow(call)
+        rates = self.rates
+        try:
+            self.policy.check(call)
+            if self.agents is not None:
+                self.agents.check(call)
+        except PermissionDeniedError:  # who may not pays for having tried
+            if rates is not None:
+                rates.charge(call)
+            raise
+        if rates is not None:
+            rates.check(call)
         flat = self._payloads is not None and self._payloads.check(call)
         arguments, sent = copied(call.arguments, flat=flat)
         timeout, idle = (call.timeout, call.idle) if self._deadline is None else self._deadline.times(call)
@@ -200,20 +210,6 @@ class GuardChain:
         baseline = None if self.anomaly is None else self.anomaly.check(own, sent)
         circuit = None if self.breaker is None else self.breaker.check(own)
         return own, sent, (judge, baseline, circuit)
-
-    def _allow(self, call: ToolCall) -> None:
-        """Let pass who may call, as often as he may; who may not pays for having tried."""
-        rates = self.rates
-        try:
-            self.policy.check(call)
-            if self.agents is not None:
-                self.agents.check(call)
-        except PermissionDeniedError:
-            if rates is not None:
-                rates.charge(call)
-            raise
-        if rates is not None:
-            rates.check(call)
 
     def _failed(self, call: ToolCall, watched: _Watched, error: BaseException) -> None:
         """Tell those who watch that a call was made and not answered."""

@@ -79,7 +79,7 @@ class Baseline:
         if calls > self.rate.limit or not self.shapes.again(shape):
             return False
         self._calls = calls
-        sent.add(size)
+        sent.add_usual(size)
         return True
 
     def before(self, now: float, *, size: int | None, shape: int) -> Deviation | None:

@@ -104,12 +104,16 @@ class Tail:
 
         A value beyond the limit is learned as one at the limit, so that a single one cannot move the limit far.
         """
+        self.add_usual(value)
+        large = value >= self.edge
+        return self._sum(large=large) if large or self.run > 0 else False
+
+    def add_usual(self, value: float) -> None:
+        """Learn a value that is not in the tail, while no run is open."""
         fresh = self._fresh
         fresh.append(value)
         if len(fresh) >= _EVERY:
             self._count()
-        large = value >= self.edge
-        return self._sum(large=large) if large or self.run > 0 else False
 
     def _count(self) -> None:
         """Put the newest values into their buckets, and look at all when it is time."""

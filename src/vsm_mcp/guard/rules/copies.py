@@ -1,19 +1,18 @@
 """Own copies of what is called: what was checked is what is sent, whatever its caller does with it meanwhile."""
 
+from typing import cast
+
 import orjson
 
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.guard.payloads import LARGEST, Bounds
 from vsm_mcp.guard.rules.judge import plain
 from vsm_mcp.guard.sizes import size_of
-from vsm_mcp.model.call import ToolCall
+from vsm_mcp.model.call import ProgressHeard, ToolCall
 from vsm_mcp.model.json import JsonObject, JsonValue
 
 _UNCHANGING = frozenset({str, int, float, bool, type(None)})
 _AS_DEEP_AS_MAY_BE = Bounds(bytes=LARGEST, depth=200, values=LARGEST, name=LARGEST, text=LARGEST)
-
-_new = object.__new__
-_put = object.__setattr__
 
 
 def copied(arguments: JsonObject, *, flat: bool = False) -> tuple[JsonObject, int | None]:
@@ -43,16 +42,23 @@ def copied(arguments: JsonObject, *, flat: bool = False) -> tuple[JsonObject, in
 
 
 def renewed(call: ToolCall, arguments: JsonObject, *, timeout: float | None, idle: float | None) -> ToolCall:
-    """Return the same call with other arguments and times.
+    """Return the same call with other arguments and times."""
+    draft = _Draft()
+    draft.server, draft.tool, draft.agent = call.server, call.tool, call.agent
+    draft.arguments, draft.timeout, draft.idle, draft.progress = arguments, timeout, idle, call.progress
+    draft.__class__ = ToolCall  # pyright: ignore[reportAttributeAccessIssue] - of the same slots
+    return cast("ToolCall", draft)
 
-    It is made for every call, so its fields are put in place directly: that takes half the time of saying ``ToolCall``.
-    """
-    new = _new(ToolCall)
-    _put(new, "server", call.server)
-    _put(new, "tool", call.tool)
-    _put(new, "arguments", arguments)
-    _put(new, "agent", call.agent)
-    _put(new, "timeout", timeout)
-    _put(new, "idle", idle)
-    _put(new, "progress", call.progress)
-    return new
+
+class _Draft:
+    """A call whose fields can still be set: one is made for every call, and this takes a third of the time."""
+
+    __slots__ = ("agent", "arguments", "idle", "progress", "server", "timeout", "tool")
+
+    server: str
+    tool: str
+    arguments: JsonObject
+    agent: str
+    timeout: float | None
+    idle: float | None
+    progress: ProgressHeard | None

@@ -32,12 +32,13 @@ class Patience:
 
     def __init__(self, call: ToolCall, *, now: float, idle: float = IDLE_SECONDS, cap: float = CAP_SECONDS) -> None:
         """Begin to wait."""
-        self._call = call
-        self._seconds = cap if call.timeout is None else call.timeout
-        silent = idle if call.timeout is None else call.timeout
-        self._idle = silent if call.idle is None else call.idle
-        self._end = now + self._seconds
-        self.deadline: float = min(self._end, now + self._idle)
+        timeout = call.timeout
+        seconds, silent = (cap, idle) if timeout is None else (timeout, timeout)
+        if call.idle is not None:
+            silent = call.idle
+        self._call, self._seconds, self._idle = call, seconds, silent
+        self._end = now + seconds
+        self.deadline: float = now + (silent if silent < seconds else seconds)  # noqa: FURB136 - at every call
 
     @property
     def heeds_progress(self) -> bool:

@@ -53,7 +53,7 @@ def test_what_is_nested_too_deep_is_not_read(depth: int) -> None:
 @given(st.dictionaries(st.text(), VALUES, max_size=4))
 def test_arguments_are_sent_as_they_are_or_refused_as_on_the_other_path(arguments: JsonObject) -> None:
     def quick() -> object:
-        return json.loads(messages.call("t", arguments, meta=b"", most=500))["arguments"]
+        return json.loads(messages.call(1, "t", arguments, meta=b"", most=500))["params"]["arguments"]
 
     def thorough() -> object:
         return sendable(arguments, "the call of t", most=500)

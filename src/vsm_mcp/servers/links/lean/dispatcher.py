@@ -102,13 +102,13 @@ class Dispatcher:
             return _LATE
         if self.closed or self.broken is not None:
             return _GONE
-        pending = self._pending[number] = _Pending(wire.waiter(), began=began, until=until, heard=heard)
-        pending.end = wire.send(line)
+        waiter = wire.waiter()
+        self._pending[number] = _Pending(waiter, began, until, heard, wire.send(line))
         if until < self._earliest:
             self._earliest = until
             self._hurry.set()
         try:
-            return await pending.waiter
+            return await waiter
         except BaseException:
             if self._pending.pop(number, None) is not None and until < math.inf:  # a greeting is never taken back
                 self._give_up(number, "caller cancelled")
@@ -211,7 +211,9 @@ class Dispatcher:
             self._answer(message, frame)
 
     def _answer(self, message: dict[str, JsonValue], frame: bytes) -> None:
-        number, outcome = _number(message.get("id")), self._outcome(message, len(frame))
+        number, outcome = message.get("id"), self._outcome(message, len(frame))
+        if type(number) is not int:  # nearly always it is
+            number = _number(number)
         if outcome is None:
             self._garbled(frame)
             return
@@ -336,16 +338,16 @@ class Dispatcher:
 
 
 class _Pending:
-    """A request that waits for its answer."""
+    """A request that waits for its answer, and where in all that is sent it ends."""
 
     __slots__ = ("began", "end", "heard", "until", "waiter")
 
-    def __init__(self, waiter: Waiter, *, began: float, until: float, heard: Heard | None) -> None:
+    def __init__(self, waiter: Waiter, began: float, until: float, heard: Heard | None, end: int) -> None:  # noqa: PLR0917 - at every call
         self.waiter = waiter
         self.began = began
         self.until = until
         self.heard = heard
-        self.end = 0
+        self.end = end
 
     def settle(self, outcome: Outcome) -> None:
         """Give the outcome, unless its caller was cancelled and has not had its turn since."""

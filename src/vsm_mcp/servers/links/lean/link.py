@@ -92,6 +92,7 @@ class LeanLink:
         self._ending = ending
         self._stderr = stderr
         self._modern = agreement.version == MODERN
+        self._stamp = messages.stamp(agreement.meta)
         self._quotes = Blotter(hide)
         self._listed = Blotter(hide, shortest=SHORTEST_LISTED)
         self._one_listing = anyio.Lock()
@@ -144,14 +145,11 @@ class LeanLink:
         """Call a tool, within the deadline from the first byte written to the last byte read."""
         dispatcher = self._dispatcher
         number = dispatcher.next()
-        heard: Heard | None = None
         patience = Patience(call, now=dispatcher.now(), idle=self._seconds, cap=self._cap)
+        heard, meta = None, self._stamp
         if patience.heeds_progress:
-            heard = self._hearing(patience)
-        meta = messages.stamp(self._agreement.meta, token=None if heard is None else number)
-        line = messages.request(
-            number, "tools/call", messages.call(call.tool, call.arguments, meta=meta, most=self._most)
-        )
+            heard, meta = self._hearing(patience), messages.stamp(self._agreement.meta, token=number)
+        line = messages.call(number, call.tool, call.arguments, meta=meta, most=self._most)
         outcome = await dispatcher.ask(number, line, until=patience.deadline, heard=heard)
         if isinstance(outcome, Answered):
             result = quick_result(outcome.result, modern=self._modern)

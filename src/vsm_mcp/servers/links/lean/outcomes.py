@@ -1,12 +1,12 @@
 """What may come of a request."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from vsm_mcp.model.json import JsonObject, JsonValue
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """The server answered.
 
     Attributes:
