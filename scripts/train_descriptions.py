@@ -1,59 +1,50 @@
-"""Learns what words and roles are worth to the scanner of tool descriptions, and writes that to files.
+"""Learns what features are worth to the scanner of tool descriptions, and writes that to a file.
 
-A logistic regression over sentences: orders to a model on one side, honest sentences and published tools on the other.
-The labelled sentences are part of the tests; published tools are read from the folder ``PUBLISHED_DATA``, one server in
-five is left out to measure on. Nothing is random but the order of the sentences, and that has a fixed seed, so the same
-data give the same file. To teach the scanner something: add sentences to ``labelled.json``, then run
+A logistic regression over the passages that the scanner weighs: tools that give orders to a model on one side, honest
+and published tools on the other. The labelled tools are part of the tests, each voice (who wrote them) in a file of its
+own; published tools are read from the folder ``PUBLISHED_DATA``, one server in five is left out to measure on. Nothing
+is random, so the same data give the same file, but for the last digit of a weight on another processor. To teach the
+scanner something: add a voice, then run
 
-    PUBLISHED_DATA=<folder> python scripts/train_descriptions.py
+    pip install 'vsm_mcp[semantic]'
+    PUBLISHED_DATA=<folder> python scripts/train_descriptions.py [--measure]
+
+``--measure`` writes nothing: it leaves out each voice in turn, learns from all others, and says what the scanner would
+have made of the one that it never met.
 """
 
+import argparse
 import hashlib
 import json
-import math
 import os
-import random
-import re
 import sys
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel
 
 from vsm_mcp.acquisition.vetting.text.decoding import readable_lines
-from vsm_mcp.acquisition.vetting.text.evidence.features import Topic, signs
+from vsm_mcp.acquisition.vetting.text.evidence import evidence, weights
+from vsm_mcp.acquisition.vetting.text.evidence.features import runs, signs
 from vsm_mcp.acquisition.vetting.text.evidence.lexicon import PHRASES, WORDS
-from vsm_mcp.acquisition.vetting.tool_descriptions import told
+from vsm_mcp.acquisition.vetting.text.evidence.weights import PLACES, SCALE, Weights, place
+from vsm_mcp.acquisition.vetting.tool_descriptions import told, words_of
 from vsm_mcp.model.call import ToolSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "tests" / "acquisition" / "vetting"
 LABELLED = (CASES / "text" / "labelled.json", CASES / "tool_descriptions.json")
-PACKAGE = "vsm_mcp.acquisition.vetting.text.evidence"
-OUTPUT = ROOT / "src" / Path(*PACKAGE.split("."))
-WRITTEN = {
-    "words": "stems of single words",
-    "neighbours": "pairs of stems in sequence, the first before ``m``",
-    "followers": "pairs of stems in sequence, the first from ``m`` on",
-    "near": "pairs of stems with one word between them",
-    "roles": "what the words of a sentence are for, and what follows what",
-}
-WIDEST = 119
-MADE = "Made by ``scripts/train_descriptions.py``; not to be edited by hand."
+VOICES = CASES / "text" / "voices"
+OUTPUT = Path(weights.__file__).with_name(weights.FILE_NAME)
 PUBLISHED = ("bigmcp", "mcpm", "bfcl", "xreg")
-UNFINISHED = re.compile(r"(?:^|[ _])(?:todo|fixme|xxx|mock|stub|placeholder)", re.IGNORECASE)
-"""What no file of the package may hold, not even as a weight."""
 
-NOWHERE = Topic(frozenset(), frozenset())
-
-Sentence = tuple[str, ...]
-"""The features of a sentence, in order."""
-
-Example = tuple[tuple[Sentence, ...], bool]
-"""Sentences, and whether one of them is an order; which one, nobody said: it is the one that looks most like one."""
+Numbers = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,33 +52,29 @@ class Settings:
     """What else decides what is learnt.
 
     Attributes:
-        order: How much a labelled order counts; a published sentence counts one.
-        honest: How much a labelled honest sentence counts.
-        family: How many times more a sentence of a family counts, whichever side it is on.
-        tool: How much a sentence of a labelled tool counts, whichever side it is on.
-        made: How much a sentence made by the grammar counts.
-        sentences_made: How many of those there are.
-        strength: How much a mistake costs, compared to a large weight: little, so that no manner of speaking decides.
-        rounds: How often every sentence is seen.
+        voice: How much a tool of a voice counts.
+        tool: How much another labelled tool counts.
+        case: How much a labelled text counts.
+        sentence: How much a labelled sentence counts.
+        published: How much a published tool counts.
+        cost: What a mistake costs, compared to a large weight.
+        rounds: How many steps are made downhill.
         step: How far a weight moves at first.
-        seldom: Features in fewer sentences are left out.
-        least: Weights smaller than this (ten times the log-odds) are left out.
-        seed: Of the order of the sentences and of the grammar's choices.
-        held_out: One server in so many is not learnt from.
+        seldom: Features in fewer tools are left out.
+        rarity: In how many parts one unit of rarity is kept.
+        held_out: One published server in so many is not learnt from.
     """
 
-    order: float = 10.0
-    honest: float = 10.0
-    family: float = 3.0
-    tool: float = 30.0
-    made: float = 0.2
-    sentences_made: int = 3_000
-    strength: float = 0.03
-    rounds: int = 12
-    step: float = 0.3
+    voice: float = 6.0
+    tool: float = 4.0
+    case: float = 3.0
+    sentence: float = 0.5
+    published: float = 0.3
+    cost: float = 8.0
+    rounds: int = 100
+    step: float = 0.15
     seldom: int = 4
-    least: int = 1
-    seed: int = 7
+    rarity: int = 20
     held_out: int = 5
 
 
@@ -105,13 +92,6 @@ class Sentences(BaseModel, frozen=True):
     honest: tuple[str, ...]
 
 
-class Grammar(BaseModel, frozen=True):
-    """Patterns with slots, and the words for each slot."""
-
-    patterns: tuple[str, ...]
-    words: dict[str, tuple[str, ...]]
-
-
 class PublishedTool(BaseModel, frozen=True):
     """A tool with the descriptions of its parameters."""
 
@@ -125,6 +105,13 @@ class PublishedServer(PublishedTool, frozen=True):
 
     id: str
     tools: tuple[PublishedTool, ...] = ()
+
+
+class SpokenTool(PublishedTool, frozen=True):
+    """A tool as somebody speaks of it, and whether it is an attack."""
+
+    label: str
+    kind: str
 
 
 class Tools(BaseModel, frozen=True):
@@ -141,35 +128,56 @@ class Labelled(BaseModel, frozen=True):
     families: dict[str, Texts]
     tools: Tools
     sentences: Sentences
-    grammar: Grammar
+
+
+class Example(NamedTuple):
+    """A tool, whose voice speaks, whether it gives orders, and how much it counts."""
+
+    tool: ToolSpec
+    voice: str
+    attack: bool
+    counts: float
+
+
+class Read(NamedTuple):
+    """A tool as it is weighed: the places of its name, and its sentences."""
+
+    name: frozenset[int]
+    said: tuple[evidence.Sentence, ...]
+
+    @property
+    def whole(self) -> frozenset[int]:
+        """The places of everything that is said of it."""
+        return self.name.union(*(one.places for one in self.said))
 
 
 def main() -> None:
-    """Learn and write the files."""
+    """Learn and write the file, or measure."""
+    parser = argparse.ArgumentParser(description="Learn what the scanner of tool descriptions knows.")
+    parser.add_argument("--measure", action="store_true", help="leave out each voice in turn and write nothing")
     given = os.environ.get("PUBLISHED_DATA", "")
     if not given or not Path(given).is_dir():
         sys.exit("Set PUBLISHED_DATA to the folder of published corpora.")
-    for name, text in written(Path(given)).items():
-        (OUTPUT / name).write_text(text, encoding="utf-8")
-        print(f"Wrote {name}.")
+    if parser.parse_args().measure:
+        measure(Path(given))
+    else:
+        OUTPUT.write_bytes(weights.written(learnt(Path(given))))
+        print(f"Wrote {OUTPUT.name}.")
 
 
-def written(published: Path) -> dict[str, str]:
-    """Return the files with the weights that are learnt from what is labelled and published."""
+def learnt(published: Path) -> Weights:
+    """Return the weights that are learnt from what is labelled and published."""
     settings = Settings()
-    examples = defaultdict[Example, float](float)
-    for found, bad, counts in (*_labelled(settings), *_published(published, settings)):
-        examples[found, bad] += counts
-    bias, worth = _learnt(examples, settings)
-    listed = {f"{kind}.py": _listed(kind, weights) for kind, weights in _kinds(worth).items()}
-    return {"weights.py": _summary(bias, origin(settings)), **listed}
+    examples = [*labelled(settings), *_published(published, settings)]
+    return _learn([(one, read(one.tool)) for one in examples], settings)
 
 
 def origin(settings: Settings) -> str:
     """Return the digest of all that weights are learnt from, published texts apart: so one sees if they are old."""
     told_by_hand = [json.loads(place.read_text(encoding="utf-8")) for place in LABELLED]
     told_by_hand[0].pop("unseen")
-    given = [told_by_hand, dict(WORDS), dict(PHRASES), asdict(settings)]
+    voices = [place.read_text(encoding="utf-8") for place in sorted(VOICES.glob("*.jsonl"))]
+    given = [told_by_hand, voices, dict(WORDS), dict(PHRASES), asdict(settings)]
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
@@ -178,74 +186,58 @@ def held_out(server: str, settings: Settings) -> bool:
     return hashlib.sha256(server.encode()).digest()[0] % settings.held_out == 0
 
 
-def _labelled(settings: Settings) -> Iterator[tuple[tuple[Sentence, ...], bool, float]]:
+def labelled(settings: Settings) -> Iterator[Example]:
+    """Yield everything that was labelled by hand and may be learnt."""
     cases = Labelled.model_validate_json(LABELLED[0].read_text(encoding="utf-8"))
     older = Texts.model_validate_json(LABELLED[1].read_text(encoding="utf-8"))
-    for family in cases.families.values():
-        yield from _orders((_case(case) for case in family.attacks), settings.family * settings.order)
-        yield from _harmless((_case(case) for case in family.honest), settings.family * settings.honest)
-    yield from _orders((_tool(specified(tool)) for tool in cases.tools.attacks), settings.tool, opening=True)
-    yield from _harmless((_tool(specified(tool)) for tool in cases.tools.honest), settings.tool)
-    yield from _orders((_case(case) for case in cases.learnt.attacks), settings.order)
-    yield from _orders((list(_case(f"d: {text}"))[-1:] for text in older.attacks), settings.order)
-    honest = (*cases.learnt.honest, *(f"d: {text}" for text in older.honest))
-    yield from _harmless((_case(case) for case in honest), settings.honest)
-    yield from _orders(([found] for sentence in cases.sentences.orders for found in _alone(sentence)), settings.order)
-    yield from _harmless((_alone(sentence) for sentence in cases.sentences.honest), settings.honest)
-    made = _made(cases.grammar, settings)
-    yield from _orders(([found] for sentence in made for found in _alone(sentence)), settings.made)
+    for voice in sorted(VOICES.glob("*.jsonl")):
+        for line in voice.read_text(encoding="utf-8").splitlines():
+            spoken = SpokenTool.model_validate_json(line)
+            yield Example(specified(spoken), voice.stem, spoken.label == "attack", settings.voice)
+    for texts in (cases.learnt, *cases.families.values()):
+        yield from _examples(map(_case, texts.attacks), map(_case, texts.honest), settings.case)
+    for counts, attacks, honest in (
+        (settings.tool, map(specified, cases.tools.attacks), map(specified, cases.tools.honest)),
+        (settings.case, map(_alone, older.attacks), map(_alone, older.honest)),
+        (settings.sentence, map(_alone, cases.sentences.orders), map(_alone, cases.sentences.honest)),
+    ):
+        yield from _examples(attacks, honest, counts)
 
 
-def _orders(
-    cases: Iterable[Iterable[Sentence]], counts: float, *, opening: bool = False
-) -> Iterator[tuple[tuple[Sentence, ...], bool, float]]:
-    """What a poisoned text begins with is honest, unless it is all that there is or ``opening`` says otherwise."""
-    for case in cases:
-        found = tuple(case)
-        yield found if opening else found[1:] or found, True, counts
+def _examples(attacks: Iterable[ToolSpec], honest: Iterable[ToolSpec], counts: float) -> Iterator[Example]:
+    for attack, tools in ((True, attacks), (False, honest)):
+        yield from (Example(tool, "", attack, counts) for tool in tools)
 
 
-def _harmless(cases: Iterable[Iterable[Sentence]], counts: float) -> Iterator[tuple[tuple[Sentence, ...], bool, float]]:
-    for case in cases:
-        yield from (((found,), False, counts) for found in case)
-
-
-def _case(case: str) -> Iterator[Sentence]:
+def _case(case: str) -> ToolSpec:
     """Read a case: a letter for the place, and the text there."""
-    place, _, text = case.partition(": ")
-    if place == "d":
-        return _tool(ToolSpec(name="example", description=text))
-    if place == "p":
-        name, _, text = text.partition(" | ")
-        schema = {"properties": {name: {"description": text}}}
-        return _tool(ToolSpec(name="example", description="", input_schema=schema))
-    return _alone(text)
+    where, _, text = case.partition(": ")
+    if where != "p":
+        return _alone(text)
+    name, _, text = text.partition(" | ")
+    return ToolSpec(name="example", input_schema={"properties": {name: {"description": text}}})
 
 
-def _alone(sentence: str) -> Iterator[Sentence]:
-    return (tuple(sorted(found)) for _, found in signs(readable_lines(sentence), NOWHERE))
+def _alone(text: str) -> ToolSpec:
+    return ToolSpec(name="example", description=text)
 
 
-def _tool(tool: ToolSpec) -> Iterator[Sentence]:
-    for _, text, topic in told(tool):
-        yield from (tuple(sorted(found)) for _, found in signs(readable_lines(text), topic))
+def _published(folder: Path, settings: Settings) -> Iterator[Example]:
+    for tool, kept in published(folder, settings):
+        if not kept:
+            yield Example(tool, "", attack=False, counts=settings.published)
 
 
-def _made(grammar: Grammar, settings: Settings) -> Iterator[str]:
-    choice = random.Random(settings.seed)  # noqa: S311 - no secret is made
-    for index in range(settings.sentences_made):
-        pattern = grammar.patterns[index % len(grammar.patterns)]
-        yield re.sub(r"\{(\w+)\}", lambda slot: choice.choice(grammar.words[slot.group(1)]), pattern) + "."
-
-
-def _published(place: Path, settings: Settings) -> Iterator[tuple[tuple[Sentence, ...], bool, float]]:
+def published(folder: Path, settings: Settings) -> Iterator[tuple[ToolSpec, bool]]:
+    """Yield every published tool once, and whether it is kept to measure on."""
+    seen: set[tuple[str, str]] = set()
     for corpus in PUBLISHED:
-        for line in (place / corpus / "corpus.jsonl").read_text(encoding="utf-8").splitlines():
+        for line in (folder / corpus / "corpus.jsonl").read_text(encoding="utf-8").splitlines():
             server = PublishedServer.model_validate_json(line)
-            if held_out(server.id, settings):
-                continue
             for tool in server.tools or ((server,) if corpus == "bfcl" else ()):
-                yield from _harmless([_tool(specified(tool))], 1.0)
+                if (key := (tool.name, tool.description or "")) not in seen:
+                    seen.add(key)
+                    yield specified(tool), held_out(server.id, settings)
 
 
 def specified(tool: PublishedTool) -> ToolSpec:
@@ -254,120 +246,113 @@ def specified(tool: PublishedTool) -> ToolSpec:
     return ToolSpec(name=tool.name, description=tool.description or "", input_schema=schema)
 
 
-def _learnt(examples: Mapping[Example, float], settings: Settings) -> tuple[int, dict[str, int]]:
-    """Fit by gradient steps that grow smaller for what was moved often; the L2 penalty is shared out."""
-    seen = Counter(sign for sentences, _ in examples for found in sentences for sign in found)
-    ordered = [
-        (
-            [[sign for sign in found if seen[sign] >= settings.seldom] for found in sentences],
-            bad,
-            counts * settings.strength,
+def read(tool: ToolSpec) -> Read:
+    """Read a tool as the scanner does, but with the features that it does not know."""
+    said = tuple(
+        evidence.Sentence(one.sentence, one.words, frozenset(map(place, one.found)))
+        for text in told(tool)
+        for one in signs(readable_lines(text.text), text.topic, lead=text.lead)
+    )
+    return Read(frozenset(map(place, runs([*words_of(tool.name), "."]))), said)
+
+
+class _Rows(NamedTuple):
+    """Sets of features as a sparse matrix: which column stands in which row, with which value."""
+
+    columns: Indices
+    rows: Indices
+    values: Numbers
+    number: int
+
+
+def _learn(examples: Sequence[tuple[Example, Read]], settings: Settings) -> Weights:
+    """Fit by Adam (Kingma and Ba, 2015) over all examples at once, with an L2 penalty."""
+    sets = [found.whole for _, found in examples]
+    every = np.concatenate([np.fromiter(one, np.int64, len(one)) for one in sets])
+    found_in: Numbers = np.bincount(every, minlength=PLACES).astype(np.float64)
+    rarity = np.round(settings.rarity * (1 - np.log((found_in + 1) / (len(sets) + 1)))).astype(np.float64)
+    rarity[found_in < settings.seldom] = 0
+    rows = _rows(sets, rarity)
+    attack = np.array([float(one.attack) for one, _ in examples])
+    counts = np.array([one.counts for one, _ in examples])
+    worth, bias = _fitted(rows, attack, counts, settings=settings)
+    rounded = np.clip(np.round(worth * SCALE), -127, 127).astype(np.int8)
+    return Weights(
+        origin=origin(settings),
+        bias=round(bias * SCALE, 2),
+        rarity=rarity.astype(np.uint8).tobytes(),
+        worth=array("b", rounded.tobytes()),
+    )
+
+
+def _rows(sets: Iterable[frozenset[int]], rarity: Numbers) -> _Rows:
+    """Return rows of a length below 1: the less is said, the shorter."""
+    kept = [np.array(sorted(one), np.int64) for one in sets]
+    kept = [one[rarity[one] > 0] for one in kept]
+    columns = np.concatenate(kept)
+    rows = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
+    values = rarity[columns]
+    length = np.sqrt(np.bincount(rows, values * values, len(kept)) + evidence.STEADY)
+    return _Rows(columns, rows, values / length[rows], len(kept))
+
+
+def _fitted(given: _Rows, attack: Numbers, counts: Numbers, *, settings: Settings) -> tuple[Numbers, float]:
+    """Return weights and bias; the last entry of what is fitted is the bias."""
+    columns, rows, values, number = given
+    fitted, mean, square = np.zeros(PLACES + 1), np.zeros(PLACES + 1), np.zeros(PLACES + 1)
+    for turn in range(1, settings.rounds + 1):
+        score = np.bincount(rows, values * fitted[columns], number) + fitted[-1]
+        error = counts * (1 / (1 + np.exp(-score)) - attack)
+        slope = np.bincount(columns, values * error[rows], PLACES + 1) + fitted / settings.cost
+        slope[-1] = error.sum()
+        mean = 0.9 * mean + 0.1 * slope
+        square = 0.999 * square + 0.001 * slope * slope
+        step = settings.step * (1 - turn / (settings.rounds + 1))
+        fitted -= step * (mean / (1 - 0.9**turn)) / (np.sqrt(square / (1 - 0.999**turn)) + 1e-8)
+    return fitted[:-1], float(fitted[-1])
+
+
+def measure(folder: Path) -> None:
+    """Say how voices are judged that were never met, and published tools that were left out."""
+    settings = Settings()
+    known = [(one, read(one.tool)) for one in (*labelled(settings), *_published(folder, settings))]
+    kept = [read(tool) for tool, left_out in published(folder, settings) if left_out]
+    print(
+        "voice            attacks  honest  published | certain: attacks  honest  published | attacks at 5 % of honest"
+    )
+    every: list[tuple[list[int], list[int], list[int]]] = []
+    for voice in sorted({one.voice for one, _ in known} - {""}):
+        worth = _learn([(one, found) for one, found in known if one.voice != voice], settings)
+        left = [(one.attack, weighed(found, worth)) for one, found in known if one.voice == voice]
+        figures = (
+            [weight for attack, weight in left if attack],
+            [weight for attack, weight in left if not attack],
+            [weighed(found, worth) for found in kept],
         )
-        for (sentences, bad), counts in sorted(examples.items())
-        if sentences
+        every.append(figures)
+        print(_line(voice, figures), flush=True)
+    print(_line("all", tuple([weight for one in every for weight in one[which]] for which in range(3))))
+
+
+def weighed(tool: Read, worth: Weights) -> int:
+    """Return what a tool weighs by other weights than those of the package."""
+    known = [one._replace(places={at for at in one.places if worth.rarity[at]}) for one in tool.said]
+    return evidence.weigh(known, frozenset([at for at in tool.name if worth.rarity[at]]), by=worth).weight
+
+
+def _line(name: str, figures: Sequence[Sequence[int]]) -> str:
+    shares = [
+        sum(weight >= least for weight in one) / len(one)
+        for least in (evidence.NOTABLE, evidence.CERTAIN)
+        for one in figures
     ]
-    worth: defaultdict[str, float] = defaultdict(float)
-    moved: defaultdict[str, float] = defaultdict(lambda: 1e-6)
-    bias, bias_moved, order = -2.0, 1e-6, random.Random(settings.seed)  # noqa: S311 - no secret is made
-    for _ in range(settings.rounds):
-        order.shuffle(ordered)
-        for sentences, bad, counts in ordered:
-            score, found = max((bias + sum([worth[sign] for sign in found]), found) for found in sentences)
-            error = counts * (1 / (1 + math.exp(-max(-30.0, min(30.0, score)))) - bad)
-            for sign in found:
-                slope = error + worth[sign] / seen[sign]
-                moved[sign] += slope * slope
-                worth[sign] -= settings.step * slope / math.sqrt(moved[sign])
-            bias_moved += error * error
-            bias -= settings.step * error / math.sqrt(bias_moved)
-    rounded = {sign: round(10 * value) for sign, value in worth.items()}
-    return round(10 * bias), {
-        sign: value for sign, value in rounded.items() if abs(value) >= settings.least and not UNFINISHED.search(sign)
-    }
-
-
-def _kinds(worth: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Sort the features by what they are; each kind is written to a file of its own."""
-    kinds: dict[str, dict[str, int]] = {kind: {} for kind in WRITTEN}
-    for sign in sorted(worth):
-        kinds[_kind(sign)][sign] = worth[sign]
-    return kinds
-
-
-def _kind(sign: str) -> str:
-    if any(character.isupper() for character in sign):
-        return "roles"
-    if " " in sign:
-        return "neighbours" if sign < "m" else "followers"
-    return "near" if "_" in sign else "words"
-
-
-def _listed(kind: str, worth: Mapping[str, int]) -> str:
-    by_weight: dict[int, list[str]] = defaultdict(list)
-    for sign, weight in worth.items():
-        by_weight[weight].append(sign)
-    lines = [line for weight in sorted(by_weight, reverse=True) for line in _wrapped(weight, by_weight[weight])]
-    return "\n".join(
-        (
-            f'"""{kind.capitalize()}: {WRITTEN[kind]}, each line after what they are worth.',
-            "",
-            MADE,
-            '"""',
-            "",
-            'WORTH: str = """',
-            *lines,
-            '"""',
-            "",
-        )
+    attacks, honest, _ = figures
+    edge = sorted(honest)[int(len(honest) * 0.95)]
+    at_five = sum(weight > edge for weight in attacks) / len(attacks)
+    return (
+        f"{name:16} {shares[0]:7.3f} {shares[1]:7.3f} {shares[2]:10.4f} |"
+        f" {shares[3]:16.3f} {shares[4]:7.4f} {shares[5]:10.4f} | {at_five:.3f}"
     )
-
-
-def _summary(bias: int, digest: str) -> str:
-    return "\n".join(
-        (
-            '"""Weights: ten times the log-odds of each feature in a logistic regression over labelled sentences.',
-            "",
-            MADE,
-            '"""',
-            "",
-            "from collections.abc import Iterator, Mapping",
-            "",
-            f"from {PACKAGE} import {', '.join(sorted(WRITTEN))}",
-            "",
-            f'ORIGIN: str = "{digest}"',
-            '"""Digest of the labelled sentences and the settings that these weights were learnt from."""',
-            "",
-            f"BIAS: int = {bias}",
-            '"""What a sentence weighs before any of its features counts."""',
-            "",
-            "",
-            "def _read(*worth: str) -> Iterator[tuple[str, int]]:",
-            '    for line in "".join(worth).split("\\n"):',
-            '        weight, _, signs = line.partition(" ")',
-            '        yield from ((sign, int(weight)) for sign in signs.split("|") if sign)',
-            "",
-            "",
-            f"WEIGHTS: Mapping[str, int] = dict(_read({', '.join(f'{kind}.WORTH' for kind in sorted(WRITTEN))}))",
-            '"""What each feature is worth."""',
-            "",
-        )
-    )
-
-
-def _wrapped(weight: int, worth_it: Sequence[str]) -> Iterator[str]:
-    """Return lines of features of one weight, which is put before each."""
-    line = f"{weight} {worth_it[0]}"
-    for sign in worth_it[1:]:
-        if _width(line) + 1 + _width(sign) > WIDEST:
-            yield line
-            line = f"{weight} {sign}"
-        else:
-            line = f"{line}|{sign}"
-    yield line
-
-
-def _width(text: str) -> int:
-    return len(text) + sum(unicodedata.east_asian_width(character) in "WF" for character in text)
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def test_a_name_that_is_an_order_is_no_topic_but_an_order() -> None:
 
 def test_what_a_tool_tells_are_its_texts_of_several_words_without_the_words_of_every_schema() -> None:
     spec = tool("Adds two numbers.", schema={"type": "object", "properties": {"a": {"description": "First one."}}})
-    assert [(path, text) for path, text, _ in told(spec)] == [
+    assert [(path, text) for path, text, *_ in told(spec)] == [
         ("description", "Adds two numbers."),
         ("input.properties.a.description", "First one."),
     ]

@@ -14,12 +14,13 @@ from vsm_mcp.acquisition.vetting.text.decoding import decoded, normalised, reada
 from vsm_mcp.acquisition.vetting.text.evidence.evidence import (
     ANYTHING,
     CERTAIN,
-    NO_EVIDENCE,
     NOTABLE,
     Evidence,
+    Sentence,
+    called,
     explained,
-    heaviest,
-    together,
+    read,
+    weigh,
 )
 from vsm_mcp.acquisition.vetting.text.evidence.features import Topic, sentences, stems
 from vsm_mcp.acquisition.vetting.text.hidden import hidden
@@ -58,6 +59,9 @@ _SHORT = 400
 _LITTLE = 20
 """English of which so little speaks against any sentence matches no phrase either: all measured ones have 34 and more.
 What excuses a sentence does not count here, so honest words cannot hide a phrase."""
+
+_ENCODED = 30
+"""A few words that were encoded say little of themselves, so they must weigh more."""
 
 _DOUBTFUL = NOTABLE
 """A phrase in a text whose sentences all weigh less is likely quoted, as by a scanner: it counts one step less."""
@@ -111,34 +115,79 @@ def scan_text(text: str, *, where: str, topic: Topic = ANYTHING) -> Iterator[Fin
             "text-too-long", Severity.MEDIUM, f"{len(text)} characters are too many.", where=where, unknown=True
         )
         text = text[:LONGEST_TEXT]
-    yield from _searched(text, heaviest(readable_lines(text), topic), where=where, topic=topic)
+    yield from _searched(text, _of_text(text, topic), where=where, topic=topic)
 
 
-def told(tool: ToolSpec) -> Iterator[tuple[str, str, Topic]]:
-    """Yield (place, text, topic) for each text of a tool that has more than one word and is read."""
+class Told(NamedTuple):
+    """A text of a tool.
+
+    Attributes:
+        path: Where it stands.
+        text: What it says.
+        topic: What it is about anyway.
+        lead: The name of the parameter that it is about.
+    """
+
+    path: str
+    text: str
+    topic: Topic
+    lead: tuple[str, ...] = ()
+
+
+def told(tool: ToolSpec) -> Iterator[Told]:
+    """Yield each text of a tool that has more than one word and is read."""
     about = _subject(tool.name, tool.description)
     for path, text in _spelt((("name", tool.name[:64]), ("description", tool.description), *_schema(tool))):
         if _has_words(text):
-            yield path, text[:LONGEST_TEXT], _topic(path, about)
+            yield _told(path, text[:LONGEST_TEXT], about)
 
 
-def _searched(text: str, evidence: Evidence, *, where: str, topic: Topic) -> Iterator[Finding]:
+def words_of(name: str) -> list[str]:
+    """Return the words of a name."""
+    return spoken(name[:400]).split()
+
+
+def _told(path: str, text: str, about: Topic) -> Told:
+    lead = words_of(path.split(".")[-2]) if ".properties." in path else ()
+    return Told(path, text, _topic(path, about), tuple(lead))
+
+
+class _Weighed(NamedTuple):
+    """What speaks against a text, and which of its sentences says it; empty when another text says more."""
+
+    weight: int
+    sentence: str
+
+
+def _of_text(text: str, topic: Topic = ANYTHING) -> _Weighed:
+    said = read(text, topic)
+    found = weigh(said)
+    return _Weighed(found.weight, said[found.at].text if said else "")
+
+
+def _searched(text: str, evidence: _Weighed, *, where: str, topic: Topic) -> Iterator[Finding]:
     for concealed in hidden(text):
         yield _finding(concealed.code, concealed.severity, f"There is {concealed.what}.", where=where)
     plain = {phrase.code: phrase for phrase in phrases(normalised(text))}
+    worst = Severity.INFO
     for phrase in plain.values():
         severity = Severity(phrase.severity - (evidence.weight < _DOUBTFUL))
+        worst = max(worst, severity)
         yield _finding(phrase.code, severity, f"It says: {phrase.words!r}.", where=where)
-    steers = evidence.weight >= NOTABLE
-    if steers and (evidence.weight >= CERTAIN or not plain):
+    steers = evidence.weight >= NOTABLE and evidence.sentence != ""
+    if steers and _steers(evidence) > worst:
         yield _steering(evidence, where=where, topic=topic)
     for encoding, inner in decoded(text):
         yield from _encoded(encoding, inner, where=where, known=(*plain, *([STEERS] if steers else [])))
 
 
-def _steering(evidence: Evidence, *, where: str, topic: Topic) -> Finding:
+def _steers(evidence: _Weighed) -> Severity:
+    return Severity.HIGH if evidence.weight >= CERTAIN else Severity.MEDIUM
+
+
+def _steering(evidence: _Weighed, *, where: str, topic: Topic) -> Finding:
     signs = ", ".join(explained(evidence.sentence, topic))
-    severity = Severity.HIGH if evidence.weight >= CERTAIN else Severity.MEDIUM
+    severity = _steers(evidence)
     message = f"It may steer the model (weight {evidence.weight} of {NOTABLE}; {signs}): {evidence.sentence[:160]!r}."
     return _finding(STEERS, severity, message, where=where)
 
@@ -148,8 +197,8 @@ def _encoded(encoding: str, inner: str, *, where: str, known: Container[str]) ->
     for phrase in said:
         message = f"It says in {encoding}: {phrase.words!r}."
         yield _finding(f"encoded-{phrase.code}", Severity.HIGH, message, where=where)
-    evidence = heaviest(readable_lines(inner))
-    if evidence.weight >= NOTABLE and STEERS not in known and not said:
+    evidence = _of_text(inner)
+    if evidence.weight >= _ENCODED and STEERS not in known and not said:
         message = f"It may steer the model in {encoding} (weight {evidence.weight}): {evidence.sentence[:160]!r}."
         yield _finding(f"encoded-{STEERS}", Severity.HIGH, message, where=where)
     if encoding.endswith(_OPAQUE):
@@ -190,38 +239,34 @@ def _described(
         message = f"The schema of {name} is deeper than {DEEPEST} levels."
         yield _finding("too-deep", Severity.MEDIUM, message, where=name, unknown=True)
     about = _subject(name, description)
-    said = _together([_weighed(path, text, about) for path, text in _spelt(found)])
-    if not _clean(said):
-        for one in said:
-            yield from _of(one, name)
+    said = [_said(path, text, about) for path, text in _spelt(found)]
+    evidence = weigh([sentence for one in said for sentence in one.sentences], called(words_of(name)))
+    if not _clean(said, evidence):
+        for one, weighed in _shared_out(said, evidence):
+            yield from _of(one, weighed, name)
     yield from _solicited(name, said)
 
 
 class _Said(NamedTuple):
-    """A text of a tool: where it stands, what it is about anyway, and what speaks against it."""
+    """A text of a tool, and its sentences if it is weighed with all others."""
 
-    path: str
-    text: str
-    topic: Topic
-    evidence: Evidence
+    told: Told
+    sentences: list[Sentence]
 
 
-def _weighed(path: str, text: str, about: Topic) -> _Said:
-    if len(text) > LONGEST_TEXT or not _has_words(text):
-        return _Said(path, text, about, NO_EVIDENCE)
-    topic = _topic(path, about)
-    return _Said(path, text, topic, heaviest(readable_lines(text), topic))
+def _said(path: str, text: str, about: Topic) -> _Said:
+    one = _told(path, text, about)
+    whole = len(text) <= LONGEST_TEXT and _has_words(text)
+    return _Said(one, read(text, one.topic, lead=one.lead) if whole else [])
 
 
-def _together(said: list[_Said]) -> list[_Said]:
-    """Let the most suspicious text of a tool weigh what the sentences of all its texts weigh together."""
-    weights = [weight for one in said for weight in one.evidence.heaviest]
-    if not weights:
-        return said
-    worst = max(range(len(said)), key=lambda at: said[at].evidence.weight)
-    one = said[worst]
-    said[worst] = one._replace(evidence=one.evidence._replace(weight=together(weights)))
-    return said
+def _shared_out(said: Sequence[_Said], evidence: Evidence) -> Iterator[tuple[_Said, _Weighed]]:
+    """Yield each text with the weight of all together; the sentence that says most stands in one of them."""
+    first = 0
+    for one in said:
+        mine = first <= evidence.at < first + len(one.sentences)
+        yield one, _Weighed(evidence.weight, one.sentences[evidence.at - first].text if mine else "")
+        first += len(one.sentences)
 
 
 def _has_words(text: str) -> bool:
@@ -229,12 +274,13 @@ def _has_words(text: str) -> bool:
     return " " in text or not text.isascii()
 
 
-def _of(said: _Said, name: str) -> Iterator[Finding]:
-    where = f"{name}: {said.path}"
-    if len(said.text) > LONGEST_TEXT:
-        yield from scan_text(said.text, where=where, topic=said.topic)
+def _of(said: _Said, evidence: _Weighed, name: str) -> Iterator[Finding]:
+    one = said.told
+    where = f"{name}: {one.path}"
+    if len(one.text) > LONGEST_TEXT:
+        yield from scan_text(one.text, where=where, topic=one.topic)
     else:
-        yield from _searched(said.text, said.evidence, where=where, topic=said.topic)
+        yield from _searched(one.text, evidence, where=where, topic=one.topic)
 
 
 def _spelt(found: Iterable[tuple[str, str | None]]) -> Iterator[tuple[str, str]]:
@@ -242,7 +288,7 @@ def _spelt(found: Iterable[tuple[str, str | None]]) -> Iterator[tuple[str, str]]
     for path, text in found:
         if text:
             yield path, text
-            if path.endswith(_NAMES) and len(text) >= _WORDY and " " not in text and len(_words(text)) >= _SENTENCE:
+            if path.endswith(_NAMES) and len(text) >= _WORDY and " " not in text and len(words_of(text)) >= _SENTENCE:
                 yield path, spoken(text[:400])
 
 
@@ -274,24 +320,17 @@ def _topic(path: str, about: Topic) -> Topic:
 @lru_cache(maxsize=4_096)
 def _stems(name: str) -> frozenset[str]:
     """Return what a name is about; one that is a whole sentence is no topic."""
-    words = _words(name)
+    words = words_of(name)
     return stems(" ".join(words)) if len(words) < _SENTENCE else frozenset()
 
 
-def _words(name: str) -> list[str]:
-    return spoken(name[:400]).split()
-
-
-def _clean(said: Sequence[_Said]) -> bool:
+def _clean(said: Sequence[_Said], evidence: Evidence) -> bool:
     """One pass over all texts of a tool: almost every tool is done after it."""
-    together = "\n".join(dict.fromkeys(one.text for one in said))
-    if any(len(one.text) > LONGEST_TEXT for one in said) or any(hidden(together)):
+    texts = [one.told.text for one in said]
+    together = "\n".join(dict.fromkeys(texts))
+    if evidence.weight >= NOTABLE or any(len(text) > LONGEST_TEXT for text in texts) or any(hidden(together)):
         return False
-    if any(one.evidence.weight >= NOTABLE for one in said):
-        return False
-    worth_a_look = (
-        len(together) <= _SHORT or not together.isascii() or any(one.evidence.against >= _LITTLE for one in said)
-    )
+    worth_a_look = len(together) <= _SHORT or not together.isascii() or evidence.against >= _LITTLE
     if worth_a_look and any(phrases(normalised(together))):
         return False
     return not any(any(_encoded(encoding, inner, where="", known=())) for encoding, inner in decoded(together))
@@ -321,11 +360,11 @@ def _strings(value: JsonValue, path: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _solicited(name: str, texts: Iterable[_Said]) -> Iterator[Finding]:
-    for said in texts:
-        severity = solicits(said.text) if said.path.endswith(_NAMES) else None
+    for path, text, _, _ in (said.told for said in texts):
+        severity = solicits(text) if path.endswith(_NAMES) else None
         if severity is not None:
-            message = f"The parameter {said.text[:80]!r} of {name} asks for what is not the server's business."
-            yield _finding("soliciting-parameter", severity, message, where=f"{name}: {said.path}")
+            message = f"The parameter {text[:80]!r} of {name} asks for what is not the server's business."
+            yield _finding("soliciting-parameter", severity, message, where=f"{name}: {path}")
 
 
 def _interference(tool: ToolSpec, neighbours: Neighbours) -> Iterator[Finding]:

@@ -1,101 +1,183 @@
-"""Evidence: a sentence's weight is the sum of what its words, neighbours and roles are worth; the heaviest ones decide.
+"""Evidence: what speaks for it that a text gives orders to a model, weighed passage by passage.
 
-The worth of a feature is ten times its log-odds in sentences labelled by hand: orders to a model on one side,
-published tools and honest look-alikes on the other. A long honest text cannot dilute one bad sentence, since each is
-weighed alone. An order that is spread over a few sentences weighs what they weigh together.
+A logistic regression over features, rare ones counting more (tf-idf, Salton and Buckley, 1988), as it was learnt from
+labelled tools. What is weighed is a passage of a few sentences, and the heaviest one decides: so a long honest text
+cannot dilute a bad sentence, and an order that is spread over a few sentences is still seen. The text as a whole adds
+to that; what it excuses is bounded.
 """
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from heapq import nlargest
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from vsm_mcp.acquisition.vetting.text.evidence.features import Topic, features, signs, tokens
+from vsm_mcp.acquisition.vetting.text.decoding import readable_lines
+from vsm_mcp.acquisition.vetting.text.evidence.features import Topic, features, runs, signs, tokens
 from vsm_mcp.acquisition.vetting.text.evidence.lexicon import MEANINGS
-from vsm_mcp.acquisition.vetting.text.evidence.weights import BIAS, WEIGHTS
+from vsm_mcp.acquisition.vetting.text.evidence.weights import Weights, place, weights
 
-NOTABLE = 7
-"""From this weight on a text is worth a look: about two published tools in a hundred have such a one."""
+NOTABLE = 10
+"""From this weight on a text is worth a look: about one published tool in a hundred has it."""
 
 CERTAIN = 50
 """From this weight on a text has no place in an honest tool."""
 
-_LEAST = -120
-"""Honest words excuse so much and no more: a sentence cannot be stuffed with them."""
+_BASE = 15
+"""Added to every weight, so that what is beyond doubt weighs less than nothing."""
 
+PASSAGE = 36
+"""A passage has about so many words; a text of half as many more is one."""
+
+STEADY = 800**2
+"""Where little is said, each word of it says less."""
+
+_WHOLE = 54
+_EXCUSE = -10
+"""What the text as a whole can excuse at most: honest words around an order do not hide it."""
+
+_NOTHING = -200
 _MOST_SIGNS = 4
-_TOGETHER = 3
-_SOME = -15
-"""From about this weight on a second sentence adds to the first; one of ``_NONE`` or less adds nothing."""
-
-_NONE = -30
-_OBVIOUS = 200
 _ROLES = re.compile("[>+]")
 
 ANYTHING = Topic(frozenset(), frozenset())
+
+
+class Sentence(NamedTuple):
+    """A sentence as it is weighed.
+
+    Attributes:
+        text: The sentence.
+        words: How many words it has.
+        places: Where the weights of its features are.
+    """
+
+    text: str
+    words: int
+    places: frozenset[int]
 
 
 class Evidence(NamedTuple):
     """What speaks against a text.
 
     Attributes:
-        weight: Of its most suspicious sentences together.
-        sentence: The most suspicious one.
-        against: The most that speaks against one of its sentences, before anything excuses it.
-        heaviest: The weights of the few most suspicious ones, each alone.
+        weight: Of its heaviest passage and of the whole, in tenths of log-odds.
+        at: Which of its sentences says most, counted from 0.
+        against: What speaks against that passage, before anything excuses it.
     """
 
     weight: int
-    sentence: str
-    against: int
-    heaviest: tuple[int, ...] = ()
+    at: int = 0
+    against: int = 0
 
 
-NO_EVIDENCE = Evidence(BIAS, "", 0)
+NO_EVIDENCE = Evidence(_NOTHING)
 
 
-def heaviest(text: str, topic: Topic = ANYTHING) -> Evidence:
-    """Weigh each sentence of a text and return the heaviest."""
-    weighed = list(_weighed(text, topic))
-    if not weighed:
+def read(text: str, topic: Topic = ANYTHING, *, lead: Sequence[str] = ()) -> list[Sentence]:
+    """Return the sentences of a text; ``lead`` are words that stand before it, such as the name of a parameter."""
+    return [
+        Sentence(sentence, words, _known(found))
+        for sentence, words, found in signs(readable_lines(text), topic, lead=lead)
+    ]
+
+
+def called(name: Sequence[str]) -> frozenset[int]:
+    """Return what the words of a tool's name add to all that is said of it."""
+    return _known(runs([*name, "."]))
+
+
+def weigh(said: Sequence[Sentence], name: frozenset[int] = frozenset(), *, by: Weights | None = None) -> Evidence:
+    """Return what speaks against sentences that follow each other.
+
+    Args:
+        said: The sentences.
+        name: What the name of their tool adds to each passage.
+        by: The weights, if not those of the package.
+    """
+    if not said:
         return NO_EVIDENCE
-    weights = tuple(nlargest(_TOGETHER, [weight for weight, _, _ in weighed]))
-    return Evidence(together(weights), max(weighed)[1], max(against for _, _, against in weighed), weights)
+    worth = by or weights()
+    passages = list(_passages(said))
+    weighed = [_weighed(name.union(*(one.places for one in said[start:end])), worth) for start, end in passages]
+    at = max(range(len(weighed)), key=weighed.__getitem__)
+    weight, against = weighed[at]
+    whole = weight if len(passages) == 1 else _weighed(name.union(*(one.places for one in said)), worth)[0]
+    start, end = passages[at]
+    return Evidence(
+        weight=_BASE + round(weight + max(_EXCUSE, whole)),
+        at=max(range(start, end), key=lambda which: _sum(said[which].places, worth)),
+        against=round(against),
+    )
 
 
-def together(weights: Iterable[int]) -> int:
-    """Return what sentences weigh together: as much as the heaviest, and a little more for each that is near to it."""
-    first, *others = nlargest(_TOGETHER, weights)
-    nearby = [weight for weight in others if weight > _NONE]
-    if not nearby or first > _OBVIOUS:
-        return first
-    likely = _likely(first) + sum(_likely(weight) - _likely(_NONE) for weight in nearby)
-    return max(first, round(10 * math.log(math.expm1(likely))) + _SOME)
+def weight_of(text: str, topic: Topic = ANYTHING) -> int:
+    """Return what speaks against a text that stands alone."""
+    return weigh(read(text, topic)).weight
 
 
 def explained(sentence: str, topic: Topic = ANYTHING) -> tuple[str, ...]:
     """Say what weighs most in a sentence: roles by their meaning, words in quotes."""
-    found = {sign for part in tokens(sentence) for sign in features(part, topic.opening)}
+    rarity, worth = weights().rarity, weights().worth
+    found = {sign for part in tokens(sentence) for sign in features(part, topic.opening) | runs(part)}
+    weighed = sorted((-rarity[at] * worth[at], sign) for sign in found for at in (place(sign),))
     named: dict[str, None] = {}
-    for sign in sorted(found, key=lambda sign: (-WEIGHTS.get(sign, 0), sign)):
-        if WEIGHTS.get(sign, 0) > 0:
+    for negative, sign in weighed:
+        if negative < 0:
             named.update(dict.fromkeys(_named(sign)))
     return tuple(named)[:_MOST_SIGNS]
 
 
-def _likely(weight: int) -> float:
-    """Return how many orders such a sentence may stand for; a heavy one for many."""
-    return math.log1p(math.exp((weight - _SOME) / 10))
+def _known(found: Iterable[str]) -> frozenset[int]:
+    rarity = weights().rarity
+    return frozenset([at for at in map(place, found) if rarity[at]])
 
 
-def _weighed(text: str, topic: Topic) -> Iterator[tuple[int, str, int]]:
-    for sentence, found in signs(text, topic):
-        weights = [WEIGHTS[sign] for sign in found if sign in WEIGHTS]
-        against = sum(weight for weight in weights if weight > 0)
-        yield BIAS + against + max(_LEAST, sum(weights) - against), sentence, against
+def _weighed(places: frozenset[int], by: Weights) -> tuple[float, float]:
+    """Return what features weigh together, and what those weigh that speak against the text."""
+    _, bias, rarity, worth = by
+    length, total, against = 0, 0, 0
+    for at in places:
+        rare = rarity[at]
+        length += rare * rare
+        value = rare * worth[at]
+        total += value
+        if value > 0:
+            against += value
+    unit = math.sqrt(length + STEADY)
+    return bias + total / unit, against / unit
+
+
+def _sum(places: frozenset[int], by: Weights) -> int:
+    rarity, worth = by.rarity, by.worth
+    return sum([rarity[at] * worth[at] for at in places])
+
+
+def _passages(said: Sequence[Sentence]) -> Iterator[tuple[int, int]]:
+    """Yield where passages begin and end; each begins about in the middle of the one before."""
+    if sum(one.words for one in said) <= _WHOLE:
+        yield 0, len(said)
+        return
+    start = 0
+    while start < len(said):
+        end = _after(said, start, PASSAGE)
+        yield start, end
+        if end == len(said):
+            return
+        start = max(start + 1, min(end, _after(said, start, PASSAGE // 2)))
+
+
+def _after(said: Sequence[Sentence], start: int, words: int) -> int:
+    """Return which sentence is the first after ``start`` that does not fit within so many words; one always does."""
+    end, left = start + 1, words - said[start].words
+    while end < len(said) and said[end].words <= left:
+        left -= said[end].words
+        end += 1
+    return end
 
 
 def _named(sign: str) -> Iterator[str]:
+    if sign.startswith("#"):
+        yield repr(sign[1:])
+        return
     roles = [MEANINGS[role] for role in _ROLES.split(sign.lstrip("^,!~=s")) if role in MEANINGS]
     yield from roles or [repr(sign)]

@@ -1,8 +1,8 @@
-"""Features: a sentence as the words it has, the pairs of neighbours, and the roles that follow each other."""
+"""Features: a sentence as its words, as what stands next to what, and as the roles that follow each other."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import NamedTuple
@@ -61,12 +61,33 @@ class Topic(NamedTuple):
     later: frozenset[str]
 
 
-def signs(text: str, topic: Topic) -> Iterator[tuple[str, set[str]]]:
-    """Yield each sentence of a readable text with its features; a very long one in parts."""
-    about = topic.opening
+class Signs(NamedTuple):
+    """A sentence, or a part of a very long one.
+
+    Attributes:
+        sentence: The whole sentence.
+        words: How many words the part has.
+        found: Its features.
+    """
+
+    sentence: str
+    words: int
+    found: set[str]
+
+
+def signs(text: str, topic: Topic, *, lead: Sequence[str] = ()) -> Iterator[Signs]:
+    """Yield each sentence of a readable text with its features; a very long one in parts.
+
+    Args:
+        text: The text.
+        topic: What it is about anyway.
+        lead: Words that stand before it, such as the name of a parameter.
+    """
+    about, before = topic.opening, [*lead, ":"] if lead else []
     for sentence in sentences(text):
         for part in tokens(sentence):
-            yield sentence, features(part, about)
+            yield Signs(sentence, len(part), features(part, about) | runs(before + part))
+            before = []
         about = topic.later
 
 
@@ -114,6 +135,14 @@ def features(words: list[str], topic: frozenset[str] = frozenset()) -> set[str]:
     delicate = _DELICATE & found
     found.update([f"={role}" if role in expected else f"~{role}" for role in delicate])
     found.update(_met(frozenset(delicate - expected)))
+    return found
+
+
+def runs(words: Sequence[str]) -> set[str]:
+    """Return the words as they stand, and each two and three of them that follow each other."""
+    found = {f"#{word}" for word in words}
+    found.update([f"#{a} {b}" for a, b in pairwise(words)])
+    found.update([f"#{a} {b} {c}" for a, b, c in zip(words, words[1:], words[2:], strict=False)])
     return found
 
 

@@ -1,24 +1,53 @@
-"""Weights: ten times the log-odds of each feature in a logistic regression over labelled sentences.
+"""Weights: how rare each feature is and what it is worth, learnt from labelled tools.
 
-Made by ``scripts/train_descriptions.py``; not to be edited by hand.
+A feature is not kept by its name: two tables have a place for each number of 21 bits, and its CRC-32 says which is its
+own. Of all places one in ten is taken, so that few unknown features fall on one. The tables are made by
+``scripts/train_descriptions.py``.
 """
 
-from collections.abc import Iterator, Mapping
+import gzip
+import json
+from array import array
+from functools import cache
+from pkgutil import get_data
+from typing import NamedTuple
+from zlib import crc32
 
-from vsm_mcp.acquisition.vetting.text.evidence import followers, near, neighbours, roles, words
-
-ORIGIN: str = "5ee0eb9f356d8e5eac5025c4d221e4c950e70de26111161aebeb3a595803595c"
-"""Digest of the labelled sentences and the settings that these weights were learnt from."""
-
-BIAS: int = -35
-"""What a sentence weighs before any of its features counts."""
-
-
-def _read(*worth: str) -> Iterator[tuple[str, int]]:
-    for line in "".join(worth).split("\n"):
-        weight, _, signs = line.partition(" ")
-        yield from ((sign, int(weight)) for sign in signs.split("|") if sign)
+FILE_NAME = "weights.bin.gz"
+PLACES = 1 << 21
+SCALE = 10
 
 
-WEIGHTS: Mapping[str, int] = dict(_read(followers.WORTH, near.WORTH, neighbours.WORTH, roles.WORTH, words.WORTH))
-"""What each feature is worth."""
+class Weights(NamedTuple):
+    """What was learnt.
+
+    Attributes:
+        origin: Digest of the labelled tools and the settings that it was learnt from.
+        bias: What a text weighs before any of its features counts, in tenths of log-odds.
+        rarity: How rare a feature is, by place: twenty times its inverse document frequency; 0 where none is known.
+        worth: What it speaks for, by place, in tenths: above 0 for an order to a model, below for an honest text.
+    """
+
+    origin: str
+    bias: float
+    rarity: bytes
+    worth: "array[int]"
+
+
+@cache
+def weights() -> Weights:
+    """Return the weights of the package; they are read once."""
+    head, _, tables = gzip.decompress(get_data(__name__, FILE_NAME) or b"").partition(b"\n")
+    told = json.loads(head)
+    return Weights(told["origin"], told["bias"], tables[:PLACES], array("b", tables[PLACES:]))
+
+
+def written(learnt: Weights) -> bytes:
+    """Return the file that `weights` reads."""
+    head = json.dumps({"origin": learnt.origin, "bias": learnt.bias}).encode()
+    return gzip.compress(head + b"\n" + learnt.rarity + learnt.worth.tobytes(), mtime=0)
+
+
+def place(sign: str) -> int:
+    """Return the place of a feature."""
+    return crc32(sign.encode("utf-8", "surrogatepass")) & (PLACES - 1)
