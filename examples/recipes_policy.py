@@ -64,11 +64,6 @@ READ = (
         why="Serena 1.0.0 would install a language server; it is given no network.",
     ),
     Read(
-        code="steers-the-model",
-        digest="01e071a8c9bb8bd97f3dc3c5ece50bd4a5c63117ebd4a930d1dda98dc81b311b",
-        why="Serena's instructions are a manual of its tools.",
-    ),
-    Read(
         code="hunts-credentials",
         digest="sha512-YIu0Am3yDHtxajDpa9R7uAMnonR7if7PfHwck0pe8XPfY43O+R9HlQdBVhi75gNNK++BDo9fUz2vl+Dvn4EFGA==",
         why="A table of file types in what WordPress remote 0.4.0 is bundled with.",
