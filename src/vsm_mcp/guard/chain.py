@@ -88,6 +88,7 @@ class GuardChain:
         self.trail: AuditTrail = ports.trail
         self._names = tuple(name for name in Guards.model_fields if getattr(guards, name) is not None)
         self._caller = caller
+        self._now = ports.now
         self._who(guards, ports)
         self._what(guards, ports)
         self._fate(guards, ports)
@@ -114,7 +115,9 @@ class GuardChain:
             ServerError: The server is not usable.
         """
         audit, own, sent = self._audit, call, None
-        began = audit.begin()
+        if audit.closed:
+            self.trail.check()
+        began = self._now()
         try:
             own, sent, watched = self._admitted(call)
             try:

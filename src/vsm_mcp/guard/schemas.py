@@ -106,7 +106,8 @@ class SchemaValidation:
         known = self._known(call.server, call.tool)
         if known is None:  # those behind know better whether it is missing or held back
             return None
-        if known.arguments is not None:
+        judge = known.arguments
+        if judge is not None and not (isinstance(judge, Judge) and judge.passes(call.arguments)):
             self._judge_arguments(known, call)
         return known.result
 
