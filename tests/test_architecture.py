@@ -14,6 +14,7 @@ import vsm_mcp
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(str(vsm_mcp.__file__)).parent
 LONGEST_FILE = 400
+MOST_STATEMENTS = 25
 UNFINISHED = re.compile(
     r"\b(todo|fixme|xxx|mock(s|ed)?|stub(s|bed)?|placeholder|notimplemented(error)?)\b", re.IGNORECASE
 )
@@ -72,6 +73,23 @@ def test_no_file_is_longer_than_it_may_be() -> None:
     assert {name: count for name, count in lines.items() if count > LONGEST_FILE} == {}
 
 
+@pytest.mark.promise("E59")
+def test_no_function_has_more_statements_than_it_may() -> None:
+    def statements(function: ast.AST) -> int:
+        """Return how many there are at any depth, docstrings not among them."""
+        inside = [node for node in ast.walk(function) if isinstance(node, ast.stmt) and node is not function]
+        return sum(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in inside)
+
+    counts = {
+        f"{name}:{node.lineno}": statements(node)
+        for name, path in modules().items()
+        for node in ast.walk(tree(path))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    assert counts
+    assert {where: count for where, count in counts.items() if count > MOST_STATEMENTS} == {}
+
+
 def test_every_module_says_first_what_it_is_for() -> None:
     assert [name for name, path in modules().items() if not ast.get_docstring(tree(path))] == []
 
@@ -92,6 +110,7 @@ def test_only_verification_makes_what_is_proven_and_the_store_reads_it_back() ->
     assert len(store) <= 1
 
 
+@pytest.mark.promise("D6")
 def test_the_product_does_not_know_the_fakes() -> None:
     users = {
         name for name, path in product().items() if any(part.startswith("vsm_mcp.testing") for part in imported(path))

@@ -5,10 +5,20 @@ from pathlib import Path
 import anyio
 import pytest
 
-from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
-from vsm_mcp.errors import CapabilityMissingError, ConfigurationError
-from vsm_mcp.events import Event, Events, GapMeasured, HandlerDetached, OperationEnded, Progress
+from vsm_mcp import Autonomy, Operation, Probe, Settings, Shelf, ViableSystem
+from vsm_mcp.errors import ArgumentError, CapabilityMissingError, ConfigurationError, ToolError
+from vsm_mcp.events import (
+    CallRefused,
+    Event,
+    Events,
+    GapMeasured,
+    HandlerDetached,
+    OperationEnded,
+    Progress,
+    ServerStarted,
+)
 from vsm_mcp.settings.settings import Confinement
+from vsm_mcp.testing.servers import memory_server
 
 
 def progress(detail: str = "") -> Progress:
@@ -50,6 +60,39 @@ async def test_the_events_of_a_living_system_can_be_listened_to_from_before_it_l
     assert [event.stage for event in ended] == ["s4_unknown"] * 3
     assert (gaps[0].share, gaps[0].kinds, gaps[0].basis) == (1.0, 1, 3)
     assert (stats.size, stats.hits, stats.misses, stats.evictions) == (1, 2, 1, 0)
+
+
+def divide(by: int) -> float:
+    """Divide one by a number."""
+    return 1 / by
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("D53")
+async def test_connections_calls_failures_and_refusals_are_told_with_the_time_they_took(tmp_path: Path) -> None:
+    shelf, heard = Shelf(), list[Event]()
+    shelf.offer("numbers", lambda: memory_server({"divide": divide}), summary="Divides one by a number.")
+    settings = Settings(state=tmp_path, allow=("memory:*",), autonomy=Autonomy.AUTO, sandbox=Confinement.NONE)
+    async with ViableSystem(settings, shelf=shelf, sources=(shelf,)) as vsm:
+        probe = Probe(tool="divide", arguments={"by": 2})
+        await vsm.acquire_capability("divide one by a number", "numbers", probe=probe)
+        with vsm.events.attach("log", Event, heard.append):
+            await vsm.call_tool("divide", {"by": 2})
+            with pytest.raises(ToolError):
+                await vsm.call_tool("divide", {"by": 0})
+            with pytest.raises(ArgumentError):
+                await vsm.call_tool("divide", {"by": "two"})
+    (started,) = [event for event in heard if isinstance(event, ServerStarted)]
+    ended = [event for event in heard if isinstance(event, OperationEnded)]
+    (refused,) = [event for event in heard if isinstance(event, CallRefused)]
+    assert (started.server, started.elapsed > 0) == ("numbers", True)
+    assert [(event.tool, event.stage) for event in ended] == [
+        ("divide", "absorbed"),
+        ("divide", "s1_failed"),
+        ("divide", "s1_failed"),
+    ]
+    assert all(event.elapsed > 0 for event in ended)
+    assert (refused.server, refused.tool, "by" in refused.reason) == ("numbers", "divide", True)
 
 
 def test_the_sink_of_the_host_hears_everything_last() -> None:

@@ -24,6 +24,7 @@ def test_by_default_nothing_may_be_installed_and_a_human_is_asked() -> None:
     assert settings.min_release_age == timedelta(days=7)
 
 
+@pytest.mark.promise("B61")
 def test_options_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VSM_MCP_AUTONOMY", "auto")
     monkeypatch.setenv("VSM_MCP_ALLOW", '["pypi:mcp-server-time"]')
@@ -68,7 +69,7 @@ def test_a_documented_name_with_a_value_that_makes_no_sense_is_an_error(monkeypa
         Settings()
 
 
-@pytest.mark.promise("B5", "B6", "A75", "A76", "B11")
+@pytest.mark.promise("B5", "B6", "A75", "A76", "B11", "C58")
 @pytest.mark.parametrize("variable", ["VSM_SECURITY_ENABLED", "VSM_SANDBOX_ENABLED"])
 def test_security_has_no_switch(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "true")
@@ -78,7 +79,17 @@ def test_security_has_no_switch(monkeypatch: pytest.MonkeyPatch, variable: str) 
         Settings()
 
 
-@pytest.mark.promise("A81", "B18", "B30", "B31", "B32")
+@pytest.mark.promise("D47")
+def test_the_switch_of_the_old_plan_is_no_setting_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Settings()
+    monkeypatch.setenv("MCP_SECURITY_ENABLED", "false")
+    assert Settings() == usual
+    monkeypatch.setenv("VSM_MCP_SECURITY_ENABLED", "false")
+    with pytest.raises(ConfigurationError, match="no setting VSM_MCP_SECURITY_ENABLED"):
+        Settings()
+
+
+@pytest.mark.promise("A81", "B18", "B30", "B31", "B32", "C58")
 def test_in_production_less_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VSM_MCP_ALLOW", '["pypi:mcp-server-time"]')
     settings = Settings.production(most_servers=4)

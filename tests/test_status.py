@@ -156,7 +156,7 @@ async def test_before_any_demand_nothing_is_judged_and_no_figure_is_invented(tmp
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("C72")
+@pytest.mark.promise("C72", "D49")
 async def test_a_working_system_shows_what_each_of_the_five_systems_measured(tmp_path: Path) -> None:
     place = Place(
         tmp_path, packing(Worker()), charter=Charter(policy=PolicySet([Rule(name="no weapons", forbids=("arm",))]))

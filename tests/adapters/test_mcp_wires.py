@@ -283,6 +283,7 @@ async def test_http_says_that_it_needs_asyncio(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 @ONLY_ASYNCIO
+@pytest.mark.promise("C54")
 async def test_http_refuses_other_hosts_other_pages_and_what_is_too_large(tmp_path: Path) -> None:
     peers: list[Peer] = []
     async with serving(tmp_path, peers, request_bytes=4096) as served, served.listen_http() as url:
@@ -300,6 +301,7 @@ async def test_http_refuses_other_hosts_other_pages_and_what_is_too_large(tmp_pa
 
 @pytest.mark.anyio
 @ONLY_ASYNCIO
+@pytest.mark.promise("C53")
 async def test_whom_a_token_names_is_the_agent(tmp_path: Path) -> None:
     class Verifier:
         async def verify_token(self, token: str) -> AccessToken | None:
@@ -392,6 +394,7 @@ async def test_a_websocket_without_its_library_names_the_extra(tmp_path: Path, m
             await served.listen_websocket().__aenter__()
 
 
+@pytest.mark.promise("C54")
 def test_the_command_serves_over_stdio_and_ends_with_its_client(tmp_path: Path) -> None:
     program = (
         "import os, runpy, sys; sys.argv[1:] = ['serve'];"
@@ -433,6 +436,7 @@ def test_the_command_refuses_a_public_address(
         assert "could be reached from elsewhere" in captured.err
 
 
+@pytest.mark.promise("C53")
 def test_the_command_serves_at_an_address_until_it_is_terminated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

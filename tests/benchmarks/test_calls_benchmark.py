@@ -1,4 +1,7 @@
-"""The benchmark of calls runs and prints what it promises; how quick calls are is stated there, not asserted here."""
+"""The benchmark of calls runs and prints what it promises; how quick calls are is stated there.
+
+Asserted here is only what has room to spare on a busy machine, too.
+"""
 
 import json
 import subprocess
@@ -15,7 +18,7 @@ PRINTED = {
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.promise("A55", "B72", "D36", "E30")
+@pytest.mark.promise("A55", "B72", "C132", "D36", "E30", "E31")
 def test_every_way_to_call_is_compared_in_one_run_and_nothing_is_left_behind() -> None:
     command = [sys.executable, str(SCRIPT), "--quick", "--json"]
     printed = subprocess.run(command, capture_output=True, text=True, timeout=110, check=True).stdout
@@ -26,5 +29,7 @@ def test_every_way_to_call_is_compared_in_one_run_and_nothing_is_left_behind() -
         assert way.keys() == {"1", "10", "100"}
         assert all(0 < one["p50_ms"] <= one["p99_ms"] and one["cpu_us"] > 0 for one in way.values())
     assert result["lean_vs_sdk"] > 1
+    assert result["inprocess_per_s"] > 10_000
+    assert result["lean_p99_ms"] < 10
     assert result["orphans"] == 0
     assert (result["leaks"]["descriptors"], result["leaks"]["threads"], result["leaks"]["processes"]) == (0, 0, 0)

@@ -30,7 +30,7 @@ def erase() -> str:
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("D5", "D67")
+@pytest.mark.promise("D5", "D67", "D1")
 async def test_every_call_of_a_program_passes_the_guards_of_the_system(tmp_path: Path) -> None:
     shelf = Shelf()
     shelf.offer("words", lambda: memory_server({"count": count, "erase": erase}), summary="Counts words.")

@@ -114,7 +114,7 @@ async def run(code: str, *, box: Box | None = None, inputs: JsonObject | None = 
         return await runner.run(code, inputs=inputs)
 
 
-@pytest.mark.promise("D25", "D26")
+@pytest.mark.promise("D25", "D26", "D10")
 async def test_a_program_calls_the_tools_of_several_servers_in_a_loop() -> None:
     box = Box()
     code = """

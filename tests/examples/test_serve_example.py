@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "serve.py"
 
 
+@pytest.mark.promise("B24")
 def test_a_system_is_served_to_a_client_that_may_not_do_everything(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, EXAMPLE],

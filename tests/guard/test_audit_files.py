@@ -93,6 +93,7 @@ async def test_what_was_written_is_read_back_and_is_intact(world: World) -> None
     assert "audit" in repr(world.log())
 
 
+@pytest.mark.promise("B46")
 async def test_only_its_owner_may_read_it(world: World) -> None:
     world.directory.mkdir(mode=0o755)
     await world.write(1)
@@ -232,6 +233,7 @@ async def test_a_log_that_was_changed_at_its_end_goes_on_and_still_shows_it(worl
     assert (await world.log().query(limit=1))[0].request == "3"
 
 
+@pytest.mark.promise("B46")
 async def test_each_day_has_its_file_and_old_ones_are_packed_and_chained(world: World) -> None:
     async with world.log() as log:
         for number in range(3):
@@ -265,6 +267,7 @@ async def test_a_day_with_much_to_say_has_several_files(tmp_path: Path) -> None:
     assert [entry.request for entry in await world.log().query()] == [str(number) for number in range(10, 0, -1)]
 
 
+@pytest.mark.promise("B46")
 async def test_files_are_let_go_after_ninety_days_and_the_log_notes_that(world: World) -> None:
     await world.write(1)
     world.clock.advance(timedelta(days=90))

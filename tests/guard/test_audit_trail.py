@@ -66,7 +66,7 @@ async def ask(guarded: Audit, agent: str = "ann", tool: str = "read") -> str:
         return type(error).__name__
 
 
-@pytest.mark.promise("C142")
+@pytest.mark.promise("C142", "B42")
 async def test_every_call_leaves_a_record_of_who_did_what_and_how_it_went_and_not_what_was_said() -> None:
     answers: Sequence[ToolResult | Exception] = (
         ToolResult(text="fine"),
@@ -102,7 +102,7 @@ async def test_every_call_leaves_a_record_of_who_did_what_and_how_it_went_and_no
     assert records[2].received is None
 
 
-@pytest.mark.promise("D55")
+@pytest.mark.promise("D55", "D30")
 async def test_the_newest_thousand_are_in_memory_and_the_last_ten_are_asked_for_by_default() -> None:
     clock = FakeClock(NOW)
     trail = AuditTrail(clock=clock)
@@ -121,6 +121,7 @@ async def test_the_newest_thousand_are_in_memory_and_the_last_ten_are_asked_for_
     assert "1000 of 1000" in repr(trail)
 
 
+@pytest.mark.promise("D30")
 async def test_arguments_are_recorded_only_when_that_is_wanted_and_without_secrets() -> None:
     trail = AuditTrail(AuditOptions(arguments=True, longest_arguments=60))
     guarded = Audit(

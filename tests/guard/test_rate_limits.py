@@ -121,6 +121,7 @@ async def test_time_is_that_of_the_event_loop() -> None:
     assert guarded.remaining("host", "s", "t") == 0
 
 
+@pytest.mark.promise("E43")
 def test_each_agent_server_and_tool_has_its_own_allowance() -> None:
     guarded = limits(RateLimit(calls=2), time=Time())
     assert count(guarded) == count(guarded, agent="b") == count(guarded, server="b") == count(guarded, tool="b") == 2
@@ -228,6 +229,7 @@ def test_a_limit_that_cannot_be_is_an_error_where_it_is_written(wrong: dict[str,
     burst=st.integers(1, 10),
     attempts=st.lists(st.tuples(st.floats(0, 30), st.integers(0, 12), st.integers(0, 5)), max_size=60),
 )
+@pytest.mark.promise("E43")
 def test_in_no_stretch_of_time_more_than_the_burst_and_the_rate_pass(
     *, calls: int, per: float, burst: int, attempts: list[tuple[float, int, int]]
 ) -> None:

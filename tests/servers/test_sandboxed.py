@@ -16,6 +16,7 @@ from vsm_mcp.sandbox.policy import Limits
 from vsm_mcp.sandbox.resources.controller import Hold, Tree
 from vsm_mcp.sandbox.resources.watchdog import Watchdog
 from vsm_mcp.sandbox.sandbox import Sandbox
+from vsm_mcp.servers.supervision.health import Condition
 from vsm_mcp.testing.servers import as_proven, hostile_server, make_spawner
 from vsm_mcp.world.processes import LocalProcesses
 
@@ -60,6 +61,19 @@ async def test_a_confined_server_works_in_its_own_directory_and_the_host_finds_t
     assert enforcement is not None
     assert enforcement.level(Aspect.ISOLATION) is Level.KERNEL
     assert [path.read_text() for path in (place / "work").rglob("kept.txt")] == ["kept"]
+
+
+@pytest.mark.promise("E80", "B61")
+async def test_of_a_server_that_is_well_it_is_known_what_its_processes_use(place: Path) -> None:
+    async with make_spawner(place / "work", sandbox=sandbox()) as spawner:
+        spawner.adopt(as_proven(hostile_server(place / "pkg", "good", MARK)))
+        assert spawner.usages() == {}
+        await spawner.call(WRITE)
+        used = spawner.usages()[NAME]
+        assert spawner.health()[NAME].condition is Condition.WELL
+    assert used.processes == 1
+    assert (used.memory_bytes or 0) > 1 << 20
+    assert (used.cpu_seconds or 0) > 0
 
 
 async def test_a_trial_says_what_confines_it_and_its_files_are_gone_with_it(place: Path) -> None:

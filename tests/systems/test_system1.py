@@ -64,7 +64,7 @@ def system(answers: Answers) -> tuple[System1, VarietyCalculator, RecordingSink]
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("C5")
+@pytest.mark.promise("C5", "C78")
 async def test_an_operation_becomes_a_call_with_its_agent_and_deadline() -> None:
     answers = Answers(ToolResult(text="hello", structured={"said": "hello"}))
     system1, variety, _ = system(answers)
@@ -210,6 +210,7 @@ class Host:
         CapabilityMissingError("It was let go."),
     ],
 )
+@pytest.mark.promise("D57")
 async def test_a_call_that_was_surely_never_sent_is_given_to_another_provider(failure: VSMError) -> None:
     servers = Servers({"first": failure, "second": GOOD})
     system1, heard = with_servers(servers)
@@ -225,6 +226,7 @@ async def test_a_call_that_was_surely_never_sent_is_given_to_another_provider(fa
     "failure",
     [LinkError("It broke."), CallTimeoutError("Too slow."), ToolError("No."), ToolResult(text="no", is_error=True)],
 )
+@pytest.mark.promise("D57")
 async def test_a_call_that_may_have_happened_is_not_given_to_another_provider(
     failure: VSMError | ToolResult,
 ) -> None:
@@ -246,6 +248,7 @@ async def test_a_call_that_may_have_happened_and_is_safe_to_repeat_is_given_to_a
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("denial", [PermissionDeniedError("Not you."), PolicyError("Never.")])
+@pytest.mark.promise("D6", "D57")
 async def test_a_denial_is_final_even_if_a_repetition_would_be_safe(denial: VSMError) -> None:
     servers = Servers({"first": denial, "second": GOOD})
     system1, heard = with_servers(servers, safe=True)
@@ -256,6 +259,7 @@ async def test_a_denial_is_final_even_if_a_repetition_would_be_safe(denial: VSME
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("D6", "D57")
 async def test_when_all_fail_the_demand_died_of_the_best_one_and_is_counted_once() -> None:
     servers = Servers({name: StartError(f"{name} is away.") for name in ("first", "b", "c", "d", "e")})
     system1, heard = with_servers(servers)
@@ -395,6 +399,7 @@ async def test_what_a_unit_cannot_do_a_tool_may() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("C78")
 async def test_an_operation_that_names_a_tool_goes_to_that_tool_or_else_to_a_unit() -> None:
     host, answers = Host(), Answers(GOOD)
     system1, _, _ = system(answers)

@@ -67,7 +67,7 @@ async def test_the_tools_for_a_need_are_looked_for_once_after_each_change_of_wha
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("A60", "A79", "B55")
+@pytest.mark.promise("A60", "A79", "B55", "E55")
 async def test_the_same_words_get_the_same_answer_for_five_minutes_of_which_five_hundred_are_kept(
     tmp_path: Path,
 ) -> None:

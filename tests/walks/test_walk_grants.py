@@ -116,7 +116,7 @@ def reported(report: SecurityReport) -> dict[str, EnforcementRecord]:
 @pytest.mark.anyio
 @pytest.mark.sandbox
 @pytest.mark.security
-@pytest.mark.promise("D15", "D18", "D19", "B48", "B49")
+@pytest.mark.promise("D15", "D18", "D19", "B48", "B49", "B61")
 async def test_limits_files_and_directories_are_granted_server_by_server(root: Path) -> None:
     data = root / "data"
     (data / "table.csv").mkdir(mode=0o755, parents=True)

@@ -25,7 +25,14 @@ from vsm_mcp import (
     ViableSystem,
     ZoneOptions,
 )
-from vsm_mcp.errors import ArgumentError, AuditError, PermissionDeniedError, RateLimitError, ZoneError
+from vsm_mcp.errors import (
+    ArgumentError,
+    AuditError,
+    CallTimeoutError,
+    PermissionDeniedError,
+    RateLimitError,
+    ZoneError,
+)
 from vsm_mcp.events import ServerStarted
 from vsm_mcp.guard.auditing.file import FileAudit
 from vsm_mcp.testing.servers import memory_server
@@ -136,6 +143,7 @@ async def test_a_program_calls_tools_as_the_agent_that_wrote_it(tmp_path: Path) 
         ]
 
 
+@pytest.mark.promise("D54")
 async def test_the_health_of_servers_is_told_without_asking_them(tmp_path: Path) -> None:
     vsm = system(tmp_path)
     async with vsm:
@@ -144,6 +152,42 @@ async def test_the_health_of_servers_is_told_without_asking_them(tmp_path: Path)
         await vsm.call_tool("count_words", {"text": "a"})
         assert str(vsm.health()["words"].condition) == "well"
         assert "words" in repr(vsm)
+
+
+@pytest.mark.promise("D51")
+async def test_the_share_of_calls_that_the_rules_refuse_is_measured(tmp_path: Path) -> None:
+    async with system(tmp_path, guards=RULES) as vsm:
+        await vsm.acquire_capability("count words", "words")
+        for _ in range(3):
+            await vsm.call_tool("count_words", {"text": "a"})
+        with pytest.raises(PermissionDeniedError):
+            await vsm.call_tool("publish", {"text": "a"}, agent="reader")
+        status = vsm.status()
+        assert vsm.analyze_variety().gaps_by_system["system5"].stage == "s5_refused"
+    assert status.readings["gap by system"].parts["system5"] == pytest.approx(0.25, abs=0.01)
+    assert status.variety.ratio == pytest.approx(0.75, abs=0.01)
+
+
+@pytest.mark.promise("D46")
+async def test_how_long_a_call_may_take_is_read_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait(text: str) -> str:
+        """Wait for a text."""
+        if text:
+            await anyio.sleep_forever()
+        return "done"
+
+    assert Settings().call_timeout == 60.0
+    monkeypatch.setenv("VSM_MCP_CALL_TIMEOUT", "1")
+    shelf = Shelf()
+    shelf.offer("waiter", lambda: memory_server({"wait": wait}), summary="Waits for a text.")
+    settings = Settings(state=tmp_path, autonomy=Autonomy.AUTO, sandbox=Confinement.NONE, allow=("memory:*",))
+    with anyio.fail_after(30):
+        async with ViableSystem(settings, shelf=shelf, sources=(shelf,)) as vsm:
+            await vsm.acquire_capability("wait for a text", "waiter", probe=Probe(tool="wait", arguments={"text": ""}))
+            with pytest.raises(CallTimeoutError):
+                await vsm.call_tool("wait", {"text": "a"})
 
 
 async def test_a_server_that_crashes_is_up_again_before_it_is_called(tmp_path: Path) -> None:

@@ -292,6 +292,7 @@ class BreakingClock(FakeClock):
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("E47")
 async def test_a_cycle_that_fails_is_told_and_followed_by_the_next(tmp_path: Path) -> None:
     told, heard = anyio.Event(), list[Event]()
 

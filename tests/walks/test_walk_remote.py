@@ -1,6 +1,7 @@
 """A server that runs elsewhere goes the whole way in: offered by its address, proven, pinned, and called by name."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
@@ -99,6 +100,22 @@ async def test_what_may_write_elsewhere_is_not_tried_unasked_but_when_the_host_s
     assert "tools/call" in net.peer.seen
 
 
+@pytest.mark.promise("D9")
+async def test_whether_a_server_answers_is_asked_over_http_without_calling_a_tool(tmp_path: Path) -> None:
+    with anyio.fail_after(30), ExitStack() as there:
+        net = there.enter_context(Net(Parrot()))
+        async with a_system(tmp_path, launches(net)["http"]) as vsm:
+            await vsm.acquire_capability("say a text again", "parrot")
+            calls = net.peer.seen.count("tools/call")
+            well = await vsm.test_connection("parrot")
+            assert (well.ok, well.tools, well.error) == (True, 1, None)
+            assert net.peer.seen.count("tools/call") == calls
+            there.close()
+            away = await vsm.test_connection("parrot")
+            assert (away.ok, away.tools) == (False, None)
+            assert away.error
+
+
 async def test_a_tool_that_changes_is_not_called_any_more(tmp_path: Path, net: Net) -> None:
     with anyio.fail_after(30):
         async with a_system(tmp_path, launches(net)["http"]) as vsm:
@@ -111,6 +128,7 @@ async def test_a_tool_that_changes_is_not_called_any_more(tmp_path: Path, net: N
             assert (await vsm.security_report()).servers[0].quarantined == ("say_again",)
 
 
+@pytest.mark.promise("D10")
 async def test_headers_given_by_reference_reach_it_and_are_blotted_in_what_it_answers(tmp_path: Path, net: Net) -> None:
     token = tmp_path / "token"
     token.write_text(f"Bearer {SECRET}")

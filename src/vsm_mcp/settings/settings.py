@@ -113,7 +113,7 @@ class Settings(BaseSettings):
         variety_cache_size: How many kinds of demand are counted one by one; the others are counted together.
         install_timeout: Seconds a package client may take.
         start_timeout: Seconds a server may take until it lists its tools.
-        call_timeout: Seconds a call may take, unless the call says otherwise.
+        call_timeout: Seconds a call may take without a sign of progress, unless it or its deadline says otherwise.
         retry_failed_after: How long a need that could not be met is not tried again.
         variety_check_interval: Seconds between two cycles of `ViableSystem.regulate`.
         variety_half_life: Demands after which one weighs half; less where demand is little and changes fast.

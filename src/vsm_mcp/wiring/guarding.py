@@ -15,6 +15,7 @@ from vsm_mcp.guard.redaction import GivenSecrets
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.server import Installed, Proven
 from vsm_mcp.servers.supervision.spawner import DynamicSpawner
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.world.world import World
 
 _REQUEST_BITS = 32
@@ -27,6 +28,14 @@ def make_trail(guards: Guards, directory: Path | None, world: World, *, emit: Ev
     return AuditTrail(
         guards.audit, file=file, clock=world.clock, requests=f"{world.random.getrandbits(_REQUEST_BITS):08x}-"
     )
+
+
+def timed(guards: Guards, settings: Settings) -> Guards:
+    """Return the guards with the ``call_timeout`` that was set, unless the deadline says how long a call may be idle."""
+    deadline = guards.deadline
+    if deadline is None or "idle" in deadline.model_fields_set or "call_timeout" not in settings.model_fields_set:
+        return guards
+    return guards.model_copy(update={"deadline": deadline.model_copy(update={"idle": settings.call_timeout})})
 
 
 def make_chain(

@@ -22,7 +22,7 @@ from vsm_mcp.servers.supervision.supervision import Supervision
 from vsm_mcp.servers.workspace import Workspace
 from vsm_mcp.settings.settings import Confinement, Engine, Settings
 from vsm_mcp.wiring.confining import confinement
-from vsm_mcp.wiring.guarding import Housekeeping, make_chain, make_trail
+from vsm_mcp.wiring.guarding import Housekeeping, make_chain, make_trail, timed
 from vsm_mcp.wiring.machine import make_sandbox
 from vsm_mcp.world.world import World
 
@@ -76,7 +76,7 @@ async def make_serving(settings: Settings, policy: Policy, world: World, *, care
         random=world.random,
     )
     permissions = CallPermissions(policy, spawner.proven)
-    guarded = make_chain(care.guards, spawner, permissions, secrets=secrets, trail=trail, emit=emit)
+    guarded = make_chain(timed(care.guards, settings), spawner, permissions, secrets=secrets, trail=trail, emit=emit)
     housekeeping.look_after(guarded)
     return Serving(
         sandbox=sandbox,

@@ -31,7 +31,7 @@ class Failing:
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("A30")
+@pytest.mark.promise("A30", "E45")
 @pytest.mark.parametrize("number", [errno.EBUSY, errno.ENOTEMPTY, errno.EMFILE])
 async def test_what_passes_is_tried_until_it_has_passed(number: int) -> None:
     failing = Failing(number, times=3)
@@ -40,11 +40,27 @@ async def test_what_passes_is_tried_until_it_has_passed(number: int) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("E45")
 async def test_what_does_not_pass_is_told_after_a_few_times() -> None:
     failing = Failing(errno.EBUSY, times=99)
     with pytest.raises(ConfigurationError, match="busy"):
         await Retries(RANDOM, attempts=3).run(failing.work)
     assert failing.tried == 3
+
+
+@pytest.mark.anyio
+@pytest.mark.virtual_time
+@pytest.mark.promise("E45")
+async def test_the_longest_pause_is_four_times_the_one_before_and_a_second_at_most() -> None:
+    class Longest(Random):
+        def uniform(self, a: float, b: float) -> float:
+            pauses.append(b)
+            return max(a, b)
+
+    pauses, began = list[float](), anyio.current_time()
+    await Retries(Longest(1)).run(Failing(errno.EBUSY, times=4).work)
+    assert pauses == pytest.approx([0.08, 0.32, 1.0, 1.0])
+    assert anyio.current_time() - began == pytest.approx(2.4)
 
 
 @pytest.mark.anyio

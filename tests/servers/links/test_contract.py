@@ -42,7 +42,7 @@ async def say(link: Link, tool: str, **arguments: JsonValue) -> ToolResult:
     return await link.call(ToolCall(server="s", tool=tool, arguments=arguments))
 
 
-@pytest.mark.promise("D3")
+@pytest.mark.promise("D3", "E21", "E81", "C34", "D2")
 @every
 async def test_tools_are_listed_and_called_and_answer_with_text_values_or_their_own_error(way: Way, net: Net) -> None:
     with anyio.fail_after(20):

@@ -64,6 +64,7 @@ async def test_a_permanent_server_is_not_to_end_at_all() -> None:
         assert status(stage) is ServerStatus.RESTING
 
 
+@pytest.mark.promise("E82", "D56")
 async def test_a_server_that_does_not_come_up_is_tried_again_with_longer_and_longer_pauses() -> None:
     async with staged(PERMANENT) as stage:
         await stage.work()
@@ -258,6 +259,7 @@ async def test_servers_that_only_belong_together_do_not_fall_together() -> None:
         assert status(stage, "top") is ServerStatus.RUNNING
 
 
+@pytest.mark.promise("E24")
 async def test_only_so_many_servers_start_at_once() -> None:
     names = [f"server-{number}" for number in range(20)]
     async with staged(Supervision(starts_at_once=3), *names) as stage:

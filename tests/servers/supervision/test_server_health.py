@@ -19,7 +19,7 @@ async def fail_to_work(stage: Stage, timeout: float, kind: type[VSMError]) -> No
         await stage.work(timeout=timeout)
 
 
-@pytest.mark.promise("A26", "A80", "D58")
+@pytest.mark.promise("A26", "A80", "D58", "B35")
 async def test_a_silent_server_is_asked_for_a_sign_of_life_every_half_minute() -> None:
     async with staged() as stage:
         await stage.work()
@@ -55,6 +55,7 @@ async def test_a_server_that_serves_calls_is_not_asked() -> None:
         assert stage["one"].last.pings == 0
 
 
+@pytest.mark.promise("A36")
 async def test_a_server_that_hangs_is_ended_and_the_next_call_finds_another() -> None:
     async with staged(Supervision(otherwise=RestartType.PERMANENT)) as stage:
         await stage.work()

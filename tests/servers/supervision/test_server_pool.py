@@ -34,6 +34,7 @@ async def test_one_process_is_enough_unless_the_host_says_otherwise() -> None:
         assert stage.spawner.states()["one"].processes == 1
 
 
+@pytest.mark.promise("E60", "A69")
 async def test_without_sessions_calls_go_to_the_process_with_the_fewest() -> None:
     async with staged(THREE, scripts={"one": Script(version=NEW)}) as stage:
         gate, calls = anyio.Event(), list[int]()

@@ -86,7 +86,7 @@ async def test_nothing_runs_before_the_first_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("A25")
+@pytest.mark.promise("A25", "E82", "C94")
 async def test_the_first_call_starts_the_server_and_further_ones_use_it(tmp_path: Path) -> None:
     async with make_spawner(tmp_path) as spawner:
         spawner.adopt(as_proven(hostile_server(tmp_path / "pkg")))
@@ -514,6 +514,7 @@ async def test_an_unknown_tool_is_refused_and_a_held_server_does_not_even_hear_o
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("E28")
 async def test_a_server_that_hangs_is_ended_while_nobody_calls_it(tmp_path: Path) -> None:
     options = Supervision(check_every=0.1, check_timeout=0.1, check_misses=2, otherwise=RestartType.TEMPORARY)
     events: list[Event] = []

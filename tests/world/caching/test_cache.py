@@ -24,6 +24,7 @@ def source() -> Counted:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("owned", [True, False])
+@pytest.mark.promise("E46", "E56")
 async def test_a_value_is_loaded_once_and_given_for_as_long_as_it_is_fresh(source: Counted, *, owned: bool) -> None:
     cache = source.cache(fresh=300)
     async with cache if owned else AsyncExitStack():
@@ -52,6 +53,7 @@ async def test_a_value_that_never_ages_stays_until_it_is_forgotten(source: Count
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("E46", "E56")
 async def test_what_was_used_longest_ago_makes_room(source: Counted) -> None:
     async with source.cache(most=2) as cache:
         for key in ("a", "b", "a", "c"):
@@ -169,6 +171,7 @@ async def test_an_error_is_raised_to_all_who_wait_and_is_not_kept(source: Counte
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("owned", [True, False])
+@pytest.mark.promise("E46")
 async def test_two_hundred_who_ask_at_once_share_one_load(source: Counted, *, owned: bool) -> None:
     gate, cache, given = source.close(), source.cache(), list[int]()
 

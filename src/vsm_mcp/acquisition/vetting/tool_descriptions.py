@@ -57,7 +57,7 @@ _WORDY = 14
 
 _SHORT = 400
 _LITTLE = 20
-"""English of which so little speaks against any sentence matches no phrase either: all measured ones have 34 and more.
+"""English of which so little speaks against any passage matches no phrase either: all measured ones have 44 and more.
 What excuses a sentence does not count here, so honest words cannot hide a phrase."""
 
 _ENCODED = 30

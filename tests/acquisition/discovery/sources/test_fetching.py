@@ -60,7 +60,7 @@ async def took(asking: Fetching) -> float:
 
 
 @pytest.mark.parametrize("trouble", [SILENT, busy(500), busy(502), busy(503), busy(429)])
-@pytest.mark.promise("B66")
+@pytest.mark.promise("B66", "E27")
 async def test_what_may_pass_is_asked_again_after_a_random_while(trouble: Answer) -> None:
     registry = ready(trouble, trouble)
     assert FIRST_PAUSE <= await took(fetching(registry)) <= 2 * LONGEST_PAUSE

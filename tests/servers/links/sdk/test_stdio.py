@@ -140,6 +140,7 @@ async def test_an_argument_that_is_no_json_is_refused() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.promise("D37")
 async def test_many_large_calls_at_once_stay_whole() -> None:
     """Each is larger than a pipe, so that writes wait in the middle."""
     answers: list[str] = []

@@ -3,18 +3,21 @@
 A logistic regression over features, rare ones counting more (tf-idf, Salton and Buckley, 1988), as it was learnt from
 labelled tools. What is weighed is a passage of a few sentences, and the heaviest one decides: so a long honest text
 cannot dilute a bad sentence, and an order that is spread over a few sentences is still seen. The text as a whole adds
-to that; what it excuses is bounded.
+to that; what it excuses is bounded. A sentence that weighs much alone is seen whatever stands around it.
 """
 
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, repeat
+from operator import mul
 from typing import NamedTuple
 
 from vsm_mcp.acquisition.vetting.text.decoding import readable_lines
 from vsm_mcp.acquisition.vetting.text.evidence.features import Topic, features, runs, signs, tokens
 from vsm_mcp.acquisition.vetting.text.evidence.lexicon import MEANINGS
 from vsm_mcp.acquisition.vetting.text.evidence.weights import Weights, place, weights
+from vsm_mcp.acquisition.vetting.text.evidence.weights import places as places_of
 
 NOTABLE = 10
 """From this weight on a text is worth a look: about one published tool in a hundred has it."""
@@ -32,10 +35,16 @@ STEADY = 800**2
 """Where little is said, each word of it says less."""
 
 _WHOLE = 54
+_ALONE = 30
+"""So much more must a single sentence weigh: then no choice of honest sentences around it hides it."""
+
 _EXCUSE = -10
 """What the text as a whole can excuse at most: honest words around an order do not hide it."""
 
 _NOTHING = -200
+_LITTLE = 12
+"""Where so little speaks against a passage, no sentence of it weighs much alone: all measured ones have 20 and more."""
+
 _MOST_SIGNS = 4
 _ROLES = re.compile("[>+]")
 
@@ -97,17 +106,17 @@ def weigh(said: Sequence[Sentence], name: frozenset[int] = frozenset(), *, by: W
     if not said:
         return NO_EVIDENCE
     worth = by or weights()
-    passages = list(_passages(said))
-    weighed = [_weighed(name.union(*(one.places for one in said[start:end])), worth) for start, end in passages]
-    at = max(range(len(weighed)), key=weighed.__getitem__)
-    weight, against = weighed[at]
-    whole = weight if len(passages) == 1 else _weighed(name.union(*(one.places for one in said)), worth)[0]
-    start, end = passages[at]
-    return Evidence(
-        weight=_BASE + round(weight + max(_EXCUSE, whole)),
-        at=max(range(start, end), key=lambda which: _sum(said[which].places, worth)),
-        against=round(against),
-    )
+    passages = [(name.union(*(one.places for one in said[start:end])), start, end) for start, end in _passages(said)]
+    weight, (places, start, end) = max(((_weighed(one[0], worth), one) for one in passages), key=_first)
+    whole = weight if len(passages) == 1 else _weighed(name.union(*(one.places for one in said)), worth)
+    against = _against(places, worth)
+    most, at = weight, start
+    if against >= _LITTLE and len(said) > 1:
+        alone = [_weighed(name | one.places, worth) for one in said]
+        most = max(alone)
+        at = max(range(len(said)) if most > weight else range(start, end), key=alone.__getitem__)
+    heaviest = max(weight + max(_EXCUSE, whole), most + max(_EXCUSE, most) - _ALONE)
+    return Evidence(weight=_BASE + round(heaviest), at=at, against=round(against))
 
 
 def weight_of(text: str, topic: Topic = ANYTHING) -> int:
@@ -128,28 +137,27 @@ def explained(sentence: str, topic: Topic = ANYTHING) -> tuple[str, ...]:
 
 
 def _known(found: Iterable[str]) -> frozenset[int]:
-    rarity = weights().rarity
-    return frozenset([at for at in map(place, found) if rarity[at]])
+    """Return the places of features, of those that are known."""
+    every = places_of(found)
+    return frozenset(compress(every, map(weights().rarity.__getitem__, every)))
 
 
-def _weighed(places: frozenset[int], by: Weights) -> tuple[float, float]:
-    """Return what features weigh together, and what those weigh that speak against the text."""
-    _, bias, rarity, worth = by
-    length, total, against = 0, 0, 0
-    for at in places:
-        rare = rarity[at]
-        length += rare * rare
-        value = rare * worth[at]
-        total += value
-        if value > 0:
-            against += value
-    unit = math.sqrt(length + STEADY)
-    return bias + total / unit, against / unit
+def _weighed(places: frozenset[int], by: Weights) -> float:
+    """Return what features weigh together."""
+    rare = list(map(by.rarity.__getitem__, places))
+    total = sum(map(mul, rare, map(by.worth.__getitem__, places)))
+    return by.bias + total / math.sqrt(sum(map(mul, rare, rare)) + STEADY)
 
 
-def _sum(places: frozenset[int], by: Weights) -> int:
-    rarity, worth = by.rarity, by.worth
-    return sum([rarity[at] * worth[at] for at in places])
+def _against(places: frozenset[int], by: Weights) -> float:
+    """Return what those features weigh that speak against a text."""
+    rare = list(map(by.rarity.__getitem__, places))
+    total = sum(map(mul, rare, map(max, map(by.worth.__getitem__, places), repeat(0))))
+    return total / math.sqrt(sum(map(mul, rare, rare)) + STEADY)
+
+
+def _first(pair: tuple[float, object]) -> float:
+    return pair[0]
 
 
 def _passages(said: Sequence[Sentence]) -> Iterator[tuple[int, int]]:

@@ -140,9 +140,9 @@ def features(words: list[str], topic: frozenset[str] = frozenset()) -> set[str]:
 
 def runs(words: Sequence[str]) -> set[str]:
     """Return the words as they stand, and each two and three of them that follow each other."""
-    found = {f"#{word}" for word in words}
-    found.update([f"#{a} {b}" for a, b in pairwise(words)])
-    found.update([f"#{a} {b} {c}" for a, b, c in zip(words, words[1:], words[2:], strict=False)])
+    found = set(map("#".__add__, words))
+    found.update(map("#%s %s".__mod__, pairwise(words)))
+    found.update(map("#%s %s %s".__mod__, zip(words, words[1:], words[2:], strict=False)))
     return found
 
 
