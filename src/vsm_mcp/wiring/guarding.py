@@ -31,7 +31,7 @@ def make_trail(guards: Guards, directory: Path | None, world: World, *, emit: Ev
 
 
 def timed(guards: Guards, settings: Settings) -> Guards:
-    """Return the guards with the ``call_timeout`` that was set, unless the deadline says how long a call may be idle."""
+    """Return the guards with the ``call_timeout`` that was set, unless the deadline says how long one may be idle."""
     deadline = guards.deadline
     if deadline is None or "idle" in deadline.model_fields_set or "call_timeout" not in settings.model_fields_set:
         return guards
