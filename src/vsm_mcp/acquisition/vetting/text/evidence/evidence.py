@@ -166,7 +166,7 @@ def _passages(said: Sequence[Sentence]) -> Iterator[tuple[int, int]]:
         yield 0, len(said)
         return
     start = 0
-    while start < len(said):
+    while True:
         end = _after(said, start, PASSAGE)
         yield start, end
         if end == len(said):
