@@ -88,7 +88,6 @@ class GuardChain:
         self.trail: AuditTrail = ports.trail
         self._names = tuple(name for name in Guards.model_fields if getattr(guards, name) is not None)
         self._caller = caller
-        self._now = ports.now
         self._who(guards, ports)
         self._what(guards, ports)
         self._fate(guards, ports)
@@ -115,9 +114,7 @@ class GuardChain:
             ServerError: The server is not usable.
         """
         audit, own, sent = self._audit, call, None
-        if audit.closed:
-            self.trail.check()
-        began = self._now()
+        began = audit.begin()
         try:
             own, sent, watched = self._admitted(call)
             try:

@@ -55,13 +55,6 @@ class Judge:
         """Show how much work it makes."""
         return f"Judge(steps={self._steps[-1]})"
 
-    def passes(self, value: JsonValue) -> bool:
-        """Tell whether a value is known to fit at once; `breach` knows of the others."""
-        try:
-            return self._any_is_quick and self._valid(value)
-        except ValueError:  # other mappings and sequences than the engine knows
-            return False
-
     def breach(self, value: JsonValue) -> str | None:
         """Return what breaks which rule, without the value itself; ``None`` when everything fits.
 
