@@ -43,7 +43,7 @@ _EXCUSE = -10
 
 _NOTHING = -200
 _LITTLE = 12
-"""Where so little speaks against a passage, no sentence of it weighs much alone: all measured ones have 20 and more."""
+"""Where so little speaks against a passage, no sentence of it weighs much alone: all measured ones have 18 and more."""
 
 _MOST_SIGNS = 4
 _ROLES = re.compile("[>+]")

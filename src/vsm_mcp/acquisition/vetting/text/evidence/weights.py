@@ -1,7 +1,7 @@
 """Weights: how rare each feature is and what it is worth, learnt from labelled tools.
 
 A feature is not kept by its name: two tables have a place for each number of 21 bits, and its CRC-32 says which is its
-own. Of all places one in ten is taken, so that few unknown features fall on one. The tables are made by
+own. Of all places one in fifteen is taken, so that few unknown features fall on one. The tables are made by
 ``scripts/train_descriptions.py``.
 """
 
