@@ -11,8 +11,10 @@ from collections.abc import Mapping
 
 import anyio
 import anyio.to_thread
+import httpx2
 
 from vsm_mcp.errors import CallError, ServerError
+from vsm_mcp.model.authorization import Authorization, AuthorizationCode, ClientCredentials
 from vsm_mcp.model.call import ToolCall, ToolSpec
 from vsm_mcp.model.json import JsonObject, JsonValue
 from vsm_mcp.model.launch import HttpLaunch
@@ -20,6 +22,8 @@ from vsm_mcp.servers.links.link import Consent, Link, Remote
 from vsm_mcp.servers.links.sdk.client import SdkConnector
 
 SECONDS = 60.0
+REDIRECT = "http://localhost:3000/callback"
+CLIENT_METADATA = "https://conformance-test.local/client-metadata.json"
 SAMPLES: Mapping[str, JsonValue] = {
     "number": 2,
     "integer": 2,
@@ -87,14 +91,35 @@ async def use(link: Link, wishes: JsonValue) -> None:
     await link.prompts()
 
 
+async def authorize(_: str, address: str) -> str | None:
+    """Consent for a human: the suite's page sends a browser back at once."""
+    async with httpx2.AsyncClient() as browser:
+        return (await browser.get(address)).headers.get("location")
+
+
+def terms(wishes: JsonValue) -> tuple[Authorization, str]:
+    """Return how this host is let in, and its secret: as the scenario wishes, else it registers itself."""
+    given = {name: str(value) for name, value in wishes.items()} if isinstance(wishes, Mapping) else {}
+    name, secret = given.get("client_id", ""), given.get("client_secret", "")
+    reference = "env:SECRET" if secret else ""
+    if "client-credentials" in given.get("name", ""):
+        return ClientCredentials(issuer=given["issuer"], client_id=name, client_secret=reference), secret
+    document = "" if name else CLIENT_METADATA
+    issuer = given.get("issuer", "")
+    return AuthorizationCode(
+        redirect=REDIRECT, issuer=issuer, client_id=name, client_secret=reference, client_metadata=document
+    ), secret
+
+
 async def main() -> None:
     """Connect to where the suite says."""
     wishes: JsonValue = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
-    connector = SdkConnector(
-        eras={}, probe=SECONDS, start=SECONDS, consent=Consent(elicit=elicit, sample=sample, roots=roots)
-    )
-    launch = HttpLaunch(url=sys.argv[-1])
-    async with connector.remote(launch, Remote(dial=dial), name="suite", digest="suite") as link:
+    consent = Consent(elicit=elicit, sample=sample, roots=roots, authorize=authorize)
+    connector = SdkConnector(eras={}, probe=SECONDS, start=SECONDS, consent=consent)
+    authorization, secret = terms(wishes)
+    launch = HttpLaunch(url=sys.argv[-1], authorization=authorization)
+    remote = Remote(dial=dial, client_secret=secret)
+    async with connector.remote(launch, remote, name="suite", digest="suite") as link:
         await use(link, wishes)
 
 

@@ -69,6 +69,48 @@ def test_a_documented_name_with_a_value_that_makes_no_sense_is_an_error(monkeypa
         Settings()
 
 
+@pytest.mark.promise("C49", "C51", "C52", "C60")
+def test_name_log_level_servers_and_telemetry_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Settings()
+    assert (usual.node_id, usual.log_level, usual.servers, usual.telemetry) == (None, None, True, True)
+    monkeypatch.setenv("VSM_MCP_NODE_ID", "vsm-1@host.example")
+    monkeypatch.setenv("VSM_MCP_LOG_LEVEL", "Warn")
+    monkeypatch.setenv("VSM_MCP_ENABLED", "false")
+    monkeypatch.setenv("VSM_MCP_TELEMETRY", "false")
+    settings = Settings()
+    assert (settings.node_id, settings.log_level) == ("vsm-1@host.example", "warning")
+    assert (settings.servers, settings.telemetry) == (False, False)
+    assert settings.reach is Autonomy.OBSERVE
+    assert Settings(servers=True).reach is usual.autonomy
+
+
+@pytest.mark.parametrize("level", ["debug", "INFO", "warn", "warning", " Error "])
+def test_a_level_may_be_written_in_any_case(level: str) -> None:
+    assert Settings.model_validate({"log_level": level}).log_level in {"debug", "info", "warning", "error"}
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("log_level", "loud"),
+        ("log_level", 10),
+        ("node_id", ""),
+        ("node_id", "a b"),
+        ("node_id", "a\n"),
+        ("node_id", "x" * 65),
+    ],
+)
+def test_a_name_or_level_that_makes_no_sense_is_refused(name: str, wrong: object) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({name: wrong})
+
+
+def test_a_switch_that_says_neither_yes_nor_no_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VSM_MCP_ENABLED", "perhaps")
+    with pytest.raises(ConfigurationError, match="VSM_MCP_ENABLED must be true or false"):
+        Settings()
+
+
 @pytest.mark.promise("B5", "B6", "A75", "A76", "B11", "C58")
 @pytest.mark.parametrize("variable", ["VSM_SECURITY_ENABLED", "VSM_SANDBOX_ENABLED"])
 def test_security_has_no_switch(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
@@ -335,7 +377,7 @@ SECONDS = (
 WHOLE = (
     "run_as", "most_servers", "acquisitions_per_day", "store_mb", "package_mb", "package_files", "installs_at_once",
     "max_concurrent_operations", "recursion_depth", "discovery_cache_size", "match_cache_size",
-    "variety_cache_size",
+    "variety_cache_size", "max_concurrent_sandboxes", "http_connections",
 )  # fmt: skip
 SPANS = ("min_release_age", "registry_kept_for", "retry_failed_after")
 NO_NUMBERS = (float("nan"), float("inf"), float("-inf"))

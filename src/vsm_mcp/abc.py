@@ -23,6 +23,7 @@ from vsm_mcp.world.files import Files
 from vsm_mcp.world.http import Http
 from vsm_mcp.world.processes import Process, Processes
 from vsm_mcp.world.secrets import Secrets
+from vsm_mcp.world.tokens import Tokens
 
 __all__ = [
     "AT_ONCE",
@@ -53,5 +54,6 @@ __all__ = [
     "ResourceController",
     "Secrets",
     "Source",
+    "Tokens",
     "Toolbox",
 ]

@@ -143,7 +143,7 @@ async def test_each_report_is_a_tool_and_a_resource(tmp_path: Path, era: Era) ->
         status = SystemStatus.model_validate_json(words_of(await client.call_tool("vsm_status")))
         assert [server.name for server in status.servers] == ["words"]
         metrics = (await client.call_tool("vsm_metrics")).structured_content
-        assert (metrics["servers"], metrics["acquired"]) == (1, 1)
+        assert (metrics["servers"]["held"], metrics["acquired"]) == (1, 1)
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -2,7 +2,8 @@
 
 ``discovery_speed.py`` starts it twice, in a folder with ``documents.json``. All servers come from one source, as a
 registry would list them. ``cold DIR``: nothing is on disk, and two hundred callers ask for the same at once; the source
-is read, all is indexed and stored. ``warm DIR``: the next process starts from what is stored, and searches.
+is read, all is indexed and stored. ``warm DIR``: the next process starts from what is stored, and searches. ``looked
+DIR`` and ``meant DIR`` do the same with the extra ``semantic``: all servers are looked at, then searched by meaning.
 """
 
 import json
@@ -20,7 +21,10 @@ from discovery_speed import DOCUMENTS, MIB, ROUNDS, SEED, SHORT, percentiles, re
 
 from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.discovery.index.documents import Document
+from vsm_mcp.acquisition.discovery.memory.merging import merge
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
+from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder, told
+from vsm_mcp.acquisition.discovery.semantic.meanings import Meanings
 from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.model.server import Candidate, PackageRef
 from vsm_mcp.world.files import LocalFiles
@@ -104,6 +108,42 @@ async def warm(folder: Path) -> dict[str, float]:
     }
 
 
+async def looked(folder: Path) -> dict[str, float]:
+    """Have the embedder look at all servers, as the background does, and store what it saw."""
+    registry = Registry(candidates(DOCUMENTS.validate_json((folder / "documents.json").read_bytes())))
+    servers = merge([await registry.listing(None)])
+    meanings = Meanings(_embedder())
+    meanings.follow({key: told(one.document(key)) for key, one in servers.items()})
+    began = time.perf_counter()
+    while meanings.left:
+        meanings.learn()
+    lasted = time.perf_counter() - began
+    stored = meanings.stored()
+    await _stored(folder).keep_meanings(stored)
+    return {"looked_s": lasted, "meanings_bytes": len(stored)}
+
+
+async def meant(folder: Path) -> dict[str, float]:
+    """Start from what is stored, and search by words and by meaning for what is new."""
+    before = resident()
+    embedder = _embedder()
+    discovery = MCPDiscovery([Registry(())], snapshots=_stored(folder), fresh=NO_TIME, embedder=embedder)
+    start, _ = await _lasted(discovery, SHORT[0])
+    taken = [await _lasted(discovery, query) for query in SHORT * ROUNDS]
+    return {
+        "meant_start_ms": start,
+        **percentiles([wall for wall, _ in taken], "meant_"),
+        **percentiles([cpu for _, cpu in taken], "meant_cpu_"),
+        "meant_rss_mb": (resident() - before) / MIB,
+    }
+
+
+def _embedder() -> Embedder:
+    from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - it may not be there
+
+    return MiniLM()
+
+
 def _stored(folder: Path) -> Snapshots:
     return Snapshots(LocalFiles(), folder / "found")
 
@@ -119,5 +159,5 @@ async def _lasted(discovery: MCPDiscovery, query: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    part = {"cold": cold, "warm": warm}[sys.argv[1]]
+    part = {"cold": cold, "warm": warm, "looked": looked, "meant": meant}[sys.argv[1]]
     sys.stdout.write(json.dumps(anyio.run(part, Path(sys.argv[2]))))

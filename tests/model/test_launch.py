@@ -92,11 +92,12 @@ def test_a_launch_is_a_value_of_its_kind_with_an_address_and_headers_and_nothing
     http = HttpLaunch(url="https://example.org/mcp", headers=headers)
     websocket = WebSocketLaunch(url="wss://example.org:8443/mcp", headers=headers)
     assert http == HttpLaunch(url="https://example.org/mcp", headers=headers) != websocket
-    assert repr(http) == "HttpLaunch(url='https://example.org/mcp', headers={'Authorization': 'env:TOKEN'})"
+    shown = "HttpLaunch(url='https://example.org/mcp', headers={'Authorization': 'env:TOKEN'}, authorization=None)"
+    assert repr(http) == shown
     assert (http.port, websocket.port) == (443, 8443)
     for launch in (http, websocket):
         written = TypeAdapter(type(launch)).dump_python(launch, mode="json")
-        assert written == {"url": launch.url, "headers": headers}
+        assert written | {"authorization": None} == {"url": launch.url, "headers": headers, "authorization": None}
         assert TypeAdapter(type(launch)).validate_python(written) == launch
     with pytest.raises(PayloadError, match="its scheme is 'ws'"):
         HttpLaunch(url="ws://example.org/mcp")

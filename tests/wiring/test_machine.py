@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from vsm_mcp.errors import SandboxError
+from vsm_mcp.acquisition.installation.ecosystems.clients.configuration.given import Given
+from vsm_mcp.errors import CapacityError, SandboxError
+from vsm_mcp.sandbox.places import SandboxPlaces
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.settings.settings import Confinement, Settings
 from vsm_mcp.wiring.machine import Cells, Registries, choose_python, ecosystems, make_sandbox, program
@@ -29,6 +31,18 @@ def test_package_clients_are_confined_with_servers_or_not_at_all(tmp_path: Path)
     assert cells.uv is not None
     assert (cells.npm.keeps, cells.uv.keeps) == (True, True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("B51")
+async def test_package_clients_take_the_places_that_servers_take(tmp_path: Path) -> None:
+    places, home = SandboxPlaces(1, timeout=0.05), tmp_path / "home"
+    home.mkdir()
+    cells = Cells.of(settings(tmp_path, sandbox=Confinement.BUBBLEWRAP), World(), places=places)
+    assert cells.uv is not None
+    async with places.place():
+        with pytest.raises(CapacityError):
+            await cells.uv.run(("/bin/true",), home, Given(), subject="x", timeout=5)
 
 
 @pytest.mark.anyio

@@ -7,20 +7,17 @@ password and no fragment, and secrets appear by reference only.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import ClassVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from vsm_mcp.errors import PayloadError
+from vsm_mcp.model.addresses import check_host, check_reference, check_url, is_here
+from vsm_mcp.model.authorization import Authorization
 
-LONGEST_URL = 2048
-LONGEST_HOST = 253
 MOST_HEADERS = 32
 LARGEST_PORT = 65_535
 
-_LABELS = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*", re.IGNORECASE)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]{0,254}|file:/[^\x00-\x1f]{1,4095})")
 _OURS = frozenset({
     "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "host",
     "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id", "te", "trailer",
@@ -62,7 +59,7 @@ class _AddressLaunch:
 
     def __post_init__(self) -> None:
         """Refuse what could not be reached, or not safely."""
-        _check_url(self.url, self._schemes)
+        check_url(self.url, self._schemes)
         _check_headers(self.url, self.headers)
 
     @property
@@ -83,12 +80,31 @@ class HttpLaunch(_AddressLaunch):
     Attributes:
         url: The address of the server's endpoint.
         headers: Headers of every request; each value is a reference to a secret (``env:NAME``, ``file:/path``).
+        authorization: How the server lets this host in when it asks for a token; ``None``: it is not asked for one.
 
     Raises:
         PayloadError: The address or a header cannot be used, or secrets would travel unencrypted.
     """
 
     _schemes = ("https", "http")
+
+    authorization: Authorization | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be reached, or not safely."""
+        _AddressLaunch.__post_init__(self)
+        if self.authorization is None:
+            return
+        if any(name.lower() == "authorization" for name in self.headers):
+            raise PayloadError(
+                "The server is given the header Authorization and a way to get a token for it.",
+                remedies=("Give one of them.",),
+            )
+        if urlsplit(self.url).scheme != "https" and not is_here(self.host):
+            raise PayloadError(
+                f"The token for {self.host} would travel unencrypted.",
+                remedies=("Use an address that begins with https://.",),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +124,7 @@ class TcpLaunch:
 
     def __post_init__(self) -> None:
         """Refuse what could not be reached."""
-        _check_host(self.host)
+        check_host(self.host)
         if not 0 < self.port <= LARGEST_PORT:
             raise PayloadError(f"{self.port} is not a port.", remedies=(f"Give a number from 1 to {LARGEST_PORT}.",))
 
@@ -144,71 +160,13 @@ def address_of(launch: RemoteLaunch) -> str:
             return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
-def is_here(host: str) -> bool:
-    """Tell whether ``host`` is this machine's loopback, which nobody else listens to."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _check_url(url: str, schemes: tuple[str, ...]) -> None:
-    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise _bad_url("it is not 1 to 2048 printable ASCII characters without spaces", schemes)
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise _bad_url(str(error).rstrip("."), schemes) from error
-    if parts.scheme not in schemes:
-        raise _bad_url(f"its scheme is {parts.scheme[:20]!r}", schemes)
-    if why := _flaw(parts, port):
-        raise _bad_url(why, schemes)
-    _check_host(_host(url))
-
-
-def _flaw(parts: SplitResult, port: int | None) -> str:
-    if parts.username is not None or parts.password is not None:
-        return "it holds a user or a password"
-    if parts.fragment:
-        return "it has a fragment"
-    return "its port is 0" if port == 0 else ""
-
-
-def _bad_url(why: str, schemes: tuple[str, ...]) -> PayloadError:
-    """Return the error; the address itself is not shown, for it may hold a password."""
-    return PayloadError(
-        f"The address of a server cannot be used: {why}.",
-        remedies=(
-            f"Write it as {schemes[0]}://HOST[:PORT]/PATH.",
-            "Give credentials as headers by reference, such as headers={'Authorization': 'env:NAME'}.",
-        ),
-    )
-
-
-def _check_host(host: str) -> None:
-    if ":" in host or host.replace(".", "").isdigit():
-        try:
-            ip_address(host)
-        except ValueError as error:
-            raise PayloadError(f"{host[:80]!r} is not an address.", remedies=("Give a name or an address.",)) from error
-    elif len(host) > LONGEST_HOST or not _LABELS.fullmatch(host.removesuffix(".")):
-        raise PayloadError(f"{host[:80]!r} is not the name of a host.", remedies=("Give a name or an address.",))
-
-
 def _check_headers(url: str, headers: Mapping[str, str]) -> None:
     if len(headers) > MOST_HEADERS:
         raise PayloadError(f"{len(headers)} headers are more than the {MOST_HEADERS} allowed.")
     for name, reference in headers.items():
         if not _HEADER.fullmatch(name) or name.lower() in _OURS:
             raise PayloadError(f"The header {name[:64]!r} cannot be given.", remedies=("Give another header.",))
-        if not _REFERENCE.fullmatch(reference):
-            raise PayloadError(
-                f"The value of the header {name} must be given by reference.",
-                remedies=("Write env:NAME or file:/absolute/path instead of the value itself.",),
-            )
+        check_reference(reference, f"the header {name}")
     if headers and urlsplit(url).scheme in {"http", "ws"} and not is_here(_host(url)):
         raise PayloadError(
             f"The headers for {_host(url)} would travel unencrypted.",

@@ -1,7 +1,7 @@
 """Sandbox: confinement; a command goes in, a confined process comes out."""
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +13,7 @@ from vsm_mcp.model.enforcement import Enforcement
 from vsm_mcp.sandbox.confiner import Confined, Confiner
 from vsm_mcp.sandbox.egress.rules import Egress
 from vsm_mcp.sandbox.linux.bubblewrap import Bubblewrap
+from vsm_mcp.sandbox.places import SandboxPlaces
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.resources.controller import ResourceController
 from vsm_mcp.sandbox.selftest.isolation import network_isolation
@@ -32,10 +33,15 @@ class Sandbox:
 
     Args:
         confiner: How they are confined.
+        places: How many there may be at once; any number when ``None``.
+
+    Attributes:
+        places: The same. What tries the sandbox itself, such as `self_test`, takes no place.
     """
 
-    def __init__(self, confiner: Confiner) -> None:
+    def __init__(self, confiner: Confiner, *, places: SandboxPlaces | None = None) -> None:
         """Keep the confiner; nothing is tried yet."""
+        self.places: SandboxPlaces | None = places
         self._confiner = confiner
         self._runnable: dict[Path, bool] = {}
 
@@ -48,6 +54,7 @@ class Sandbox:
         run_as: int | None = None,
         emit: EventSink = ignore,
         controllers: Sequence[ResourceController] | None = None,
+        places: SandboxPlaces | None = None,
     ) -> Self:
         """Return a sandbox that confines with bubblewrap.
 
@@ -58,13 +65,15 @@ class Sandbox:
             emit: Hears of limits that were reached and of what went in and out over the network.
             controllers: The ways to limit the memory and CPU of whole trees to try, best first; all that are known
                 when ``None``: control groups, a scope of systemd, and a watchdog, which works everywhere.
+            places: How many processes there may be at once; any number when ``None``.
         """
-        return cls(Bubblewrap(processes, binaries=binaries, run_as=run_as, emit=emit, controllers=controllers))
+        confiner = Bubblewrap(processes, binaries=binaries, run_as=run_as, emit=emit, controllers=controllers)
+        return cls(confiner, places=places)
 
     @classmethod
-    def none(cls, processes: Processes) -> Self:
+    def none(cls, processes: Processes, *, places: SandboxPlaces | None = None) -> Self:
         """Return a sandbox that confines nothing; its reports say so."""
-        return cls(Unconfined(processes))
+        return cls(Unconfined(processes), places=places)
 
     def __repr__(self) -> str:
         """Name the confiner."""
@@ -75,7 +84,8 @@ class Sandbox:
         """The confiner's name: ``"bubblewrap"`` or ``"none"``."""
         return self._confiner.name
 
-    def open(self, command: Command, policy: SandboxPolicy, /) -> AbstractAsyncContextManager[Confined]:
+    @asynccontextmanager
+    async def open(self, command: Command, policy: SandboxPolicy, /) -> AsyncGenerator[Confined]:
         """Start a command confined by ``policy``; leaving the context ends its whole process tree.
 
         Words of ``command`` that begin with ``/pkg`` or ``/work`` mean the directories that the policy names.
@@ -83,8 +93,12 @@ class Sandbox:
         Raises:
             SandboxError: It could not be confined as required; the program did not run.
             StartError: It could not be started.
+            CapacityError: There are as many confined processes as there may be, and none ended in time.
         """
-        return self._confiner.open(command, policy)
+        async with AsyncExitStack() as life:
+            if self.places is not None:
+                await life.enter_async_context(self.places.place())
+            yield await life.enter_async_context(self._confiner.open(command, policy))
 
     async def probe(self) -> Enforcement:
         """Find out by trying what this machine can hold; the answer is kept.

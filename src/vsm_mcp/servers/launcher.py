@@ -23,9 +23,11 @@ from vsm_mcp.model.server import Artefact, Installed, PackageRef
 from vsm_mcp.sandbox.egress.addresses import Resolve, UnreachableError, host_resolver, reach
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Confined, Sandbox
+from vsm_mcp.servers.links.connections import DEFAULT_CONNECTIONS, HttpConnections
 from vsm_mcp.servers.links.link import Connector, Link, Remote
 from vsm_mcp.world.processes import Command
 from vsm_mcp.world.secrets import Secrets
+from vsm_mcp.world.tokens import MemoryTokens, Tokens
 
 PolicyFor = Callable[[Installed, Path | None], SandboxPolicy]
 """Gives the confinement of a server, from what is installed and its writable directory (``None``: a scratch one)."""
@@ -83,6 +85,8 @@ class Launcher:
         resolve: Finds the addresses of hosts; this machine's resolver unless given.
         given: Hears which secrets a server is given, each time that it is started or connected to.
         on_record: What the start of a process happens in; when it cannot be entered, nothing is started.
+        tokens: Keeps what servers grant that want an authorization.
+        http_connections: How many HTTP connections a server may have.
     """
 
     def __init__(
@@ -98,6 +102,8 @@ class Launcher:
         resolve: Resolve | None = None,
         given: Given = _forget,
         on_record: OnRecord = unrecorded,
+        tokens: Tokens | None = None,
+        http_connections: int = DEFAULT_CONNECTIONS,
     ) -> None:
         """Join the parts."""
         self._sandbox = sandbox
@@ -110,16 +116,23 @@ class Launcher:
         self._resolve = resolve
         self._given = given
         self._on_record = on_record
+        self._tokens = tokens or MemoryTokens()
+        self._http_connections = http_connections
 
     def prepare(self, installed: Installed, work: Path | None) -> "Opening":
         """Return what opens a link to ``installed``; nothing happens yet."""
-        return Opening(self, installed, work)
+        return Opening(self, installed, work, connections=HttpConnections(self._http_connections))
 
     @asynccontextmanager
     async def open(
-        self, installed: Installed, work: Path | None, *, confined: Callable[[Confined], None]
+        self,
+        installed: Installed,
+        work: Path | None,
+        *,
+        confined: Callable[[Confined], None],
+        connections: HttpConnections,
     ) -> AsyncGenerator[Link]:
-        """Open a link. ``confined`` hears of each process that is started for it.
+        """Open a link. ``confined`` hears of each process that is started for it, ``connections`` of each connection.
 
         Raises:
             NeedsConfigurationError: A variable that it requires has no value; nothing was started.
@@ -145,16 +158,26 @@ class Launcher:
                     started.settle()
                     yield link
             case HttpLaunch() | TcpLaunch() | WebSocketLaunch() as launch:
-                async with self._elsewhere(installed, launch) as link:
+                async with self._elsewhere(installed, launch, connections) as link:
                     yield link
 
     @asynccontextmanager
-    async def _elsewhere(self, installed: Installed, launch: RemoteLaunch) -> AsyncGenerator[Link]:
+    async def _elsewhere(
+        self, installed: Installed, launch: RemoteLaunch, connections: HttpConnections
+    ) -> AsyncGenerator[Link]:
         name = installed.candidate.name
         headers = await self._headers(name, launch)
         words = {word for value in headers.values() for word in value.split() if len(word) >= SHORTEST_WORD}
-        remote = Remote(dial=self._dial, headers=headers)
-        hide = sorted({*headers.values(), *words})
+        client_secret = await self._client_secret(name, launch)
+        remote = Remote(
+            dial=self._dial,
+            headers=headers,
+            client_secret=client_secret,
+            tokens=self._tokens,
+            obtained=partial(self._given, name),
+            connections=connections,
+        )
+        hide = sorted({*headers.values(), *words, client_secret} - {""})
         self._given(name, hide)
         async with self._connector.remote(launch, remote, name=name, digest=installed.digest, hide=hide) as link:
             yield link
@@ -177,14 +200,25 @@ class Launcher:
         Raises:
             NeedsConfigurationError: A reference leads to nothing, or to what cannot be sent.
         """
-        headers = dict[str, str]()
-        for header, reference in () if isinstance(launch, TcpLaunch) else launch.headers.items():
-            secret = await self._secrets.get(reference)
-            value = "" if secret is None else secret.get_secret_value()
-            if not value or not value.isascii() or not value.isprintable():
-                raise _headless(name, header, reference)
-            headers[header] = value
-        return headers
+        if isinstance(launch, TcpLaunch):
+            return {}
+        return {
+            header: await self._sendable(name, f"the header {header}", reference)
+            for header, reference in launch.headers.items()
+        }
+
+    async def _client_secret(self, name: str, launch: RemoteLaunch) -> str:
+        terms = launch.authorization if isinstance(launch, HttpLaunch) else None
+        return (
+            await self._sendable(name, "a client_secret", terms.client_secret) if terms and terms.client_secret else ""
+        )
+
+    async def _sendable(self, name: str, what: str, reference: str) -> str:
+        secret = await self._secrets.get(reference)
+        value = "" if secret is None else secret.get_secret_value()
+        if not value or not value.isascii() or not value.isprintable():
+            raise _empty_handed(name, what, reference)
+        return value
 
     @asynccontextmanager
     async def _process(
@@ -219,10 +253,10 @@ class Launcher:
         return {**defaults, **secrets}, list(secrets.values())
 
 
-def _headless(name: str, header: str, reference: str) -> VSMError:
+def _empty_handed(name: str, what: str, reference: str) -> VSMError:
     variable = (reference.removeprefix("env:"),) if reference.startswith("env:") else ()
     return NeedsConfigurationError(
-        f"{name} is given the header {header} by {reference}, which holds nothing that can be sent in one.",
+        f"{name} is given {what} by {reference}, which holds nothing that can be sent.",
         names=variable,
         remedies=(f"Put one line of ASCII text into {reference}.",),
     )
@@ -266,11 +300,15 @@ class Opening:
         launcher: Opens it.
         installed: The server.
         work: Its writable directory.
+        connections: Says how many HTTP connections it may have.
     """
 
-    def __init__(self, launcher: Launcher, installed: Installed, work: Path | None) -> None:
+    def __init__(
+        self, launcher: Launcher, installed: Installed, work: Path | None, *, connections: HttpConnections
+    ) -> None:
         """Keep what is to be opened."""
         self.installed = installed
+        self._connections = connections
         self._launcher = launcher
         self._work = work
         self._confined: Confined | None = None
@@ -278,7 +316,9 @@ class Opening:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Link]:
         """Open the link."""
-        async with self._launcher.open(self.installed, self._work, confined=self._note) as link:
+        async with self._launcher.open(
+            self.installed, self._work, confined=self._note, connections=self._connections
+        ) as link:
             yield link
 
     @property
@@ -293,6 +333,11 @@ class Opening:
             return self._confined.enforcement
         launch = self.installed.launch
         return elsewhere(launch) if isinstance(launch, RemoteLaunch) else IN_PROCESS
+
+    @property
+    def connections(self) -> HttpConnections | None:
+        """Its HTTP connections; ``None`` when it is not reached over HTTP."""
+        return self._connections if isinstance(self.installed.launch, HttpLaunch) else None
 
     def usage(self) -> Usage | None:
         """What it uses, and has used at most; ``None`` when it has no process of its own."""

@@ -22,6 +22,8 @@ _DOCUMENTED = {
 }
 """Names of the deployment guide."""
 
+_SWITCHES = {"VSM_MCP_ENABLED": "servers"}
+
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off"})
 
@@ -58,12 +60,13 @@ def wants_audit() -> bool:
     Raises:
         ConfigurationError: It says neither yes nor no.
     """
-    said = os.environ.get("VSM_AUDIT_LOGGING", "false").strip().lower()
+    return _yes("VSM_AUDIT_LOGGING", instead=f"Set it to true or false, or name a directory with {PREFIX}AUDIT.")
+
+
+def _yes(variable: str, *, instead: str) -> bool:
+    said = os.environ.get(variable, "false").strip().lower()
     if said not in _YES | _NO:
-        raise ConfigurationError(
-            f"VSM_AUDIT_LOGGING must be true or false, not {said[:40]!r}.",
-            remedies=(f"Set it to true or false, or name a directory with {PREFIX}AUDIT.",),
-        )
+        raise ConfigurationError(f"{variable} must be true or false, not {said[:40]!r}.", remedies=(instead,))
     return said in _YES
 
 
@@ -79,6 +82,9 @@ def documented_variables() -> dict[str, object]:
                 f"{variable} must be a whole number, not {value[:40]!r}.", remedies=(f"Use {PREFIX}{name.upper()}.",)
             )
         found[name] = int(value) if factor == 1 else int(value) * factor
+    for variable, name in _SWITCHES.items():
+        if variable in os.environ:
+            found[name] = _yes(variable, instead=f"Set it to true or false, or use {PREFIX}{name.upper()}.")
     return found
 
 
@@ -88,7 +94,7 @@ def refuse_unknown_variables(names: Collection[str]) -> None:
     Raises:
         ConfigurationError: There is one.
     """
-    known = {PREFIX + name.upper() for name in names}
+    known = {PREFIX + name.upper() for name in names} | _SWITCHES.keys()
     for variable in os.environ:
         if not variable.startswith(PREFIX) or variable.split("__")[0] in known:
             continue

@@ -1,22 +1,23 @@
 """Settings: every option in one place, read from arguments and from VSM_MCP_* variables."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import platformdirs
 from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from vsm_mcp.acquisition.discovery.sources.registry import KEPT_FOR
-from vsm_mcp.acquisition.vetting.patterns import Subject, allows, gift_problem
+from vsm_mcp.acquisition.vetting.patterns import Subject, allows
 from vsm_mcp.acquisition.vetting.policy import LONGEST_AGE, MOST_ACQUISITIONS, MOST_SERVERS, PRODUCTION, Policy
-from vsm_mcp.errors import ConfigurationError, SandboxError
+from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.model.server import Artefact
-from vsm_mcp.sandbox.policy import Limits, overlap, refuse_work
+from vsm_mcp.sandbox.policy import Limits
+from vsm_mcp.servers.links.connections import DEFAULT_CONNECTIONS
 from vsm_mcp.settings.environment import (
     AS_JSON,
     PREFIX,
@@ -26,6 +27,7 @@ from vsm_mcp.settings.environment import (
     wants_audit,
     wrong,
 )
+from vsm_mcp.settings.refusals import bound, refuse_own_places, refuse_workspace
 from vsm_mcp.settings.registries import distinct, with_registries
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.variety.alarm import Thresholds
@@ -46,6 +48,7 @@ HYSTERESIS = 0.05
 _SYSTEM_STATE = Path("/var/lib/vsm_mcp")
 _Seconds = Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)]
 _Mib = Annotated[int, Field(ge=1, le=1 << 30)]
+_BY_SERVER = TypeAdapter(Mapping[str, object])
 
 
 class Confinement(StrEnum):
@@ -126,6 +129,16 @@ class Settings(BaseSettings):
         audit: A directory of its own where every call, installation and start is recorded (``VSM_AUDIT_LOGGING=true``
             means ``audit`` inside ``state``); without it the newest records are kept in memory only.
         engine: What speaks with servers: the MCP SDK, complete and typed, or the lean one, for throughput.
+        servers: Whether MCP servers are used at all (``VSM_MCP_ENABLED``). Without them nothing is acquired, what is
+            held stays where it is and is not started, and work is done by the host's own units.
+        max_concurrent_sandboxes: How many confined processes there may be at once: servers, trials and package clients
+            together; a further one waits ``coordination_timeout``.
+        http_connections: How many connections there may be to one server that is reached over HTTP; one of them may be
+            taken by what the server announces.
+        node_id: The name of this host in metrics, log records, and the names of calls in the audit log; by default it
+            has none, as the name of a machine may say more than is wanted.
+        log_level: What the logger ``vsm_mcp`` lets pass while the system lives; by default what the host configured.
+        telemetry: Whether events become log records and response times are kept. Nothing is ever sent anywhere.
         python: The interpreter for PyPI servers; by default this one if servers can reach it, else the system's.
 
     Raises:
@@ -184,6 +197,12 @@ class Settings(BaseSettings):
     decision_timeout: _Seconds = 10.0
     audit: Path | None = None
     engine: Engine = Engine.SDK
+    servers: bool = True
+    max_concurrent_sandboxes: int = Field(default=256, ge=1, le=10_000)
+    http_connections: int = Field(default=DEFAULT_CONNECTIONS, ge=2, le=1_000)
+    node_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    telemetry: bool = True
     python: Path | None = None
 
     @model_validator(mode="before")
@@ -199,7 +218,7 @@ class Settings(BaseSettings):
     @field_validator("secrets", mode="before")
     @classmethod
     def _secrets_name_their_servers(cls, value: object) -> object:
-        return _bound(_BY_SERVER.validate_python(value))
+        return bound(_BY_SERVER.validate_python(value))
 
     @field_validator("registries", mode="after")
     @classmethod
@@ -220,6 +239,12 @@ class Settings(BaseSettings):
             return Autonomy[value.upper()]
         return value
 
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level_in_any_case(cls, value: object) -> object:
+        level = value.strip().lower() if isinstance(value, str) else value
+        return "warning" if level == "warn" else level
+
     @field_validator("state", "workspace", "python", "lock", "advisories", "audit", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -228,7 +253,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _servers_write_apart(self) -> Self:
         """Refuse places where servers could write what is not theirs."""
-        _refuse_workspace(self.work, self.state)
+        refuse_workspace(self.work, self.state)
         for name, place in (
             ("lock", self.lock),
             ("advisories", self.advisories),
@@ -241,6 +266,11 @@ class Settings(BaseSettings):
                     remedies=(f"Keep {name} elsewhere.",),
                 )
         return self
+
+    @property
+    def reach(self) -> Autonomy:
+        """How far the system goes by itself: as ``autonomy`` says, and nowhere without servers."""
+        return self.autonomy if self.servers else Autonomy.OBSERVE
 
     @property
     def thresholds(self) -> Thresholds:
@@ -311,7 +341,7 @@ def alone(policy: Policy, settings: Settings) -> Policy:
         ConfigurationError: They do, the policy asks for less than production does, or it grants files that the settings
             say are the system's own; the message names what.
     """
-    _refuse_own_places(policy, (settings.state, settings.work))
+    refuse_own_places(policy, (settings.state, settings.work))
     said = sorted(settings.model_fields_set.intersection(POLICY_FIELDS))
     strict = {name for name in PRODUCTION if getattr(settings, name) == PRODUCTION[name]}
     lax = [name for name in said if name in strict and not _as_strict(policy, name)]
@@ -338,51 +368,3 @@ def _as_strict(policy: Policy, name: str) -> bool:
             return policy.require_ownership
         case _:
             return (policy.min_score or 0) >= (strict.min_score or 0)
-
-
-def _refuse_own_places(policy: Policy, own: Sequence[Path]) -> None:
-    for path in (path for grant in policy.grants for path in grant.read_only):
-        for place in own:
-            if overlap(path.resolve(), place):
-                raise ConfigurationError(
-                    f"A grant lets servers read {path}, which overlaps {place}: this system's records, or what other"
-                    " servers write, are there.",
-                    remedies=("Grant a directory that holds only what the server needs.",),
-                )
-
-
-def _refuse_workspace(workspace: Path, state: Path) -> None:
-    usual = workspace == state / "work"
-    try:
-        refuse_work(workspace)
-    except SandboxError as error:
-        raise ConfigurationError(
-            f"The workspace cannot be {workspace}: {error.message}",
-            remedies=(_OTHER_STATE if usual else _APART.format(state),),
-        ) from error
-    if not usual and overlap(workspace, state):
-        raise ConfigurationError(
-            f"The workspace {workspace} overlaps {state}, where packages and records are.",
-            remedies=(_APART.format(state),),
-        )
-
-
-_APART = "Leave it out, which means {}/work, or name a directory of its own."
-_OTHER_STATE = "Use another state directory, Settings(state=...), or name a workspace of its own."
-_BY_SERVER = TypeAdapter(Mapping[str, object])
-
-
-def _bound(secrets: Mapping[str, object]) -> Mapping[str, object]:
-    """Refuse secrets that are bound to no server: whoever declares the name of a variable would get its value."""
-    for server, variables in secrets.items():
-        if isinstance(variables, str):
-            raise ConfigurationError(
-                f"The secret {server} is bound to no server, so any that asks for it would get it.",
-                remedies=(f"Name the server: secrets={{'npm:NAME': {{{server!r}: 'env:{server}'}}}}.",),
-            )
-        if wrong := gift_problem(server):
-            raise ConfigurationError(
-                f"Secrets are given to servers by their package: {wrong}.",
-                remedies=("Write secrets={'npm:NAME': {'VARIABLE': 'env:VARIABLE'}}.",),
-            )
-    return secrets

@@ -42,11 +42,15 @@ class BatchOutcome:
         items: One for each operation, in the order in which they were given.
         batches: How many batches they were done in.
         elapsed: Seconds from asking for them to the end of the last one.
+        worked: Seconds that the operations took, each by itself.
+        offered: Seconds that each batch took, times its operations.
     """
 
     items: tuple[BatchItem, ...]
     batches: int
     elapsed: float
+    worked: float = 0.0
+    offered: float = 0.0
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -79,25 +83,34 @@ async def execute_in_batches(
     """
     if most < 1:
         raise ConfigurationError(f"A batch cannot have {most} operations.", remedies=("Allow at least one.",))
-    began, items = anyio.current_time(), dict[int, BatchItem]()
+    began, items, seconds = anyio.current_time(), dict[int, BatchItem](), dict[int, float]()
+    offered = 0.0
 
     async def do(place: int, batch: int) -> None:
-        operation = operations[place]
+        operation, started = operations[place], anyio.current_time()
         try:
             outcome = await execute(operation)
         except VSMError as error:
             items[place] = BatchItem(operation=operation, batch=batch, error=error)
         else:
             items[place] = BatchItem(operation=operation, batch=batch, outcome=outcome)
+        seconds[place] = anyio.current_time() - started
 
     batches = _batches(operations, most)
     for number, places in enumerate(batches, start=1):
+        opened = anyio.current_time()
         with first_error():
             async with anyio.create_task_group() as tasks:
                 for place in places:
                     tasks.start_soon(do, place, number)
-    elapsed = anyio.current_time() - began
-    return BatchOutcome(items=tuple(items[place] for place in sorted(items)), batches=len(batches), elapsed=elapsed)
+        offered += (anyio.current_time() - opened) * len(places)
+    return BatchOutcome(
+        items=tuple(items[place] for place in sorted(items)),
+        batches=len(batches),
+        elapsed=anyio.current_time() - began,
+        worked=sum(seconds.values()),
+        offered=offered,
+    )
 
 
 def _batches(operations: Sequence[Operation], most: int) -> list[list[int]]:

@@ -1,11 +1,13 @@
 """What every part of the facade knows: the options, the ports, and the living parts once the system is entered."""
 
-from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.errors import ConfigurationError, PolicyError
 from vsm_mcp.events import Events
 from vsm_mcp.settings.settings import Settings
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.wiring.parts import Parts
 from vsm_mcp.world.world import World
+
+SERVERS_ON = "Set Settings(servers=True), or VSM_MCP_ENABLED=true, if MCP servers should be used."
 
 
 class Entered:
@@ -34,3 +36,12 @@ class Entered:
                 "This ViableSystem is not entered.", remedies=("Use it as `async with ViableSystem(...) as vsm:`.",)
             )
         return self._parts
+
+    def _refuse_without_servers(self) -> None:
+        """Do nothing if MCP servers are used.
+
+        Raises:
+            PolicyError: They are switched off.
+        """
+        if not self.settings.servers:
+            raise PolicyError("MCP servers are switched off, so none is acquired or started.", remedies=(SERVERS_ON,))

@@ -44,7 +44,9 @@ class History(Entered):
             IntegrityError: The generation is not kept, or something of it is missing or was changed.
             InstallationError: Something changed since the plan was made.
             RollbackError: It is committed and could not be finished now; the next start does it.
+            PolicyError: MCP servers are switched off.
         """
+        self._refuse_without_servers()
         return await self.parts.renewal.rollback_to(target)
 
     async def upgrade(

@@ -31,8 +31,10 @@ class Security(Entered):
 
         Raises:
             DiscoveryError: No server of this name is held.
+            PolicyError: MCP servers are switched off.
         """
         parts = self.parts
+        self._refuse_without_servers()
         held = {record.name: record.proven for record in await parts.installer.records()}
         if server not in held:
             raise DiscoveryError(
@@ -109,7 +111,9 @@ class Security(Entered):
 
         Raises:
             DiscoveryError: Nobody knows such a server.
+            PolicyError: MCP servers are switched off.
         """
+        self._refuse_without_servers()
         consent = None if approve is None else self.parts.system5.consent(approve)
         return await self.parts.acquisition.try_out(server, probe=probe, consent=consent)
 

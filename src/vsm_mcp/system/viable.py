@@ -21,9 +21,11 @@ from vsm_mcp.guard.guards import Guards
 from vsm_mcp.measured import with_what_is_measured
 from vsm_mcp.model.operation import Operation, Outcome
 from vsm_mcp.model.proof import Probe
+from vsm_mcp.servers.links.link import Consent
 from vsm_mcp.servers.supervision.supervision import Supervision
 from vsm_mcp.settings.settings import Settings, alone
 from vsm_mcp.system.batches import MOST_IN_BATCH, BatchOutcome, execute_in_batches
+from vsm_mcp.system.entered import SERVERS_ON
 from vsm_mcp.system.figures import Figures
 from vsm_mcp.system.history import History
 from vsm_mcp.system.security import Security
@@ -36,6 +38,7 @@ from vsm_mcp.systems.policy.decision import Decision
 from vsm_mcp.systems.policy.record import RecordedOutcome
 from vsm_mcp.systems.regulation import Regulation
 from vsm_mcp.systems.system5 import Approver
+from vsm_mcp.wiring.logs import logged
 from vsm_mcp.wiring.parts import Parts, build
 from vsm_mcp.wiring.serving import Care
 from vsm_mcp.world.world import World
@@ -65,6 +68,7 @@ class ViableSystem(Tools, Figures, Security, History):
         units: Operational units of the host's own, also whole viable systems; more can be added with `add_unit`.
         guards: What every call must pass: who may call what, how often, with which data.
         supervision: How servers are kept alive: restarts, groups, health, pools.
+        consent: What servers may ask of the host: a human, a model, directories; by default nothing.
 
     Attributes:
         settings: The options.
@@ -90,6 +94,7 @@ class ViableSystem(Tools, Figures, Security, History):
         units: Sequence[OperationalUnit] = (),
         guards: Guards | None = None,
         supervision: Supervision | None = None,
+        consent: Consent | None = None,
     ) -> None:
         """Keep what the system is to be made of."""
         self.settings: Settings = settings or Settings.from_environment()
@@ -104,6 +109,7 @@ class ViableSystem(Tools, Figures, Security, History):
         self._units = tuple(units)
         self._guards = guards or Guards()
         self._supervision = supervision or Supervision()
+        self._consent = consent or Consent()
         self._parts: Parts | None = None
         self._life: AsyncExitStack | None = None
         self._coder: Coder | None = None
@@ -128,18 +134,25 @@ class ViableSystem(Tools, Figures, Security, History):
             approve=self._approve,
             charter=self._charter,
             policy=self._policy,
-            care=Care(guards=self._guards, supervision=self._supervision, private=self._shelf.private),
+            care=Care(
+                guards=self._guards,
+                supervision=self._supervision,
+                consent=self._consent,
+                private=self._shelf.private,
+            ),
         )
         for unit in self._units:
             parts.system1.add_unit(unit)
         async with AsyncExitStack() as stack:
+            stack.enter_context(logged(self.settings, self.events, parts.guarded.trail))
             stack.enter_context(self.events.attach(_GUARDS, Event, parts.housekeeping.hear))
             if parts.guarded.trail.file is not None:
                 await stack.enter_async_context(parts.guarded.trail.file)
             await parts.rollback.recover()
             await stack.enter_async_context(parts.discovery.background())
             await stack.enter_async_context(parts.spawner)
-            await parts.system4.adopt_held()
+            if self.settings.servers:
+                await parts.system4.adopt_held()
             self._life = stack.pop_all()
         self._parts = parts
         return self
@@ -171,6 +184,8 @@ class ViableSystem(Tools, Figures, Security, History):
             return await parts.system1.execute(operation)
         except CapabilityMissingError as missing:
             self._refuse_forbidden(operation, missing)
+            if not self.settings.servers:
+                raise self._without_servers(operation) from missing
             if self.settings.autonomy is Autonomy.OBSERVE:
                 raise
             if self.settings.autonomy is Autonomy.SUGGEST or not self._may_ask(approve):
@@ -189,7 +204,16 @@ class ViableSystem(Tools, Figures, Security, History):
         Raises:
             ConfigurationError: ``most`` is less than 1.
         """
-        return await execute_in_batches(partial(self.execute, approve=approve), operations, most=most)
+        batching = self.parts.vitals.batching
+        outcome = await execute_in_batches(partial(self.execute, approve=approve), operations, most=most)
+        batching.note(
+            batches=outcome.batches,
+            operations=len(outcome.items),
+            worked=outcome.worked,
+            elapsed=outcome.elapsed,
+            offered=outcome.offered,
+        )
+        return outcome
 
     async def discover_servers(self, wanted: str, *, limit: int = 10) -> DiscoveryResult:
         """Return the best ``limit`` servers for ``wanted`` among all that the sources know; nothing is installed.
@@ -244,6 +268,7 @@ class ViableSystem(Tools, Figures, Security, History):
             AcquisitionError: Nothing could be acquired; ``failures`` says why for each server. Nothing is left behind.
             PolicyError: Autonomy, budget or the approver does not permit it.
         """
+        self._refuse_without_servers()
         return await self.parts.system4.acquire(wanted, server=server, probe=probe, approve=approve)
 
     async def release_capability(self, server: str) -> None:
@@ -339,6 +364,12 @@ class ViableSystem(Tools, Figures, Security, History):
             raise PermissionDeniedError(
                 reason, remedies=("Change the policy if it should be: allow and block, with tool:NAME terms.",)
             ) from missing
+
+    def _without_servers(self, operation: Operation) -> CapabilityMissingError:
+        return CapabilityMissingError(
+            f"No unit can do {operation.needs!r:.200}, and MCP servers are switched off.",
+            remedies=("Add a unit that can: add_unit(...).", SERVERS_ON),
+        )
 
     def _may_ask(self, approve: Approver | None) -> bool:
         return self.settings.autonomy is Autonomy.AUTO or (approve or self._approve) is not None

@@ -7,6 +7,7 @@ from vsm_mcp.systems.intelligence.upkeep import Upkeep
 from vsm_mcp.systems.system3 import System3
 from vsm_mcp.systems.vitals.burn_rate import BurnRate
 from vsm_mcp.systems.vitals.channels import LONGEST_KIND, Channels, Purpose
+from vsm_mcp.systems.vitals.durations import Durations
 from vsm_mcp.world.clock import Clock
 
 _UNNAMED = "(unnamed)"
@@ -22,6 +23,7 @@ class Feedback:
         burn: Watches how fast the budget of lost demand is used up.
         channels: Counts the traffic.
         clock: Says when it happened.
+        durations: Keeps how long those took that ran; ``None``: nobody does.
         emit: Hears everything as well, last.
     """
 
@@ -33,6 +35,7 @@ class Feedback:
         burn: BurnRate,
         channels: Channels,
         clock: Clock,
+        durations: Durations | None = None,
         emit: EventSink = ignore,
     ) -> None:
         """Keep who must hear."""
@@ -41,6 +44,7 @@ class Feedback:
         self._burn = burn
         self._channels = channels
         self._clock = clock
+        self._durations = durations
         self._emit = emit
 
     def __call__(self, event: Event, /) -> None:
@@ -53,8 +57,11 @@ class Feedback:
         now = self._clock.now().timestamp()
         stage = Stage(event.stage)
         absorbed = stage is Stage.ABSORBED
-        if event.server is not None and stage in _REPORTED:
-            self._system3.note_operation(event.server, absorbed=absorbed, elapsed=event.elapsed)
+        if stage in _REPORTED:
+            if self._durations is not None:
+                self._durations.note(event.elapsed)
+            if event.server is not None:
+                self._system3.note_operation(event.server, absorbed=absorbed, elapsed=event.elapsed)
         self._upkeep.note(event.server if absorbed else None)
         self._burn.record(now, bad=not absorbed)
         send = self._channels.send

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from itertools import islice
 from random import Random
+from types import MappingProxyType
 from typing import Protocol
 
 import anyio
@@ -97,6 +98,8 @@ class System1:
     Attributes:
         absorbed: Operations that were done.
         failed: Operations that ran and failed.
+        fallbacks: Operations for which another way was tried, because the first did not work.
+        fallbacks_absorbed: Those of them that another way did.
         learner: What was learnt of the tools, and where their verification is noted.
         met: How the demand ended, by who met it: each unit by its name, or ``TOOLS``.
 
@@ -137,6 +140,8 @@ class System1:
         self._recursion_depth = recursion_depth
         self._roster = Roster()
         self._ended = dict.fromkeys(Stage, 0)
+        self.fallbacks: int = 0
+        self.fallbacks_absorbed: int = 0
         self.met: VarietyMeter = VarietyMeter(half_life=half_life)
         self.learner: RouteLearner = RouteLearner(random=random or Random())  # noqa: S311 - choosing a tool is no secret
 
@@ -153,6 +158,11 @@ class System1:
     def failed(self) -> int:
         """Operations that ran and failed."""
         return self._ended[Stage.FAILED]
+
+    @property
+    def ended(self) -> Mapping[Stage, int]:
+        """How many operations ended at each stage of the funnel."""
+        return MappingProxyType(self._ended)
 
     @property
     def busy(self) -> int:
@@ -315,6 +325,9 @@ class System1:
     def _record(self, kind: str, stage: Stage, trail: Trail, *, elapsed: float) -> None:
         self._variety.observe(kind, stage)
         self._ended[stage] += 1
+        if trail.ways > 1:
+            self.fallbacks += 1
+            self.fallbacks_absorbed += stage is Stage.ABSORBED
         # Each demand is booked once: with the unit that did it, or whose failure it died of.
         self.met.observe(trail.server if trail.server and trail.server in self._roster.units else TOOLS, stage)
         self._emit(OperationEnded(kind=kind, stage=stage, server=trail.server, tool=trail.tool, elapsed=elapsed))

@@ -8,7 +8,7 @@ from vsm_mcp.acquisition.vetting.patterns import Subject
 from vsm_mcp.acquisition.vetting.policy import Policy
 from vsm_mcp.errors import SandboxError
 from vsm_mcp.model.enforcement import Level
-from vsm_mcp.model.launch import RemoteLaunch, TcpLaunch
+from vsm_mcp.model.launch import HttpLaunch, RemoteLaunch, TcpLaunch
 from vsm_mcp.model.server import Artefact, InProcessLaunch, Installed
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Sandbox
@@ -32,8 +32,9 @@ def terms_for(settings: Settings, policy: Policy, sandbox: Sandbox) -> Granted:
         if isinstance(artefact.launch, InProcessLaunch):
             return Terms(enforcement=held_by(IN_PROCESS))
         if isinstance(artefact.launch, RemoteLaunch):
-            headers = () if isinstance(artefact.launch, TcpLaunch) else artefact.launch.headers
-            return Terms(secrets=tuple(sorted(headers)), kept=False, enforcement=held_by(elsewhere(artefact.launch)))
+            return Terms(
+                secrets=_given_elsewhere(artefact.launch), kept=False, enforcement=held_by(elsewhere(artefact.launch))
+            )
         planned = _confined(settings, policy, artefact, work=settings.work / "server")
         try:
             enforcement = held_by(sandbox.plan(planned))
@@ -49,6 +50,14 @@ def terms_for(settings: Settings, policy: Policy, sandbox: Sandbox) -> Granted:
         )
 
     return terms
+
+
+def _given_elsewhere(launch: RemoteLaunch) -> tuple[str, ...]:
+    """Name what a server elsewhere is given by which it knows this host."""
+    if isinstance(launch, TcpLaunch):
+        return ()
+    token = ("Authorization",) if isinstance(launch, HttpLaunch) and launch.authorization else ()
+    return tuple(sorted({*launch.headers, *token}))
 
 
 def _confined(

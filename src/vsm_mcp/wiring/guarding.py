@@ -22,12 +22,16 @@ _REQUEST_BITS = 32
 _CONCERNS = frozenset({CapabilityAdopted, CapabilityReleased, EgressDecided})
 
 
-def make_trail(guards: Guards, directory: Path | None, world: World, *, emit: EventSink) -> AuditTrail:
-    """Return where calls, installations and starts are recorded: in memory, and in ``directory`` if there is one."""
+def make_trail(
+    guards: Guards, directory: Path | None, world: World, *, emit: EventSink, node: str | None = None
+) -> AuditTrail:
+    """Return where calls, installations and starts are recorded: in memory, and in ``directory`` if there is one.
+
+    The name of each begins with that of the ``node``, if it has one, and tells this run from others.
+    """
     file = None if directory is None else FileAudit(directory, clock=world.clock, files=world.files, emit=emit)
-    return AuditTrail(
-        guards.audit, file=file, clock=world.clock, requests=f"{world.random.getrandbits(_REQUEST_BITS):08x}-"
-    )
+    run = f"{world.random.getrandbits(_REQUEST_BITS):08x}-"
+    return AuditTrail(guards.audit, file=file, clock=world.clock, requests=run if node is None else f"{node}-{run}")
 
 
 def timed(guards: Guards, settings: Settings) -> Guards:

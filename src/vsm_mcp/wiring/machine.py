@@ -22,6 +22,7 @@ from vsm_mcp.acquisition.installation.ecosystems.pypi import PyPIEcosystem
 from vsm_mcp.acquisition.installation.ecosystems.remote import RemoteEcosystem
 from vsm_mcp.errors import SandboxError
 from vsm_mcp.events import EventSink, ignore
+from vsm_mcp.sandbox.places import SandboxPlaces
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.settings.settings import Confinement, Settings
 from vsm_mcp.world.world import World
@@ -50,18 +51,21 @@ class Cells:
     uv: Cell | None = None
 
     @classmethod
-    def of(cls, settings: Settings, world: World, *, emit: EventSink = ignore) -> Self:
+    def of(
+        cls, settings: Settings, world: World, *, emit: EventSink = ignore, places: SandboxPlaces | None = None
+    ) -> Self:
         """Return the cells of both clients, or none when the settings say that nothing is confined.
 
         Args:
             settings: Name the sandbox and the state directory, in which they keep caches.
             world: Starts processes.
             emit: Hears what they are let through to, and what not.
+            places: The places that they share with servers.
         """
         if settings.sandbox is Confinement.NONE:
             return cls()
         refusals = Refusals(emit)
-        sandbox = make_sandbox(settings, world, refusals)
+        sandbox = make_sandbox(settings, world, refusals, places=places)
 
         def cell(name: str) -> Cell:
             cache = ClientCache(settings.state / "cache" / name, run_as=settings.run_as)
@@ -70,13 +74,17 @@ class Cells:
         return cls(npm=cell("npm"), uv=cell("uv"))
 
 
-def make_sandbox(settings: Settings, world: World, emit: EventSink = ignore) -> Sandbox:
-    """Return the sandbox that the settings name."""
+def make_sandbox(
+    settings: Settings, world: World, emit: EventSink = ignore, *, places: SandboxPlaces | None = None
+) -> Sandbox:
+    """Return the sandbox that the settings name; with the places of another one, or else with its own."""
+    if places is None:
+        places = SandboxPlaces(settings.max_concurrent_sandboxes, timeout=settings.coordination_timeout)
     match settings.sandbox:
         case Confinement.BUBBLEWRAP:
-            return Sandbox.bubblewrap(world.processes, run_as=settings.run_as, emit=emit)
+            return Sandbox.bubblewrap(world.processes, run_as=settings.run_as, emit=emit, places=places)
         case Confinement.NONE:
-            return Sandbox.none(world.processes)
+            return Sandbox.none(world.processes, places=places)
 
 
 async def choose_python(settings: Settings, sandbox: Sandbox) -> Path:
@@ -113,15 +121,22 @@ async def ecosystems(
     Raises:
         SandboxError: No interpreter can be run by confined servers.
     """
-    return make_ecosystems(settings, world, packages, python=await choose_python(settings, sandbox), emit=emit)
+    python = await choose_python(settings, sandbox)
+    return make_ecosystems(settings, world, packages, python=python, emit=emit, places=sandbox.places)
 
 
 def make_ecosystems(
-    settings: Settings, world: World, packages: Registries, *, python: Path, emit: EventSink
+    settings: Settings,
+    world: World,
+    packages: Registries,
+    *,
+    python: Path,
+    emit: EventSink,
+    places: SandboxPlaces | None = None,
 ) -> Sequence[Ecosystem]:
     """Return all kinds of packages that can be installed here, for servers that run under ``python``."""
     node, npm = program("node"), program("npm")
-    cells = Cells.of(settings, world, emit=emit)
+    cells = Cells.of(settings, world, emit=emit, places=places)
     return (
         PyPIEcosystem(
             world.processes,

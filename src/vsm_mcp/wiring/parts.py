@@ -44,6 +44,7 @@ from vsm_mcp.systems.system5 import Approver, System5
 from vsm_mcp.systems.vitals.algedonic import AlgedonicChannel
 from vsm_mcp.systems.vitals.burn_rate import BurnRate
 from vsm_mcp.systems.vitals.channels import Channels
+from vsm_mcp.systems.vitals.durations import Durations
 from vsm_mcp.systems.vitals.security import SecurityAlarms
 from vsm_mcp.systems.vitals.servers import ServerAlarms
 from vsm_mcp.systems.vitals.vitals import Vitals
@@ -160,6 +161,7 @@ async def build(
             burn=vitals.burn,
             channels=vitals.channels,
             clock=world.clock,
+            durations=vitals.durations,
             emit=emit,
         ),
         random=world.random,
@@ -176,7 +178,7 @@ async def build(
         timeout=settings.call_timeout,
     )
     system5 = System5(
-        autonomy=settings.autonomy,
+        autonomy=settings.reach,
         approve=approve,
         policy=charter.policy,
         identity=charter.identity,
@@ -270,6 +272,7 @@ def _vitals(settings: Settings, world: World, charter: Charter, *, emit: EventSi
         algedonic=AlgedonicChannel(clock=world.clock, emit=emit),
         burn=BurnRate(slo=settings.variety_objective),
         channels=Channels(now=world.clock.now().timestamp(), capacity=charter.channels),
+        durations=Durations() if settings.telemetry else None,
     )
 
 

@@ -14,7 +14,7 @@ from vsm_mcp.model.server import Installed
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.launcher import Launcher
 from vsm_mcp.servers.links.lean.connector import LeanConnector
-from vsm_mcp.servers.links.link import Connector
+from vsm_mcp.servers.links.link import Connector, Consent
 from vsm_mcp.servers.links.sdk.lazy import LazyConnector
 from vsm_mcp.servers.supervision.records import ProcessRecords, RecordedProcesses
 from vsm_mcp.servers.supervision.spawner import DynamicSpawner
@@ -46,11 +46,13 @@ class Care:
     Attributes:
         guards: What every call must pass.
         supervision: How servers are kept alive.
+        consent: What they may ask of the host.
         private: Hosts of servers elsewhere that may have a private address.
     """
 
     guards: Guards = field(default_factory=Guards)
     supervision: Supervision = field(default_factory=Supervision)
+    consent: Consent = field(default_factory=Consent)
     private: Collection[str] = ()
 
 
@@ -61,14 +63,14 @@ async def make_serving(settings: Settings, policy: Policy, world: World, *, care
         SandboxError: The confinement that the settings name cannot be enforced here.
     """
     secrets = GivenSecrets(care.guards.redaction)
-    trail = make_trail(care.guards, settings.audit, world, emit=emit)
+    trail = make_trail(care.guards, settings.audit, world, emit=emit, node=settings.node_id)
     records = ProcessRecords(settings.state / "processes", random=world.random)
     sandbox = make_sandbox(settings, _recorded(settings, world, records), emit)
     await sandbox.probe()
     workspace = Workspace(settings.work)
     housekeeping = Housekeeping(secrets=secrets, trail=trail)
     spawner = DynamicSpawner(
-        _launcher(settings, policy, world, sandbox=sandbox, housekeeping=housekeeping, private=care.private),
+        _launcher(settings, policy, world, sandbox=sandbox, housekeeping=housekeeping, care=care),
         workspace,
         emit=emit,
         supervision=care.supervision,
@@ -102,7 +104,7 @@ def _launcher(
     *,
     sandbox: Sandbox,
     housekeeping: Housekeeping,
-    private: Collection[str],
+    care: Care,
 ) -> Launcher:
     """Return what starts servers, each confined as settings and policy say, and only while its files are intact."""
     store = PackageStore(settings.state, world.files)
@@ -114,20 +116,19 @@ def _launcher(
 
     return Launcher(
         sandbox,
-        _connector(settings),
+        _connector(settings, care.consent),
         policy_for=confinement(settings, policy),
         secrets=world.secrets,
         references=settings.references,
         verify=verify,
-        private=private,
+        private=care.private,
         given=housekeeping.given,
         on_record=housekeeping.start,
+        tokens=world.tokens,
+        http_connections=settings.http_connections,
     )
 
 
-def _connector(settings: Settings) -> Connector:
-    match settings.engine:
-        case Engine.SDK:
-            return LazyConnector(eras={}, start=settings.start_timeout, call=settings.call_timeout)
-        case Engine.LEAN:
-            return LeanConnector(eras={}, start=settings.start_timeout, call=settings.call_timeout)
+def _connector(settings: Settings, consent: Consent) -> Connector:
+    made = LazyConnector if settings.engine is Engine.SDK else LeanConnector
+    return made(eras={}, start=settings.start_timeout, call=settings.call_timeout, consent=consent)

@@ -8,6 +8,7 @@ from vsm_mcp.world.files import Files, LocalFiles
 from vsm_mcp.world.http import Http, HttpClient
 from vsm_mcp.world.processes import LocalProcesses, Processes
 from vsm_mcp.world.secrets import ReferencedSecrets, Secrets
+from vsm_mcp.world.tokens import MemoryTokens, Tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,4 +20,5 @@ class World:
     processes: Processes = field(default_factory=LocalProcesses)
     files: Files = field(default_factory=LocalFiles)
     secrets: Secrets = field(default_factory=ReferencedSecrets)
+    tokens: Tokens = field(default_factory=MemoryTokens)
     random: Random = field(default_factory=SystemRandom)

@@ -4,13 +4,15 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
+from vsm_mcp.acquisition.discovery.discovery import MEANT_AT_ONCE, MCPDiscovery
+from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.result import DiscoveryResult, RankedServer
 from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
@@ -19,6 +21,7 @@ from vsm_mcp.errors import ConfigurationError, DiscoveryError, LinkError, Payloa
 from vsm_mcp.events import CandidatesFound, SourceFailed, SourceListed
 from vsm_mcp.model.server import Candidate, PackageRef, Readiness, ToolSummary
 from vsm_mcp.testing.world import RecordingSink
+from vsm_mcp.world.files import LocalFiles
 
 pytestmark = pytest.mark.anyio
 
@@ -252,19 +255,75 @@ async def test_the_bundled_catalogue_answers_without_any_network(wanted: str, pa
 class Colours:
     """An embedder that sees only whether a text is about a colour."""
 
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
     def embed(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
+        self.seen += texts
         return [(1.0, 0.0) if "qzviolet" in text or "qzlilac" in text else (0.0, 1.0) for text in texts]
 
 
+LILAC = candidate("npm:lilac", "Paints a qzlilac wall.")
+PAINTERS = [candidate(f"npm:make-{number}", "Paint, paint, paint.") for number in range(50)]
+
+
 async def test_with_an_embedder_meaning_counts_among_the_best_by_words() -> None:
-    lilac = candidate("npm:lilac", "Paints a qzlilac wall.")
-    many = [candidate(f"npm:make-{number}", "Paint, paint, paint.") for number in range(20)]
-    wanted, given = "paint it qzviolet", Given([lilac, *many])
+    wanted, given = "paint it qzviolet", Given([LILAC, *PAINTERS[:20]])
     plain = await MCPDiscovery([given]).find(wanted, limit=50)
     meant = await MCPDiscovery([given], embedder=Colours()).find(wanted, limit=50)
-    assert plain.ranked[-1].candidate == meant.ranked[0].candidate == lilac
+    assert plain.ranked[-1].candidate == meant.ranked[0].candidate == LILAC
     assert len(plain) == len(meant)
     assert any("(meaning)" in why for why in meant.ranked[0].why)
+
+
+async def test_a_search_looks_at_few_servers_and_the_background_at_all_of_them() -> None:
+    colours = Colours()
+    discovery = MCPDiscovery([Given([LILAC, *PAINTERS])], embedder=colours)
+    await discovery.find("paint")
+    assert len(colours.seen) == 1 + MEANT_AT_ONCE
+    assert len(await discovery.find("qzviolet")) == 0
+    async with discovery.background():
+        await discovery.refresh()
+        with anyio.fail_after(5):
+            while (found := [entry.candidate for entry in await discovery.find("qzviolet")]) != [LILAC]:
+                assert found == []
+                await anyio.lowlevel.checkpoint()
+    assert sum(text.startswith(("lilac", "make-")) for text in colours.seen) == 1 + len(PAINTERS)
+
+
+async def test_what_an_embedder_saw_is_read_by_the_next_process(tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+    for name in ("one", "two"):
+        colours = Colours()
+        snapshots = Snapshots(LocalFiles(), tmp_path)
+        discovery = MCPDiscovery([Given([LILAC, *PAINTERS], name)], embedder=colours, snapshots=snapshots)
+        async with discovery.background():
+            with anyio.fail_after(5):
+                while not await discovery.find("qzviolet") or not (tmp_path / "servers.meanings").exists():
+                    await anyio.lowlevel.checkpoint()
+        seen.append([text for text in colours.seen if text.startswith(("lilac", "make-"))])
+    assert [len(texts) for texts in seen] == [1 + len(PAINTERS), 0]
+
+
+async def test_what_an_embedder_saw_that_cannot_be_used_or_kept_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "servers.meanings").write_text("nothing of the kind")
+    found = MCPDiscovery([Given([LILAC])], embedder=Colours(), snapshots=Snapshots(LocalFiles(), tmp_path))
+    assert [entry.candidate for entry in await found.find("wall")] == [LILAC]
+    (tmp_path / "in the way").write_text("a file")
+    heard = RecordingSink()
+    snapshots = Snapshots(LocalFiles(), tmp_path / "in the way")
+    discovery = MCPDiscovery([Given([LILAC])], embedder=Colours(), snapshots=snapshots, emit=heard)
+
+    def told() -> list[str]:
+        return [event.reason for event in heard.of(SourceFailed) if event.source == "embedder"]
+
+    async with discovery.background():
+        assert [entry.candidate for entry in await discovery.find("wall")] == [LILAC]
+        with anyio.fail_after(5):
+            while len(told()) < 2:
+                await anyio.lowlevel.checkpoint()
+    assert told()[0].startswith("What it saw cannot be read: ")
+    assert told()[1].startswith("What it saw is not kept: ")
 
 
 async def test_few_servers_cover_several_operations_and_what_nobody_does_is_named() -> None:
@@ -302,3 +361,19 @@ async def test_an_embedder_that_is_out_of_order_is_told_and_words_alone_count() 
     result = await MCPDiscovery([Given([CLOCK])], embedder=Odd(), emit=heard).find("time zones")
     assert [entry.candidate for entry in result] == [CLOCK]
     assert heard.of(SourceFailed) == [SourceFailed(source="embedder", reason="ZeroDivisionError: 2 texts")]
+
+
+async def test_an_embedder_that_fails_in_the_background_is_told_once_for_what_is_listed() -> None:
+    heard = RecordingSink()
+    discovery = MCPDiscovery([Given([CLOCK])], embedder=Odd(), emit=heard)
+    async with discovery.background():
+        assert [entry.candidate for entry in await discovery.find("time zones")] == [CLOCK]
+        with anyio.fail_after(5):
+            while len(heard.of(SourceFailed)) < 2:
+                await anyio.lowlevel.checkpoint()
+        for _ in range(100):
+            await anyio.lowlevel.checkpoint()
+    assert sorted(event.reason for event in heard.of(SourceFailed)) == [
+        "ZeroDivisionError: 1 texts",
+        "ZeroDivisionError: 2 texts",
+    ]

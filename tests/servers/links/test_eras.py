@@ -24,6 +24,7 @@ class Attempts:
 
     def __init__(self, *fates: str) -> None:
         self.silent: bool = False
+        self.rested: float = 0.0
         self.older_http: bool = False
         self.tried: list[tuple[Era, int]] = []
         self.ended = 0

@@ -10,18 +10,20 @@ from typing import Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
+from vsm_mcp.acquisition.discovery.hit import Hit
 from vsm_mcp.acquisition.discovery.index.cover import cover
 from vsm_mcp.acquisition.discovery.index.segment import Segment
 from vsm_mcp.acquisition.discovery.index.tokens import LONGEST_QUERY
+from vsm_mcp.acquisition.discovery.memory.comparison import Comparison
 from vsm_mcp.acquisition.discovery.memory.known import Known
 from vsm_mcp.acquisition.discovery.memory.listings import Listings
 from vsm_mcp.acquisition.discovery.memory.merging import Merged, key_of, merge
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
+from vsm_mcp.acquisition.discovery.mixing import mixed
 from vsm_mcp.acquisition.discovery.priors import prior, reasons
-from vsm_mcp.acquisition.discovery.ranking import MEANT_AMONG, Hit, mixed
 from vsm_mcp.acquisition.discovery.reading import clean
 from vsm_mcp.acquisition.discovery.result import Covering, DiscoveryResult, RankedServer, ServerCover, SourceReport
-from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder, Meanings, told
+from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder
 from vsm_mcp.acquisition.discovery.source import Listing, Source
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, PayloadError
 from vsm_mcp.events import CandidatesFound, EventSink, SourceFailed, ignore
@@ -40,6 +42,9 @@ MOST_RANKED = 300
 
 MOST_OPERATIONS = 50
 """For so many operations at once a cover of servers is chosen."""
+
+MEANT_AT_ONCE = 30
+"""So many of the best by words are looked at by the embedder while a search waits, if it has not seen them before."""
 
 MOST_WITHHELD = 20
 """So many servers may be blocked before fewer are found than were asked for."""
@@ -87,7 +92,7 @@ class MCPDiscovery:
         withholds: Says why the policy would never have a server; such a one is not ranked.
         fresh: Seconds for which an answer to the same words is given again.
         most_answers: How many answers are kept for that.
-        embedder: Compares the best by meaning as well, such as `MiniLM` of the extra ``semantic``.
+        embedder: Compares servers by meaning as well, such as `MiniLM` of the extra ``semantic``.
     """
 
     def __init__(
@@ -125,7 +130,7 @@ class MCPDiscovery:
         self._resolvers = {resolver.name: resolver for resolver in resolvers}
         self._withholds = withholds
         self._answers: Cache[tuple[str, int], DiscoveryResult] = Cache(self._answer, most=most_answers, fresh=fresh)
-        self._meanings = None if embedder is None else Meanings(embedder)
+        self._comparison = None if embedder is None else Comparison(embedder, snapshots=snapshots, emit=emit)
         self._following = anyio.Lock()
         self._known: Known | None = None
         self._known_of: Mapping[str, Listing] = {}
@@ -265,6 +270,11 @@ class MCPDiscovery:
                 self._answers.clear()
             return self._known
 
+    async def _compare(self) -> None:
+        """Have all servers looked at by the embedder; what was answered before is answered anew then."""
+        if self._comparison is not None and await self._comparison.look():
+            self._answers.clear()
+
     async def _indexed(self, listings: Sequence[Listing]) -> Known:
         servers = await _aside(lambda: merge(listings))
         known = self._known
@@ -274,6 +284,9 @@ class MCPDiscovery:
             new = await self._recalled(servers) or await _aside(lambda: Known.of(servers))
         if self._snapshots is not None and len(servers) >= LEAST_STORED:
             await self._keep(new, self._snapshots)
+        if self._comparison is not None:
+            await self._comparison.follow(servers)
+            self._listings.aside(self._compare)
         return new
 
     async def _recalled(self, servers: Mapping[str, Merged]) -> Known | None:
@@ -311,16 +324,14 @@ class MCPDiscovery:
         def factor(key: str) -> float:
             return prior(known.servers[key])
 
-        if self._meanings is None:  # in a thread it would take longer
+        if self._comparison is None:  # in a thread it would take longer
             return known.ranking.search(asked, limit=limit, prior=factor)
-        hits = known.ranking.search(asked, limit=max(limit, MEANT_AMONG))
-        texts = [told(known.servers[hit.key].document(hit.key)) for hit in hits[:MEANT_AMONG]]
-        try:
-            likeness = await anyio.to_thread.run_sync(self._meanings.likeness, asked, texts)
-        except Exception as error:  # noqa: BLE001 - foreign code: what is found by words stands without it
-            self._emit(SourceFailed(source="embedder", reason=f"{type(error).__name__}: {clean(str(error), 500)}"))
-            return known.ranking.search(asked, limit=limit, prior=factor)
-        return mixed(hits, (*likeness, *(0.0 for _ in hits[MEANT_AMONG:])), limit=limit, prior=factor)
+        found = known.ranking.found(asked)
+        first = [found.index.key(number) for number, _ in found.best(MEANT_AT_ONCE)]
+        alike = await self._comparison.alike(asked, first)
+        if alike is None:
+            return found.hits(limit, factor)
+        return mixed(found, alike.among(known.servers), limit=limit, prior=factor)
 
     def _sifted(self, known: Known, hits: Sequence[Hit]) -> tuple[list[RankedServer], list[RankedServer]]:
         """Return the servers, and those among them that the policy blocks."""

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from vsm_mcp.acquisition.discovery.hit import Matched
 from vsm_mcp.acquisition.discovery.index.bm25f import WEIGHTS
 from vsm_mcp.acquisition.discovery.index.documents import LONGEST_ARGUMENTS, Document
 from vsm_mcp.acquisition.discovery.index.expansion import Expansion
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
-from vsm_mcp.acquisition.discovery.ranking import Matched, Ranking
+from vsm_mcp.acquisition.discovery.ranking import Ranking
 from vsm_mcp.acquisition.discovery.reading import mapping, text
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.json import JsonObject

@@ -25,6 +25,7 @@ from vsm_mcp.errors import (
     AcquisitionError,
     CallError,
     ConfigurationError,
+    CoordinationError,
     DiscoveryError,
     IntegrityError,
     PayloadError,
@@ -145,7 +146,7 @@ class Upgrade:
         except (VettingError, VerificationError, RefusedError, IntegrityError) as error:
             attempt.say(UpgradeVerdict.REFUSED, error.message)
             new = None
-        except (AcquisitionError, ServerError, ConfigurationError) as error:
+        except (AcquisitionError, CoordinationError, ServerError, ConfigurationError) as error:
             attempt.say(UpgradeVerdict.FAILED, error.message)
             new = None
         return Upgraded(step=attempt.step(elapsed=anyio.current_time() - began), record=new)

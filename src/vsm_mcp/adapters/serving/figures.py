@@ -1,47 +1,14 @@
 """The reports that a client may look at: each is a tool without arguments, and a resource."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from vsm_mcp.acquisition.installation.generations.generations import Generation
 from vsm_mcp.acquisition.report import AcquisitionReport
 from vsm_mcp.model.report import Report
 from vsm_mcp.system.viable import ViableSystem
-from vsm_mcp.variety.analysis import CacheStats
 
 Look = Callable[[ViableSystem], Awaitable[Report]]
-
-
-class Metrics(Report, frozen=True):
-    """The figures that go up and down, without words.
-
-    Attributes:
-        viable: Whether the whole is viable; ``None`` while there is no demand to judge by.
-        health: The share of the readings that ask for nothing.
-        absorbed_share: The share of demand that is absorbed.
-        kinds_required: Kinds of demand that were met.
-        kinds_gap: Those that nothing covers.
-        operations_absorbed: Operations that were done.
-        operations_failed: Operations that ran and failed.
-        operations_busy: Operations under way.
-        conflicts: How often two wanted the same thing at once.
-        acquired: Acquisitions of this session.
-        servers: Servers that are held.
-        caches: How the tables that are kept for speed do.
-    """
-
-    viable: bool | None
-    health: float | None
-    absorbed_share: float | None
-    kinds_required: int
-    kinds_gap: int
-    operations_absorbed: int
-    operations_failed: int
-    operations_busy: int
-    conflicts: int
-    acquired: int
-    servers: int
-    caches: Mapping[str, CacheStats]
 
 
 class Acquisitions(Report, frozen=True):
@@ -120,21 +87,7 @@ async def _generations(vsm: ViableSystem) -> Report:
 
 
 async def _metrics(vsm: ViableSystem) -> Report:
-    status = vsm.status()
-    return Metrics(
-        viable=status.viable,
-        health=status.health,
-        absorbed_share=status.variety.ratio,
-        kinds_required=status.variety.required,
-        kinds_gap=status.variety.gap,
-        operations_absorbed=status.systems.system1.absorbed,
-        operations_failed=status.systems.system1.failed,
-        operations_busy=status.systems.system1.busy,
-        conflicts=status.systems.system2.conflicts,
-        acquired=status.systems.system4.acquired,
-        servers=len(status.servers),
-        caches=vsm.cache_stats(),
-    )
+    return vsm.metrics()
 
 
 def _figure(name: str, title: str, description: str, *, look: Look) -> Figure:

@@ -28,6 +28,11 @@ class Attempts(Protocol):
     """Whether the last attempt just met silence."""
 
     @property
+    def rested(self) -> float:
+        """For how many seconds of the last attempt somebody else than the server was waited for."""
+        ...
+
+    @property
     def older_http(self) -> bool:
         """Whether the last attempt was refused in the way of servers that know only the older kind of HTTP."""
         ...
@@ -72,6 +77,7 @@ class Greeter:
         try:
             return await _enter(attempts, life, era=Era.AUTO, seconds=self._probe)
         except StartError:
+            end += attempts.rested
             if attempts.older_http:
                 return await _enter(attempts, life, era=Era.OLDER_HTTP, seconds=_left(end))
         slow, attempts.silent = attempts.silent, False

@@ -9,7 +9,9 @@ from typing import Protocol, runtime_checkable
 from vsm_mcp.model.call import Caller, PromptSpec, ToolSpec
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.launch import RemoteLaunch
+from vsm_mcp.servers.links.connections import HttpConnections
 from vsm_mcp.world.processes import Process
+from vsm_mcp.world.tokens import MemoryTokens, Tokens
 
 Start = Callable[[], AbstractAsyncContextManager[Process]]
 """Starts a fresh process; leaving its context ends the process."""
@@ -20,6 +22,10 @@ Dial = Callable[[str, int], Awaitable[socket.socket]]
 Ask = Callable[[str, JsonObject], Awaitable[JsonObject | None]]
 """Answers what a server asks its client for: gets the server's name and the parameters; ``None`` refuses."""
 
+Authorize = Callable[[str, str], Awaitable[str | None]]
+"""Lets a human authorize this host: gets the server's name and the address to show in a browser, and returns the one
+that the browser was sent back to; ``None`` when the human refused."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
@@ -29,11 +35,22 @@ class Consent:
         elicit: Asks a human; answers with the result of an elicitation: an ``action`` and perhaps ``content``.
         sample: Asks a model; answers with the result of a sampling request.
         roots: Says which directories a server may work in; answers with ``roots``.
+        authorize: Lets a human authorize this host at a server elsewhere that asks for it.
     """
 
     elicit: Ask | None = None
     sample: Ask | None = None
     roots: Ask | None = None
+    authorize: Authorize | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether anything is answered that servers ask while they run."""
+        return not (self.elicit is None and self.sample is None and self.roots is None)
+
+
+def _forget(_secrets: Sequence[str]) -> None:
+    """Remember nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +60,18 @@ class Remote:
     Attributes:
         dial: Connects, to what may be reached only.
         headers: The headers of every request, with their values; none of these is ever shown.
+        client_secret: What this host is known by to the authorization server, if it is; never shown either.
+        tokens: Keeps what the server grants.
+        obtained: Hears each token that was granted, before it is used.
+        connections: Says how many HTTP connections there may be, and who counts them.
     """
 
     dial: Dial
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    client_secret: str = field(default="", repr=False)
+    tokens: Tokens = field(default_factory=MemoryTokens)
+    obtained: Callable[[Sequence[str]], object] = _forget
+    connections: HttpConnections = field(default_factory=HttpConnections)
 
 
 @runtime_checkable

@@ -1,6 +1,7 @@
 """How long a call may take: without a sign of progress, and at most."""
 
-from collections.abc import Generator
+import math
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 
 import anyio
@@ -69,6 +70,49 @@ class Patience:
             f"it may still have been executed.",
             remedies=("Allow more time without progress.", "Look at what it did before you call it again."),
         )
+
+
+class Rests:
+    """Deadlines that rest while somebody else than the server is waited for.
+
+    Args:
+        scopes: What ends at the deadlines.
+
+    Attributes:
+        rested: For how many seconds altogether.
+    """
+
+    def __init__(self, scopes: Collection[anyio.CancelScope]) -> None:
+        """Start with nobody waited for."""
+        self.rested: float = 0.0
+        self._scopes = scopes
+        self._began = 0.0
+        self._resting: dict[anyio.CancelScope, float] = {}
+        self._waits = 0
+
+    @contextmanager
+    def rest(self) -> Generator[None]:
+        """Let those deadlines rest that there are now; rests that overlap are one."""
+        now = anyio.current_time()
+        if not self._waits:
+            self._began = now
+        self._waits += 1
+        for scope in self._scopes:
+            if scope not in self._resting:
+                self._resting[scope] = scope.deadline - now
+                scope.deadline = math.inf
+        try:
+            yield
+        finally:
+            self._waits -= 1
+            if not self._waits:
+                self._go_on(anyio.current_time())
+
+    def _go_on(self, now: float) -> None:
+        self.rested += now - self._began
+        for scope, left in self._resting.items():
+            scope.deadline = now + left
+        self._resting.clear()
 
 
 def no_answer(server: str, what: str, seconds: float) -> CallTimeoutError:

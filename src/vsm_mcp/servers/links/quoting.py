@@ -24,12 +24,18 @@ class Blotter:
 
     def __init__(self, hide: Sequence[str] = (), *, shortest: int = SHORTEST_SECRET) -> None:
         """Prepare the ways in which each secret may be written."""
-        forms = {form for secret in hide if len(secret) >= shortest for form in forms_of(secret)}
-        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        self._shortest = shortest
+        self._forms: list[str] = []
+        self.hide(*hide)
 
     def __bool__(self) -> bool:
         """True when there is anything to blot out."""
         return bool(self._forms)
+
+    def hide(self, *secrets: str) -> None:
+        """Blot out these secrets as well, from now on."""
+        forms = {form for secret in secrets if len(secret) >= self._shortest for form in forms_of(secret)}
+        self._forms = sorted(forms.union(self._forms), key=lambda form: (-len(form), form))
 
     def blot(self, text: str) -> str:
         """Return ``text`` without the secrets, and without the beginning of one that its end was cut off from."""
@@ -59,6 +65,28 @@ class Blotter:
         """Cut off the earliest place from which to the end everything is the beginning of a secret."""
         starts = [at for form in self._forms if (at := _start_of(form, text)) is not None]
         return text[: min(starts)] + BLOT if starts else text
+
+
+class Discretion:
+    """What is blotted out of what one server says.
+
+    Args:
+        hide: The secrets that it was given.
+
+    Attributes:
+        quotes: For what it says, where that is shown.
+        lists: For what it lists of itself, which is used as well: only long secrets are blotted out there.
+    """
+
+    def __init__(self, hide: Sequence[str] = ()) -> None:
+        """Prepare both."""
+        self.quotes: Blotter = Blotter(hide)
+        self.lists: Blotter = Blotter(hide, shortest=SHORTEST_LISTED)
+
+    def hide(self, *secrets: str) -> None:
+        """Blot out these secrets as well, from now on."""
+        self.quotes.hide(*secrets)
+        self.lists.hide(*secrets)
 
 
 def _start_of(form: str, text: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vsm_mcp.errors import LinkError, PayloadError, StartError, ToolError, VSMError, printable
+from vsm_mcp.errors import LinkError, NeedsConfigurationError, PayloadError, StartError, ToolError, VSMError, printable
 from vsm_mcp.servers.diagnosis import needs_configuration
 from vsm_mcp.servers.links.link import Ending
 
@@ -88,6 +88,17 @@ def not_started(name: str, ending: Ending, *, said: str, gone: bool) -> VSMError
         exit_code=code,
         stderr=ending.stderr,
         remedies=("Read the last lines of its error output.", "Try another version of it, or another server."),
+    )
+
+
+def not_let_in(name: str, why: str) -> NeedsConfigurationError:
+    """Return the error for a server elsewhere that wants to know who asks; ``why`` may be quoted."""
+    return NeedsConfigurationError(
+        f"{name} does not let this host in: {why.rstrip('.')}.",
+        remedies=(
+            "Give its token by reference: HttpLaunch(headers={'Authorization': 'env:NAME'}).",
+            "Or let a human see to it: HttpLaunch(authorization=AuthorizationCode()), Consent(authorize=Browser()).",
+        ),
     )
 
 

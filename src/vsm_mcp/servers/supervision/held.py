@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vsm_mcp.errors import NeedsConfigurationError, StartError
+from vsm_mcp.errors import CapacityError, NeedsConfigurationError, StartError
 from vsm_mcp.events import EventSink, ServerGivenUp, ServerStarted, ServerStopped
 from vsm_mcp.model.enforcement import Usage
 from vsm_mcp.servers.launcher import Opening
+from vsm_mcp.servers.links.connections import ConnectionCount
 from vsm_mcp.servers.pinned import Custody
 from vsm_mcp.servers.supervision.connection import Connection
 from vsm_mcp.servers.supervision.health import Condition, ServerHealth, ServerState, ServerStatus
@@ -79,6 +80,17 @@ class Held:
         usages = [usage for slot in self._running() if (usage := slot.opening.usage()) is not None]
         return usages[0] if len(usages) == 1 else _together(usages)
 
+    def connections(self) -> ConnectionCount | None:
+        """Count its HTTP connections; ``None`` when it is not reached over HTTP."""
+        counted = [slot.opening.connections.count() for slot in self.pool if slot.opening.connections is not None]
+        if not counted:
+            return None
+        return ConnectionCount(
+            active=sum(one.active for one in counted),
+            idle=sum(one.idle for one in counted),
+            most=sum(one.most for one in counted),
+        )
+
     def _running(self) -> list[Slot]:
         return [slot for slot in self.pool if slot.usable is not None and slot.usable.link is not None]
 
@@ -142,7 +154,7 @@ class Life:
 
 def fault(connection: Connection) -> bool:
     """Return whether its end is a failure of the server itself, which trying again at once would not avoid."""
-    return not (connection.blocked or isinstance(connection.failure, NeedsConfigurationError))
+    return not (connection.blocked or isinstance(connection.failure, NeedsConfigurationError | CapacityError))
 
 
 def clean(connection: Connection) -> bool:

@@ -17,6 +17,7 @@ from vsm_mcp.model.enforcement import Usage
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Installed, Proven, Running
 from vsm_mcp.servers.launcher import Launcher
+from vsm_mcp.servers.links.connections import ConnectionCount
 from vsm_mcp.servers.pinned import Custody, Quarantine
 from vsm_mcp.servers.supervision.connection import Connection
 from vsm_mcp.servers.supervision.health import ServerHealth, ServerState, ServerStatus
@@ -158,6 +159,11 @@ class DynamicSpawner:
         """Return what every server that runs in processes of its own uses, and has used at most."""
         used = ((name, held.usage()) for name, held in self._held.items())
         return {name: usage for name, usage in used if usage is not None}
+
+    def connections(self) -> Mapping[str, ConnectionCount]:
+        """Return, per server that is reached over HTTP, how many connections there are to it."""
+        counted = ((name, held.connections()) for name, held in self._held.items())
+        return {name: count for name, count in counted if count is not None}
 
     def proven(self, server: str) -> Proven | None:
         """Return a held server with its proof; ``None`` when there is none of this name."""

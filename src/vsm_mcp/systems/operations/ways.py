@@ -137,15 +137,17 @@ class Trail:
         attempts: How many calls were tried, those inside units included as far as they told.
         server: Who did it, or whose failure the operation died of.
         tool: With which tool.
+        ways: How many ways were tried; more than one when the first did not work.
     """
 
-    __slots__ = ("attempts", "server", "tool")
+    __slots__ = ("attempts", "server", "tool", "ways")
 
     def __init__(self) -> None:
         """Begin with nothing tried."""
         self.attempts: int = 0
         self.server: str | None = None
         self.tool: str | None = None
+        self.ways: int = 0
 
 
 async def try_in_turn(operation: Operation, ways: Iterator[Way], *, kind: str, trail: Trail, most: int) -> Outcome:
@@ -162,6 +164,7 @@ async def try_in_turn(operation: Operation, ways: Iterator[Way], *, kind: str, t
     rest, died_of = operation.timeout, None
     for way in islice(ways, most):
         trail.attempts += 1
+        trail.ways += 1
         began = anyio.current_time()
         try:
             outcome = await way.go(_within(operation, rest), kind)

@@ -6,6 +6,8 @@ import pytest
 
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.errors import ConfigurationError, PayloadError
+from vsm_mcp.model.authorization import AuthorizationCode
+from vsm_mcp.model.launch import HttpLaunch, TcpLaunch
 from vsm_mcp.model.server import ToolSummary, Variable
 
 pytestmark = pytest.mark.anyio
@@ -43,3 +45,13 @@ def test_names_are_taken_once_and_files_must_exist(tmp_path: Path) -> None:
         shelf.offer_file(tmp_path)
     with pytest.raises(PayloadError):
         shelf.offer("../x", make)
+
+
+def test_private_addresses_are_for_hosts_that_the_program_itself_wrote_down_as_private() -> None:
+    shelf = Shelf()
+    terms = AuthorizationCode(issuer="https://login.corp.example")
+    shelf.connect("open", HttpLaunch(url="https://a.example/mcp", authorization=terms))
+    assert not shelf.private
+    shelf.connect("here", TcpLaunch(host="127.0.0.1", port=7))
+    shelf.connect("ours", HttpLaunch(url="https://B.corp.example/mcp", authorization=terms), private=True)
+    assert shelf.private == {"127.0.0.1", "b.corp.example", "login.corp.example"}

@@ -1,7 +1,7 @@
 """The listings of all sources: asked at once, each within its own time, remembered, and kept in use when one fails."""
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -92,6 +92,11 @@ class Listings:
             self._tasks = None
             tasks.cancel_scope.cancel()
             await tasks.__aexit__(None, None, None)  # what the body raised passes bare
+
+    def aside(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Have some work done in the background, if there is one; it must not raise."""
+        if self._tasks is not None:
+            self._tasks.start_soon(work)
 
     async def now(self, *, insist: bool = False) -> Mapping[str, Listing]:
         """Return the listing of each source by its name, in the order of the sources; one without any is missing.

@@ -1,4 +1,4 @@
-"""Snapshots on disk: the last listing of each source and the large index, each whole or not there."""
+"""Snapshots on disk: the last listing of each source, the index, what an embedder saw; each whole or not there."""
 
 import hashlib
 import re
@@ -22,6 +22,7 @@ LARGEST = 256_000_000
 _LONGEST_HEADER = 10_000
 _LISTING = TypeAdapter(Listing)
 _INDEX = "servers.index"
+_MEANINGS = "servers.meanings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,25 @@ class Snapshots:
             ConfigurationError: The machine does not let it be written.
         """
         await self._put(self._place / _INDEX, await anyio.to_thread.run_sync(store.write, stored))
+
+    async def meanings(self) -> bytes | None:
+        """Return what an embedder saw of servers, as it was stored; ``None`` when there is none, or too much of it.
+
+        Raises:
+            ConfigurationError: The machine does not let it be read.
+        """
+        try:
+            return await self._files.read(self._place / _MEANINGS, limit=LARGEST)
+        except PayloadError:
+            return None
+
+    async def keep_meanings(self, stored: bytes) -> None:
+        """Store what an embedder saw of servers.
+
+        Raises:
+            ConfigurationError: The machine does not let it be written.
+        """
+        await self._put(self._place / _MEANINGS, stored)
 
     async def _put(self, path: Path, data: bytes) -> None:
         await self._files.make_directory(self._place)

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
 from vsm_mcp.errors import ConfigurationError
-from vsm_mcp.model.launch import RemoteLaunch, is_here
+from vsm_mcp.model.addresses import is_here
+from vsm_mcp.model.launch import HttpLaunch, RemoteLaunch
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary, Variable
 
 
@@ -131,7 +133,8 @@ class Shelf:
             summary: What it can do, in a sentence: it is found by these words.
             title: For people.
             tools: Its tools, as far as they are known: it is found by these as well.
-            private: Whether its host may have a private address; one that is written as this machine's own always may.
+            private: Whether its host, and that of the issuer it names, may have a private address; one that is written
+                as this machine's own always may.
 
         Raises:
             ConfigurationError: The name is taken.
@@ -148,8 +151,7 @@ class Shelf:
                 remote=launch,
             )
         )
-        if private or is_here(launch.host):
-            self._private.add(launch.host.lower())
+        self._private.update(host.lower() for host in _hosts(launch) if private or is_here(host))
         return candidate
 
     @property
@@ -170,3 +172,10 @@ class Shelf:
         self._offers[candidate.name] = candidate
         self._listing = Listing(candidates=tuple(self._offers.values()))
         return candidate
+
+
+def _hosts(launch: RemoteLaunch) -> tuple[str, ...]:
+    """Name the hosts that the host's own program wrote down, not those that others lead to."""
+    if isinstance(launch, HttpLaunch) and launch.authorization and (issuer := launch.authorization.issuer):
+        return launch.host, urlsplit(issuer).hostname or ""
+    return (launch.host,)

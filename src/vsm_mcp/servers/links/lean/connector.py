@@ -25,11 +25,11 @@ class Opens(Protocol):
 class LeanConnector:
     """Makes links that cost little per call over processes; all other links are made through the SDK.
 
-    What a server that is a process asks of its client is refused, but for signs of life.
+    So are all of a host that answers what servers ask: here such questions are refused, but for signs of life.
 
     Args:
         eras: What is learned of how servers want to be greeted, by digest of their package.
-        terms: How long to wait, how much to read, and what servers that are not processes may ask of the host.
+        terms: How long to wait, how much to read, and what servers may ask of the host.
     """
 
     def __init__(self, *, eras: MutableMapping[str, str], **terms: Unpack[Given]) -> None:
@@ -46,9 +46,8 @@ class LeanConnector:
     @asynccontextmanager
     async def stdio(self, start: Start, *, name: str, digest: str, hide: Sequence[str] = ()) -> AsyncGenerator[Link]:
         """Start a process and speak with it over its standard input and output."""
-        if self._opener is None:
-            self._opener = await anyio.to_thread.run_sync(self._load)
-        async with self._opener.stdio(start, name=name, digest=digest, hide=hide) as link:
+        opener = await self._opens()
+        async with opener.stdio(start, name=name, digest=digest, hide=hide) as link:
             yield link
 
     def remote(
@@ -60,6 +59,13 @@ class LeanConnector:
     def memory(self, make: Callable[[], object], *, name: str) -> AbstractAsyncContextManager[Link]:
         """Speak with a server object of this process."""
         return self._others.memory(make, name=name)
+
+    async def _opens(self) -> Opens:
+        if self._terms.consent.answers:
+            return self._others
+        if self._opener is None:
+            self._opener = await anyio.to_thread.run_sync(self._load)
+        return self._opener
 
     def _load(self) -> Opens:
         from vsm_mcp.servers.links.lean.opening import Opener  # noqa: PLC0415 - loads the models of the protocol

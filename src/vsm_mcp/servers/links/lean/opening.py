@@ -60,6 +60,7 @@ class _Greeting:
     terms: Terms
     hide: tuple[str, ...] = ()
     silent: bool = False
+    rested: float = 0.0
 
     @property
     def older_http(self) -> bool:

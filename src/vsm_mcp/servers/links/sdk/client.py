@@ -5,13 +5,17 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Unpack
 
 from vsm_mcp.errors import LinkError, StartError
+from vsm_mcp.model.authorization import Authorization
 from vsm_mcp.model.launch import HttpLaunch, RemoteLaunch, TcpLaunch, WebSocketLaunch, address_of
 from vsm_mcp.servers.links.eras import Era, Greeter
 from vsm_mcp.servers.links.link import Link, Remote, Start
 from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.quoting import Discretion
 from vsm_mcp.servers.links.sdk.greeting import Carried, Greeting
 from vsm_mcp.servers.links.sdk.memory import in_process
+from vsm_mcp.servers.links.sdk.transports.authorization import Authorizer, Entrance
 from vsm_mcp.servers.links.sdk.transports.framed import framed, stdio
+from vsm_mcp.servers.links.sdk.transports.granting import provider
 from vsm_mcp.servers.links.sdk.transports.http import http
 from vsm_mcp.servers.links.terms import Given, Terms
 from vsm_mcp.servers.links.wire.sockets import tcp
@@ -34,6 +38,7 @@ class SdkConnector:
         """Keep memory and deadlines."""
         self._terms = Terms.of(**terms)
         self._greeter = Greeter(eras, self._terms)
+        self._authorizers: dict[tuple[str, str, Authorization, str], Authorizer] = {}
 
     def __repr__(self) -> str:
         """Show the deadlines."""
@@ -47,7 +52,7 @@ class SdkConnector:
             return _started(start, listing=listing, bounds=self._terms.bounds, hide=hide)
 
         async with AsyncExitStack() as life:
-            greeting = Greeting(reach=reach, name=name, terms=self._terms, hide=tuple(hide))
+            greeting = Greeting(reach=reach, name=name, terms=self._terms, discretion=Discretion(hide))
             yield await self._greeter.greet(greeting, life, digest)
 
     @asynccontextmanager
@@ -55,12 +60,18 @@ class SdkConnector:
         self, launch: RemoteLaunch, remote: Remote, *, name: str, digest: str, hide: Sequence[str] = ()
     ) -> AsyncGenerator[Link]:
         """Speak with a server that runs elsewhere."""
+        discretion, bounds = Discretion(hide), self._terms.bounds
 
         def reach(listing: Listing, era: Era) -> AbstractAsyncContextManager[Carried]:
-            return _reached(launch, remote, listing=listing, bounds=self._terms.bounds, era=era)
+            if not isinstance(launch, HttpLaunch):
+                return _connected(launch, remote, listing=listing, bounds=bounds)
+            authorizer = self._authorizer(launch, remote, name)
+            entrance = None if authorizer is None else Entrance(authorizer=authorizer, told=discretion.hide)
+            older = era is Era.OLDER_HTTP
+            return http(launch, remote, listing=listing, bounds=bounds, older=older, entrance=entrance)
 
         async with AsyncExitStack() as life:
-            greeting = Greeting(reach=reach, name=name, terms=self._terms, hide=tuple(hide))
+            greeting = Greeting(reach=reach, name=name, terms=self._terms, discretion=discretion)
             try:
                 link = await self._greeter.greet(greeting, life, digest)
             except LinkError as error:
@@ -69,6 +80,18 @@ class SdkConnector:
                     remedies=(*error.remedies, "Make sure that the server runs and that its address is right."),
                 ) from error
             yield link
+
+    def _authorizer(self, launch: HttpLaunch, remote: Remote, name: str) -> Authorizer | None:
+        """Return what gets tokens for a server: one for all connections, so that they do not renew it twice."""
+        if launch.authorization is None:
+            return None
+        key = name, launch.url, launch.authorization, remote.client_secret
+        if key not in self._authorizers:
+            flow = provider(
+                address_of(launch), launch.authorization, remote, name=name, ask=self._terms.consent.authorize
+            )
+            self._authorizers[key] = Authorizer(flow)
+        return self._authorizers[key]
 
     def memory(self, make: Callable[[], object], *, name: str) -> AbstractAsyncContextManager[Link]:
         """Speak with a server object of this process."""
@@ -85,14 +108,10 @@ async def _started(start: Start, *, listing: Listing, bounds: Bounds, hide: Sequ
 
 
 @asynccontextmanager
-async def _reached(
-    launch: RemoteLaunch, remote: Remote, *, listing: Listing, bounds: Bounds, era: Era
+async def _connected(
+    launch: TcpLaunch | WebSocketLaunch, remote: Remote, *, listing: Listing, bounds: Bounds
 ) -> AsyncGenerator[Carried]:
     match launch:
-        case HttpLaunch():
-            older = era is Era.OLDER_HTTP
-            async with http(launch, remote, listing=listing, bounds=bounds, older=older) as transport:
-                yield transport
         case TcpLaunch(host=host, port=port):
             async with (
                 tcp(remote.dial, host, port, bounds=bounds) as wire,

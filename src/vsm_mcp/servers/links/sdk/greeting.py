@@ -3,7 +3,7 @@
 import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
@@ -11,17 +11,18 @@ from mcp import Client, MCPError
 from mcp.client import Transport
 from mcp_types import CONNECTION_CLOSED, Implementation
 
+from vsm_mcp.errors import VSMError
 from vsm_mcp.servers.links.eras import Era
 from vsm_mcp.servers.links.link import Ending, Link
 from vsm_mcp.servers.links.listing import Listing
-from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
+from vsm_mcp.servers.links.quoting import Discretion
 from vsm_mcp.servers.links.sdk.announcements import announcements
 from vsm_mcp.servers.links.sdk.consent import callbacks
 from vsm_mcp.servers.links.sdk.session import SdkLink
 from vsm_mcp.servers.links.sdk.transports.http import HttpTransport
 from vsm_mcp.servers.links.sdk.transports.traffic import Carrier
 from vsm_mcp.servers.links.terms import Terms
-from vsm_mcp.servers.links.troubles import LONGEST_SAID, not_started, silent
+from vsm_mcp.servers.links.troubles import LONGEST_SAID, not_let_in, not_started, silent
 from vsm_mcp.world.groups import first_error, first_leaf
 
 _US = Implementation(name="vsm_mcp", version="1")
@@ -47,7 +48,7 @@ class Greeting:
         reach: Makes the connection.
         name: The server's name.
         terms: What holds for the link.
-        hide: Secrets that the server was given.
+        discretion: What is blotted out of what the server says.
         silent: Whether the last attempt just met silence.
         last: What carried the messages of the last attempt.
     """
@@ -55,7 +56,7 @@ class Greeting:
     reach: Reach
     name: str
     terms: Terms
-    hide: tuple[str, ...] = ()
+    discretion: Discretion = field(default_factory=Discretion)
     silent: bool = False
     last: Carried | None = None
 
@@ -63,6 +64,11 @@ class Greeting:
     def older_http(self) -> bool:
         """Whether the server refused in a way in which servers do that know only the older kind of HTTP."""
         return isinstance(self.last, HttpTransport) and self.last.fates.older
+
+    @property
+    def rested(self) -> float:
+        """For how many seconds of the last attempt somebody else than the server was waited for."""
+        return 0.0 if self.last is None else self.last.traffic.rested
 
     @asynccontextmanager
     async def open(self, era: Era, seconds: float) -> AsyncGenerator[Link]:
@@ -72,7 +78,7 @@ class Greeting:
             StartError: It was not understood, or met silence.
             NeedsConfigurationError: The server said that it lacks settings or credentials.
         """
-        listing = Listing(Blotter(self.hide, shortest=SHORTEST_LISTED))
+        listing = Listing(self.discretion.lists)
         refusal: BaseException | None = None
         ending = Ending(reason="")
         link: SdkLink | None = None
@@ -81,7 +87,8 @@ class Greeting:
             async with self.reach(listing, era) as transport:
                 self.last = transport
                 try:
-                    async with self._client(transport, era) as client, announcements(client, listing):
+                    async with self._client(transport, era, limit) as client, announcements(client, listing):
+                        transport.traffic.asking.discard(limit)
                         limit.deadline = math.inf
                         with closing(self._link(client, listing, transport)) as link:
                             yield link
@@ -91,13 +98,21 @@ class Greeting:
                         raise
                     refusal, ending = first_leaf(error), await transport.ending()
         if refusal is not None:
-            said = Blotter(self.hide).quoted(str(refusal) or type(refusal).__name__, most=LONGEST_SAID)
-            raise not_started(self.name, ending, said=said, gone=_is_closed(refusal)) from refusal
+            raise self._failed(refusal, ending) from refusal
         if limit.cancelled_caught:
             self.silent = True
             raise silent(self.name, seconds, () if self.last is None else self.last.said)
 
-    def _client(self, transport: Transport, era: Era) -> Client:
+    def _failed(self, refusal: BaseException, ending: Ending) -> VSMError:
+        why = self.last.fates.not_let_in if isinstance(self.last, HttpTransport) else ""
+        said = self.discretion.quotes.quoted(why or str(refusal) or type(refusal).__name__, most=LONGEST_SAID)
+        if why:
+            return not_let_in(self.name, said)
+        return not_started(self.name, ending, said=said, gone=_is_closed(refusal))
+
+    def _client(self, transport: Carried, era: Era, limit: anyio.CancelScope) -> Client:
+        """Return what greets, until ``limit`` ends it."""
+        transport.traffic.asking.add(limit)
         mode = Era.AUTO if era is Era.AUTO else Era.LEGACY
         given = callbacks(self.terms.consent, self.name)
         return Client(transport, mode=mode, client_info=_US, cache=None, **given)
@@ -110,7 +125,7 @@ class Greeting:
             seconds=self.terms.call,
             cap=self.terms.cap,
             transport=transport,
-            hide=self.hide,
+            discretion=self.discretion,
             bounds=self.terms.bounds,
             consent=self.terms.consent,
         )

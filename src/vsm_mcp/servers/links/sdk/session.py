@@ -27,7 +27,7 @@ from vsm_mcp.servers.links.arguments import sendable, size_of
 from vsm_mcp.servers.links.link import Consent, Ending, ServerInfo
 from vsm_mcp.servers.links.listing import Listing, wire_form
 from vsm_mcp.servers.links.patience import CAP_SECONDS, Patience, no_answer
-from vsm_mcp.servers.links.quoting import SHORTEST_LISTED, Blotter
+from vsm_mcp.servers.links.quoting import Discretion
 from vsm_mcp.servers.links.results import ANSWERS, Answer, result_of
 from vsm_mcp.servers.links.sdk.answers import Direct, Run, never
 from vsm_mcp.servers.links.sdk.consent import Send, answered
@@ -56,7 +56,7 @@ class SdkLink:
         seconds: How long a call may take without progress that names no time of its own, and everything else.
         cap: How long a call may take altogether that names no timeout.
         transport: What carries the messages; ``None`` for a server of this process.
-        hide: Secrets that the server was given.
+        discretion: What is blotted out of what the server says.
         bounds: How large messages may be.
         direct: Calls tools of this process without a message, where that makes no difference.
         consent: What the server may ask of the host.
@@ -71,7 +71,7 @@ class SdkLink:
         seconds: float,
         transport: Carrier | None,
         cap: float = CAP_SECONDS,
-        hide: Sequence[str] = (),
+        discretion: Discretion | None = None,
         bounds: Bounds | None = None,
         direct: Direct = never,
         consent: Consent | None = None,
@@ -86,15 +86,12 @@ class SdkLink:
         self._bounds = bounds or Bounds()
         self._direct = direct
         self._consent = consent or Consent()
-        self._quotes = Blotter(hide)
-        self._lists = Blotter(hide, shortest=SHORTEST_LISTED)
+        self._discretion = discretion or Discretion()
         self._closed = False
-        self._asking: set[anyio.CancelScope] = set()
+        self._asking: set[anyio.CancelScope] = set() if transport is None else transport.traffic.asking
         self._calls = 0
         self._one_listing = anyio.Lock()
         listing.speak(lambda: session.protocol_version)
-        if transport is not None:
-            transport.traffic.wait_while(lambda: bool(self._asking))
 
     @property
     def protocol_version(self) -> str:
@@ -111,7 +108,7 @@ class SdkLink:
     def instructions(self) -> str | None:
         """What the server tells its users; untrusted."""
         said = self._session.instructions
-        return None if said is None else self._lists.blot(said)
+        return None if said is None else self._discretion.lists.blot(said)
 
     @property
     def dropped(self) -> Mapping[str, str]:
@@ -130,7 +127,7 @@ class SdkLink:
 
     def quoted(self, text: str) -> str:
         """Return what the server said as it may be shown and kept: short, on one line, and without its secrets."""
-        return self._quotes.quoted(text, most=LONGEST_SAID)
+        return self._discretion.quotes.quoted(text, most=LONGEST_SAID)
 
     def close(self) -> None:
         """Declare the connection closed on purpose, and break off what still waits for an answer."""
@@ -192,7 +189,7 @@ class SdkLink:
 
         def heard(done: float, total: float | None, message: str) -> None:
             scope.deadline = patience.heard(
-                done, now=anyio.current_time(), total=total, message=self._quotes.blot(message)
+                done, now=anyio.current_time(), total=total, message=self._discretion.quotes.blot(message)
             )
 
         async def told(progress: float, total: float | None, message: str | None) -> None:

@@ -52,18 +52,17 @@ class Fates:
 
     Attributes:
         older: Whether the server refused a message in a way in which servers do that know only the older streams.
-        last: How the last request failed that did.
+        not_let_in: Why the server did not let this host in; empty when it did.
     """
 
     def __init__(self) -> None:
         """Start with none."""
         self.older: bool = False
-        self.last: Failed | None = None
+        self.not_let_in: str = ""
         self._failed: dict[str, Failed] = {}
 
     def note(self, number: object, failed: Failed) -> None:
         """Remember how a request failed."""
-        self.last = failed
         if number is None:
             return
         if len(self._failed) >= _MOST_FATES:

@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from typing import Protocol
 
 import anyio
 import httpcore2
@@ -33,7 +34,6 @@ from vsm_mcp.servers.links.wire.framing import MOST_VALUES, crowded
 from vsm_mcp.servers.links.wire.wire import Bounds
 
 CONNECT_SECONDS = 20.0
-MOST_CONNECTIONS = 100
 KEEP_SECONDS = 30.0
 GOODBYE_SECONDS = 1.0
 SESSION = "mcp-session-id"
@@ -46,6 +46,25 @@ _UNKNOWN = frozenset({401, 403})
 Hear = Callable[[bytes], Awaitable[None]]
 """Hears one message that is no answer."""
 
+Send = Callable[[httpx2.Request], Awaitable[httpx2.Response]]
+"""Sends a request as it is, to wherever it leads, and returns the beginning of its answer."""
+
+
+class NotLetInError(Exception):
+    """The server wants an authorization, and it could not be had."""
+
+
+class Authorizes(Protocol):
+    """Puts on requests what lets this host in."""
+
+    async def sent(self, request: httpx2.Request, send: Send) -> httpx2.Response:
+        """Send a request, with whatever has to be asked for before; return the beginning of its answer.
+
+        Raises:
+            NotLetInError: What lets this host in could not be had.
+        """
+        ...
+
 
 class PatientTransport(httpx2.AsyncBaseTransport):
     """Sends requests, and answers those that fail itself.
@@ -55,23 +74,32 @@ class PatientTransport(httpx2.AsyncBaseTransport):
         fates: Hears how requests failed.
         bounds: How large answers may be.
         hear: Gets each message that a server writes before its answer to a request.
+        authorizes: Puts on each request what lets this host in.
     """
 
-    def __init__(self, remote: Remote, fates: Fates, *, bounds: Bounds, hear: Hear) -> None:
+    def __init__(
+        self, remote: Remote, fates: Fates, *, bounds: Bounds, hear: Hear, authorizes: Authorizes | None = None
+    ) -> None:
         """Prepare; nothing is connected yet."""
         self._hear = hear
+        self._authorizes = authorizes
         self._fates = fates
         self._bounds = bounds
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
-            max_connections=MOST_CONNECTIONS,
+            max_connections=remote.connections.most,
             keepalive_expiry=KEEP_SECONDS,
             network_backend=DialedNetwork(remote.dial),
         )
+        self._connections = remote.connections
+        self._connections.opened(self._count)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        try:
+            await self._pool.aclose()
+        finally:
+            self._connections.closed(self._count)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request and return its answer, or what stands for it."""
@@ -81,18 +109,34 @@ class PatientTransport(httpx2.AsyncBaseTransport):
             return await self._sent(request)
         return httpx2.Response(_NOT_ALLOWED, request=request)  # the end of a session is a courtesy
 
+    def _count(self) -> tuple[int, int]:
+        """Count the connections at work and those that are kept."""
+        made = [one for one in self._pool.connections if not one.is_closed()]
+        idle = [one for one in made if one.is_idle()]
+        return len(made) - len(idle), sum(not one.has_expired() for one in idle)
+
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:
         number = _number_of(request)
         try:
-            answer = await self._pool.handle_async_request(_core(request))
+            response = await self._answer(request)
         except FAILURES as error:
             return self._stand_in(number, Failed(Fate.UNREACHED, str(error) or type(error).__name__))
-        response = httpx2.Response(answer.status, headers=answer.headers, stream=Body(answer), request=request)
+        except NotLetInError as error:
+            return self._not_let_in(number, str(error))
         if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
             return await self._refused(response, number, "it is packed, which was not asked for")
         if response.is_success:
             return await self._bounded(response, number)
         return await self._unsuccessful(response, number)
+
+    async def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        if self._authorizes is None:
+            return await self._raw(request)
+        return await self._authorizes.sent(request, self._raw)
+
+    async def _raw(self, request: httpx2.Request) -> httpx2.Response:
+        answer = await self._pool.handle_async_request(_core(request))
+        return httpx2.Response(answer.status, headers=answer.headers, stream=Body(answer), request=request)
 
     async def _bounded(self, response: httpx2.Response, number: object) -> httpx2.Response:
         kind = response.headers.get("content-type", "").lower()
@@ -144,10 +188,13 @@ class PatientTransport(httpx2.AsyncBaseTransport):
         if number is None:
             return _whole(response, b"")
         if status in _UNKNOWN:
-            why = f"it answered with status {status} Unauthorized: credentials are missing or not accepted"
-        else:
-            why = f"it answered with status {status}"
-        return self._stand_in(number, Failed(Fate.UNREACHED, why))
+            return self._not_let_in(number, f"it answered with status {status}")
+        return self._stand_in(number, Failed(Fate.UNREACHED, f"it answered with status {status}"))
+
+    def _not_let_in(self, number: object, why: str) -> httpx2.Response:
+        self._fates.not_let_in = why
+        said = f"{why}: credentials are missing or not accepted"
+        return self._stand_in(number, Failed(Fate.UNREACHED, said))
 
     async def _refused(self, response: httpx2.Response, number: object, why: str) -> httpx2.Response:
         await Body.of(response).aclose()

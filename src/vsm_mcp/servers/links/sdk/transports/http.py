@@ -19,10 +19,11 @@ from vsm_mcp.errors import PayloadError
 from vsm_mcp.model.launch import HttpLaunch
 from vsm_mcp.servers.links.link import Ending, Remote
 from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.sdk.transports.authorization import Entrance
 from vsm_mcp.servers.links.sdk.transports.streams import Item, Reading, Writing
 from vsm_mcp.servers.links.sdk.transports.traffic import TOO_LARGE, UNREACHED, Traffic
 from vsm_mcp.servers.links.wire.events import Failed, Fate, Fates
-from vsm_mcp.servers.links.wire.http import CONNECT_SECONDS, PatientTransport
+from vsm_mcp.servers.links.wire.http import CONNECT_SECONDS, Authorizes, PatientTransport
 from vsm_mcp.servers.links.wire.wire import Bounds
 
 MOST_WAITING = 10_000
@@ -162,7 +163,13 @@ class _Desk:
 
 @asynccontextmanager
 async def http(
-    launch: HttpLaunch, remote: Remote, *, listing: Listing, bounds: Bounds, older: bool = False
+    launch: HttpLaunch,
+    remote: Remote,
+    *,
+    listing: Listing,
+    bounds: Bounds,
+    older: bool = False,
+    entrance: Entrance | None = None,
 ) -> AsyncGenerator[HttpTransport]:
     """Make a transport over HTTP.
 
@@ -172,9 +179,10 @@ async def http(
         listing: Hears of lists of tools.
         bounds: How large messages may be.
         older: Whether to use the older kind of two streams.
+        entrance: Gets what lets this host in, if the server wants anything.
     """
     desk = _Desk(Traffic(listing=listing, bounds=bounds))
-    client = _Clients(remote, desk, bounds)
+    client = _Clients(remote, desk, bounds, entrance and entrance.for_one(desk.traffic.unhurried))
     async with anyio.create_task_group() as tasks:
         try:
             if older:
@@ -195,6 +203,7 @@ class _Clients:
     remote: Remote
     desk: _Desk
     bounds: Bounds
+    authorizes: Authorizes | None
 
     def __call__(
         self,
@@ -207,7 +216,9 @@ class _Clients:
             headers={**(headers or {}), **self.remote.headers, "accept-encoding": "identity"},
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
             auth=auth,
-            transport=PatientTransport(self.remote, self.desk.fates, bounds=self.bounds, hear=self.desk.hear),
+            transport=PatientTransport(
+                self.remote, self.desk.fates, bounds=self.bounds, hear=self.desk.hear, authorizes=self.authorizes
+            ),
             trust_env=False,
         )
 

@@ -1,6 +1,7 @@
 """What goes over one connection: each message sorted, counted and bounded before the SDK sees it."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import anyio
@@ -18,6 +19,7 @@ from mcp_types import (
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.servers.links.link import Ending
 from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.patience import Rests
 from vsm_mcp.servers.links.wire.framing import (
     MOST_REQUESTS,
     MOST_VALUES,
@@ -64,6 +66,9 @@ class Traffic:
     Args:
         listing: Hears of lists of tools, and cleans them before the SDK sees them.
         bounds: How large messages may be.
+
+    Attributes:
+        asking: What ends the waits for answers, the greeting among them, each at its deadline.
     """
 
     def __init__(self, *, listing: Listing, bounds: Bounds) -> None:
@@ -74,7 +79,8 @@ class Traffic:
         self._pace = Pace(now=anyio.current_time())
         self._requests = Pace(now=anyio.current_time(), what="requests", burst=MOST_REQUESTS, rate=REQUESTS_PER_SECOND)
         self._owed = 0
-        self._asking: Callable[[], bool] = _always
+        self.asking: set[anyio.CancelScope] = set()
+        self._rests = Rests(self.asking)
         self._waiting: dict[str, RequestId] = {}
         self._progress: dict[str, Heard] = {}
         self._broken: str | None = None
@@ -86,9 +92,14 @@ class Traffic:
         """Why the connection can no longer be used, or ``None`` while it can."""
         return self._broken
 
-    def wait_while(self, asking: Callable[[], bool]) -> None:
-        """Learn when something is waited for that has a deadline: until now that is the greeting."""
-        self._asking = asking
+    @property
+    def rested(self) -> float:
+        """For how many seconds somebody else than the server was waited for."""
+        return self._rests.rested
+
+    def unhurried(self) -> AbstractContextManager[None]:
+        """Return what somebody else than the server is waited for in: no deadline ends meanwhile."""
+        return self._rests.rest()
 
     def follow(self, token: str, heard: Heard) -> None:
         """Tell ``heard`` of the progress that the server reports under ``token``."""
@@ -165,7 +176,7 @@ class Traffic:
         """
         match message:
             case JSONRPCNotification():
-                self._pace.count(frame, now=anyio.current_time(), patient=self._asking())
+                self._pace.count(frame, now=anyio.current_time(), patient=bool(self.asking))
                 self._notice(message)
                 return None
             case JSONRPCRequest():
@@ -225,10 +236,6 @@ def too_large(number: RequestId, said: str) -> JSONRPCError:
 
 def _unreadable(number: RequestId) -> JSONRPCError:
     return JSONRPCError(jsonrpc="2.0", id=number, error=ErrorData(code=0, message="no message", data=UNREADABLE))
-
-
-def _always() -> bool:
-    return True
 
 
 def _nothing() -> None:

@@ -1,0 +1,92 @@
+"""Tokens by which servers elsewhere know this host: what was granted once, kept so that nobody is asked again."""
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.world.files import Files, LocalFiles
+
+LONGEST_GRANT = 512 * 1024
+
+
+class Tokens(Protocol):
+    """Keeps what servers granted. What is kept lets its holder in."""
+
+    async def load(self, server: str) -> SecretStr | None:
+        """Return what was kept for the server with this address, or ``None``."""
+        ...
+
+    async def save(self, server: str, granted: SecretStr) -> None:
+        """Keep what was granted for the server with this address, in the place of what was kept before."""
+        ...
+
+
+class MemoryTokens:
+    """Keeps tokens in memory: a host that starts anew asks anew."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._kept: dict[str, SecretStr] = {}
+
+    def __repr__(self) -> str:
+        """Show for how many servers something is kept."""
+        return f"MemoryTokens({len(self._kept)} servers)"
+
+    async def load(self, server: str) -> SecretStr | None:
+        """Return what was kept for the server with this address, or ``None``."""
+        return self._kept.get(server)
+
+    async def save(self, server: str, granted: SecretStr) -> None:
+        """Keep what was granted."""
+        self._kept[server] = granted
+
+
+class FileTokens:
+    """Keeps tokens in files that only their owner reads, one for each server; they are not encrypted.
+
+    Args:
+        folder: Where; it is made, for its owner only.
+        files: Changes files.
+    """
+
+    def __init__(self, folder: Path, files: Files | None = None) -> None:
+        """Keep where."""
+        self._folder = folder
+        self._files = files or LocalFiles()
+
+    def __repr__(self) -> str:
+        """Show where."""
+        return f"FileTokens({str(self._folder)!r})"
+
+    async def load(self, server: str) -> SecretStr | None:
+        """Return what was kept for the server with this address, or ``None``.
+
+        Raises:
+            ConfigurationError: The file cannot be read.
+            PayloadError: The file is none of ours: it is too large, or no regular file.
+        """
+        data = await self._files.read(self._place(server), limit=LONGEST_GRANT)
+        if data is None:
+            return None
+        try:
+            return SecretStr(data.decode())
+        except UnicodeDecodeError:  # the cause would carry the bytes of a secret along
+            raise ConfigurationError(
+                f"What was granted by {server} is no text: {self._place(server)}.",
+                remedies=("Remove the file; the server asks once more.",),
+            ) from None
+
+    async def save(self, server: str, granted: SecretStr) -> None:
+        """Keep what was granted.
+
+        Raises:
+            ConfigurationError: The file cannot be written.
+        """
+        await self._files.make_directory(self._folder)
+        await self._files.write(self._place(server), granted.get_secret_value().encode())
+
+    def _place(self, server: str) -> Path:
+        return self._folder / f"{hashlib.sha256(server.encode()).hexdigest()}.json"
