@@ -1,6 +1,7 @@
 """A browser in which a human authorizes this host: waited for on this machine only, while somebody is asked."""
 
 import socket
+import threading
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -39,17 +40,50 @@ async def test_the_address_that_the_browser_comes_back_to_is_returned_and_nothin
         other.connect(("127.0.0.1", free_tcp_port))
 
 
-async def test_what_asks_for_something_else_gets_nothing_and_the_human_is_waited_for(free_tcp_port: int) -> None:
-    back = f"http://127.0.0.1:{free_tcp_port}/callback"
-    icon = f"http://127.0.0.1:{free_tcp_port}/favicon.ico?code=wrong"
+async def test_what_is_not_the_answer_to_what_was_asked_gets_nothing_and_the_human_is_waited_for(
+    free_tcp_port: int,
+) -> None:
+    """Any page in any browser of this machine can send it here, but knows neither the state nor, rebound, the host."""
+    base = f"http://127.0.0.1:{free_tcp_port}"
+    back = f"{base}/callback"
+    refused: list[int] = []
 
-    def show(address: str) -> None:
+    def show(_: str) -> None:
         with socket.create_connection(("127.0.0.1", free_tcp_port)) as rude:
             rude.sendall(b"GET /callback" + b"x" * 20_000)
-        visits(icon, f"{back}?code=c")(address)
+        wrong = (f"{base}/favicon.ico?state=s", f"{back}?error=no", f"{back}?code=c&state=other")
+        refused.extend(httpx2.get(target).status_code for target in wrong)
+        rebound = httpx2.get(f"{back}?code=c&state=s", headers={"host": "evil.example"})
+        refused.extend((rebound.status_code, httpx2.post(f"{back}?code=c&state=s").status_code))
+        httpx2.get(f"{back}?code=c&state=s")
 
     with anyio.fail_after(10):
-        assert await Browser(show)("s", address(back)) == f"{back}?code=c"
+        assert await Browser(show)("s", address(back)) == f"{back}?code=c&state=s"
+    assert refused == [404] * 5
+
+
+async def test_two_servers_are_asked_about_one_after_the_other(free_tcp_port: int) -> None:
+    back = f"http://127.0.0.1:{free_tcp_port}/callback"
+    browser = Browser(visits(f"{back}?code=c&state=s"))
+    came: list[str] = []
+
+    async def ask() -> None:
+        came.append(await browser("s", address(back)))
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            tasks.start_soon(ask)
+    assert came == [f"{back}?code=c&state=s"] * 2
+
+
+async def test_what_shows_the_address_holds_up_nothing_that_ends(free_tcp_port: int) -> None:
+    shown = threading.Event()
+    with anyio.fail_after(5):
+        with anyio.move_on_after(0.1) as limit:
+            await Browser(lambda _: shown.wait(4))("s", address(f"http://127.0.0.1:{free_tcp_port}/callback"))
+        shown.set()
+    assert limit.cancelled_caught
 
 
 @pytest.mark.parametrize("redirect", ["https://far.example/callback", "http://10.0.0.1/callback", ""])

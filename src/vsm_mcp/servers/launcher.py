@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 
@@ -170,7 +171,7 @@ class Launcher:
         words = {word for value in headers.values() for word in value.split() if len(word) >= SHORTEST_WORD}
         client_secret = await self._client_secret(name, launch)
         remote = Remote(
-            dial=self._dial,
+            dial=partial(self._dial, _written_down(launch)),
             headers=headers,
             client_secret=client_secret,
             tokens=self._tokens,
@@ -182,10 +183,14 @@ class Launcher:
         async with self._connector.remote(launch, remote, name=name, digest=installed.digest, hide=hide) as link:
             yield link
 
-    async def _dial(self, host: str, port: int) -> socket.socket:
-        """Connect to a host, if its addresses may be reached; the one that was checked is the one connected to."""
+    async def _dial(self, own: Collection[tuple[str, int]], host: str, port: int) -> socket.socket:
+        """Connect to a host, if its addresses may be reached; the one that was checked is the one connected to.
+
+        A private one is connected to only where ``own`` has it, which the host's program wrote down: a server may lead
+        to others, and those are not let reach what only this machine can.
+        """
         self._resolve = self._resolve or host_resolver()
-        private = host.lower() in self._private
+        private = host.lower() in self._private and (host.lower(), port) in own
         try:
             return await reach(host, port, private=private, resolve=self._resolve)
         except UnreachableError as error:
@@ -260,6 +265,15 @@ def _empty_handed(name: str, what: str, reference: str) -> VSMError:
         names=variable,
         remedies=(f"Put one line of ASCII text into {reference}.",),
     )
+
+
+def _written_down(launch: RemoteLaunch) -> frozenset[tuple[str, int]]:
+    """Return where a launch itself leads: to its server, and to the issuer that it names."""
+    own = {(launch.host.lower(), launch.port)}
+    if isinstance(launch, HttpLaunch) and launch.authorization and launch.authorization.issuer:
+        issuer = urlsplit(launch.authorization.issuer)
+        own.add((issuer.hostname or "", issuer.port or (443 if issuer.scheme == "https" else 80)))
+    return frozenset(own)
 
 
 def elsewhere(launch: RemoteLaunch) -> Enforcement:

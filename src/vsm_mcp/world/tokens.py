@@ -13,14 +13,14 @@ LONGEST_GRANT = 512 * 1024
 
 
 class Tokens(Protocol):
-    """Keeps what servers granted. What is kept lets its holder in."""
+    """Keeps what servers granted, by their names and addresses. What is kept lets its holder in."""
 
     async def load(self, server: str) -> SecretStr | None:
-        """Return what was kept for the server with this address, or ``None``."""
+        """Return what was kept for a server, or ``None``."""
         ...
 
     async def save(self, server: str, granted: SecretStr) -> None:
-        """Keep what was granted for the server with this address, in the place of what was kept before."""
+        """Keep what was granted by a server, in the place of what was kept before."""
         ...
 
 
@@ -36,7 +36,7 @@ class MemoryTokens:
         return f"MemoryTokens({len(self._kept)} servers)"
 
     async def load(self, server: str) -> SecretStr | None:
-        """Return what was kept for the server with this address, or ``None``."""
+        """Return what was kept for a server, or ``None``."""
         return self._kept.get(server)
 
     async def save(self, server: str, granted: SecretStr) -> None:
@@ -62,7 +62,7 @@ class FileTokens:
         return f"FileTokens({str(self._folder)!r})"
 
     async def load(self, server: str) -> SecretStr | None:
-        """Return what was kept for the server with this address, or ``None``.
+        """Return what was kept for a server, or ``None``.
 
         Raises:
             ConfigurationError: The file cannot be read.

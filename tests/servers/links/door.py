@@ -2,13 +2,22 @@
 
 import asyncio
 import json
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx2
 from tests.servers.links.peer import Json, Net, Peer, Request, members, plain
+from tests.servers.links.ways import dial
 from typing_extensions import override
 
+from vsm_mcp.model.authorization import Authorization, AuthorizationCode
+from vsm_mcp.model.launch import HttpLaunch
+from vsm_mcp.servers.links.link import Authorize, Consent, Link, Remote
+from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.world.tokens import MemoryTokens, Tokens
+
+SECRET = "secret-under-test-0123"  # noqa: S105 - opens nothing
 RESOURCE = "/.well-known/oauth-protected-resource/mcp"
 METADATA = "/.well-known/oauth-authorization-server"
 
@@ -21,6 +30,10 @@ class Door:
         said: What replaces what it says of itself otherwise.
         served: What replaces what the server says of itself otherwise.
         needs: The scope without which a call of a tool is refused.
+        lasts: For how many seconds a token is said to be good.
+        renews: Whether tokens can be renewed.
+        fails: What is answered with this status, by path.
+        garbles: What is put into the answer that grants a token; ``None`` leaves out.
         granted: How many tokens were granted.
         seen: The forms of requests for tokens, each with its header for credentials.
         good: The tokens that are accepted.
@@ -29,6 +42,10 @@ class Door:
     said: Json = field(default_factory=dict[str, object])
     served: Json = field(default_factory=dict[str, object])
     needs: str = ""
+    lasts: int = 3600
+    renews: bool = True
+    fails: dict[str, int] = field(default_factory=dict[str, int])
+    garbles: Json = field(default_factory=dict[str, object])
     granted: int = 0
     seen: list[tuple[dict[str, str], str]] = field(default_factory=list[tuple[dict[str, str], str]])
     good: set[str] = field(default_factory=set[str])
@@ -49,18 +66,23 @@ class GuardedNet(Net):
     @override
     def at_the_door(self, writer: asyncio.StreamWriter, request: Request) -> bool:
         path = urlsplit(request.path).path
-        if path == RESOURCE:
-            return tell(
-                writer, {"resource": f"{self.base}/mcp", "authorization_servers": [self.base], **self.door.served}
-            )
-        if path == METADATA:
-            return tell(writer, {**self.metadata(), **self.door.said})
-        if path == "/register":
-            asked = json.loads(request.body)
-            return tell(writer, {**asked, "client_id": "guest", "token_endpoint_auth_method": "none"}, status=201)
-        if path == "/grants/token":
-            return self.grant(writer, request)
-        return self.refuse(writer, request)
+        if path in self.door.fails:
+            return tell(writer, {"error": "broken"}, status=self.door.fails[path])
+        known = {
+            RESOURCE: self.resource,
+            METADATA: self.metadata,
+            "/register": self.register,
+            "/grants/token": self.grant,
+        }
+        return known.get(path, self.refuse)(writer, request)
+
+    def resource(self, writer: asyncio.StreamWriter, _: Request) -> bool:
+        said: Json = {"resource": f"{self.base}/mcp", "authorization_servers": [self.base]}
+        return tell(writer, {**said, **self.door.served})
+
+    def register(self, writer: asyncio.StreamWriter, request: Request) -> bool:
+        asked = json.loads(request.body)
+        return tell(writer, {**asked, "client_id": "guest", "token_endpoint_auth_method": "none"}, status=201)
 
     @override
     async def _streamable(
@@ -71,9 +93,8 @@ class GuardedNet(Net):
             await asyncio.sleep(60)  # its answer does not even begin
         return await super()._streamable(writer, path, headers=headers, message=message)
 
-    def metadata(self) -> Json:
-        """Return what the authorization server says of itself."""
-        return {
+    def metadata(self, writer: asyncio.StreamWriter, _: Request) -> bool:
+        said: Json = {
             "issuer": self.base,
             "authorization_endpoint": f"{self.base}/authorize",
             "token_endpoint": f"{self.base}/grants/token",
@@ -81,17 +102,21 @@ class GuardedNet(Net):
             "code_challenge_methods_supported": ["S256"],
             "scopes_supported": ["read"],
         }
+        return tell(writer, {**said, **self.door.said})
 
     def grant(self, writer: asyncio.StreamWriter, request: Request) -> bool:
         form = dict(parse_qsl(request.body.decode()))
         self.door.seen.append((form, request.headers.get("authorization", "")))
+        if form["grant_type"] == "refresh_token" and not self.door.renews:
+            return tell(writer, {"error": "invalid_grant"}, status=400)
         self.door.granted += 1
         token = f"token-under-test-{self.door.granted:04}"
         self.door.good = {token}
-        fresh: Json = {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
+        fresh: Json = {"access_token": token, "token_type": "Bearer", "expires_in": self.door.lasts}
         if form["grant_type"] != "client_credentials":
             fresh["refresh_token"] = f"again-under-test-{self.door.granted:04}"
-        return tell(writer, fresh)
+        garbled = {**fresh, **self.door.garbles}
+        return tell(writer, {name: value for name, value in garbled.items() if value is not None})
 
     def refuse(self, writer: asyncio.StreamWriter, request: Request) -> bool:
         _, _, token = request.headers.get("authorization", "").partition(" ")
@@ -135,3 +160,26 @@ def come_back(address: str) -> None:
     fields = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
     answer = httpx2.get(f"{fields['redirect_uri']}?{urlencode({'code': 'c', 'state': fields['state']})}")
     answer.raise_for_status()
+
+
+class Host:
+    """A host that starts: what it knows of servers is in ``tokens`` and nowhere else."""
+
+    def __init__(
+        self,
+        net: GuardedNet,
+        human: Authorize | None,
+        tokens: Tokens | None = None,
+        *,
+        probe: float = 5.0,
+        start: float = 10.0,
+    ) -> None:
+        self._net = net
+        self._tokens = tokens or MemoryTokens()
+        self._connector = LazyConnector(eras={}, consent=Consent(authorize=human), call=10.0, probe=probe, start=start)
+        self.obtained: list[str] = []
+
+    def open(self, authorization: Authorization | None = None) -> AbstractAsyncContextManager[Link]:
+        launch = HttpLaunch(url=f"{self._net.base}/mcp", authorization=authorization or AuthorizationCode())
+        remote = Remote(dial=dial, client_secret=SECRET, tokens=self._tokens, obtained=self.obtained.extend)
+        return self._connector.remote(launch, remote, name="s", digest="d")

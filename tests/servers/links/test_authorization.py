@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import anyio
 import pytest
 from pydantic import SecretStr
-from tests.servers.links.door import GuardedNet, Human
-from tests.servers.links.ways import dial
+from tests.servers.links.door import GuardedNet, Host, Human
 
-from vsm_mcp.errors import LinkError, NeedsConfigurationError, VSMError
-from vsm_mcp.model.authorization import Authorization, AuthorizationCode, ClientCredentials
+from vsm_mcp.errors import CallTimeoutError, VSMError
+from vsm_mcp.model.authorization import AuthorizationCode, ClientCredentials
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.launch import HttpLaunch
-from vsm_mcp.servers.links.link import Authorize, Consent, Link, Remote
-from vsm_mcp.servers.links.sdk.client import SdkConnector
-from vsm_mcp.world.tokens import FileTokens, MemoryTokens, Tokens
+from vsm_mcp.servers.links.sdk.transports.keeping import key_of
+from vsm_mcp.world.tokens import FileTokens, MemoryTokens
 
 pytestmark = pytest.mark.anyio
 
@@ -31,29 +28,6 @@ REFERENCE = "env:CLIENT_SECRET"
 def net() -> Iterator[GuardedNet]:
     with GuardedNet() as net:
         yield net
-
-
-class Host:
-    """A host that starts: what it knows of servers is in ``tokens`` and nowhere else."""
-
-    def __init__(
-        self,
-        net: GuardedNet,
-        human: Authorize | None,
-        tokens: Tokens | None = None,
-        *,
-        probe: float = 5.0,
-        start: float = 10.0,
-    ) -> None:
-        self._net = net
-        self._tokens = tokens or MemoryTokens()
-        self._connector = SdkConnector(eras={}, consent=Consent(authorize=human), call=10.0, probe=probe, start=start)
-        self.obtained: list[str] = []
-
-    def open(self, authorization: Authorization | None = None) -> AbstractAsyncContextManager[Link]:
-        launch = HttpLaunch(url=f"{self._net.base}/mcp", authorization=authorization or AuthorizationCode())
-        remote = Remote(dial=dial, client_secret=SECRET, tokens=self._tokens, obtained=self.obtained.extend)
-        return self._connector.remote(launch, remote, name="s", digest="d")
 
 
 def of_the_host(net: GuardedNet) -> ClientCredentials:
@@ -118,7 +92,7 @@ async def test_calls_that_meet_a_token_that_was_taken_back_ask_for_another_one_t
     human = Human()
     with anyio.fail_after(20):
         async with Host(net, human).open() as link:
-            net.door.good = set()
+            net.door.good, net.door.renews = set(), False
 
             async def call() -> None:
                 assert (await link.call(HELLO)).text == "hello"
@@ -180,97 +154,10 @@ async def test_what_was_granted_is_told_and_blotted(net: GuardedNet) -> None:
     assert host.obtained == ["token-under-test-0001", "again-under-test-0001"]
 
 
-@pytest.mark.parametrize(
-    ("said", "why"),
-    [
-        ({"token_endpoint": "http://far.example/token"}, "far.example, which is not encrypted"),
-        ({"registration_endpoint": "http://10.0.0.1/register"}, "10.0.0.1, which is not encrypted"),
-        ({"authorization_endpoint": "http://far.example/authorize"}, "not shown to a human"),
-        ({"authorization_endpoint": f"https://far.example/{'x' * 9000}"}, "not shown to a human"),
-        ({"code_challenge_methods_supported": ["plain"]}, "does not say that it protects codes"),
-        ({"issuer": "https://other.example"}, "issuer mismatch"),
-        ({"junk": "x" * 70_000}, "more than 65536 bytes"),
-    ],
-)
-async def test_an_authorization_server_that_cannot_be_trusted_gets_nothing(
-    net: GuardedNet, said: dict[str, object], why: str
-) -> None:
-    net.door.said = said
-    human = Human()
-    with anyio.fail_after(20), pytest.raises(NeedsConfigurationError, match=why) as caught:
-        async with Host(net, human).open():
-            pytest.fail("it was let in")
-    assert caught.value.remedies
-    assert not net.door.seen
-    assert not human.asked
-
-
-async def test_a_server_that_leads_elsewhere_than_where_the_host_is_registered_gets_nothing(net: GuardedNet) -> None:
-    registered = AuthorizationCode(issuer="https://right.example", client_id="us", client_secret=REFERENCE)
-    human = Human()
-    for terms in (
-        registered,
-        ClientCredentials(issuer="https://right.example", client_id="us", client_secret=REFERENCE),
-    ):
-        with anyio.fail_after(20), pytest.raises(NeedsConfigurationError, match=r"right\.example"):
-            async with Host(net, human).open(terms):
-                pytest.fail("it was let in")
-    assert not human.asked
-    assert not net.door.seen
-
-
-@pytest.mark.parametrize(
-    ("brings", "why"),
-    [
-        (None, "the human did not let this host in"),
-        ({"state": "forged"}, "State"),
-        ({"error": "access_denied", "error_description": "no"}, "refused: access_denied no"),
-        ({"iss": "https://other.example"}, "iss mismatch"),
-        ({"code": ""}, "No authorization code"),
-    ],
-)
-async def test_a_browser_that_brings_nothing_good_back_lets_nobody_in(
-    net: GuardedNet, brings: dict[str, str] | None, why: str
-) -> None:
-    human = Human(brings)
-    with anyio.fail_after(20), pytest.raises(NeedsConfigurationError, match=why):
-        async with Host(net, human).open():
-            pytest.fail("it was let in")
-    assert not net.door.seen
-    assert len(human.asked) == 1
-
-
-async def test_without_anybody_to_ask_the_error_says_what_is_missing(net: GuardedNet) -> None:
-    with anyio.fail_after(20), pytest.raises(NeedsConfigurationError, match="nobody to ask") as caught:
-        async with Host(net, None).open():
-            pytest.fail("it was let in")
-    assert any("Consent(authorize=Browser())" in remedy for remedy in caught.value.remedies)
-
-
-async def test_a_host_whose_own_code_fails_is_told_so_and_the_server_learns_nothing(net: GuardedNet) -> None:
-    async def fails(_: str, __: str) -> str | None:
-        raise OSError("the screen is broken")
-
-    with anyio.fail_after(20), pytest.raises(NeedsConfigurationError, match="the screen is broken"):
-        async with Host(net, fails).open():
-            pytest.fail("it was let in")
-
-
-async def test_a_human_who_refuses_during_a_call_fails_that_call_only(net: GuardedNet) -> None:
-    human = Human()
-    with anyio.fail_after(20):
-        async with Host(net, human).open() as link:
-            net.door.good, human.brings = set(), None
-            with pytest.raises(LinkError, match="did not let this host in"):
-                await link.call(HELLO)
-            human.brings = {}
-            assert (await link.call(HELLO)).text == "hello"
-
-
 @pytest.mark.parametrize("kept", ["no json", "{}", '{"terms": 1}', "[" * 100_000])
 async def test_kept_tokens_that_are_none_of_ours_are_as_if_there_were_none(net: GuardedNet, kept: str) -> None:
     human, tokens = Human(), MemoryTokens()
-    await tokens.save(f"{net.base}/mcp", SecretStr(kept))
+    await tokens.save(f"s {net.base}/mcp", SecretStr(kept))
     with anyio.fail_after(20):
         async with Host(net, human, tokens).open():
             pass
@@ -290,7 +177,68 @@ async def test_a_file_of_tokens_that_cannot_be_read_is_an_error_without_its_cont
 
 
 async def make_old(net: GuardedNet, tokens: MemoryTokens) -> None:
-    granted = await tokens.load(f"{net.base}/mcp")
+    granted = await tokens.load(f"s {net.base}/mcp")
     assert granted is not None
     kept = {**json.loads(granted.get_secret_value()), "expires": 1.0}
-    await tokens.save(f"{net.base}/mcp", SecretStr(json.dumps(kept)))
+    await tokens.save(f"s {net.base}/mcp", SecretStr(json.dumps(kept)))
+
+
+async def test_a_token_that_is_not_accepted_is_renewed_before_anybody_is_asked(net: GuardedNet) -> None:
+    human = Human()
+    with anyio.fail_after(20):
+        async with Host(net, human).open() as link:
+            net.door.good = set()
+            assert (await link.call(HELLO)).text == "hello"
+    assert len(human.asked) == 1
+    assert [form["grant_type"] for form, _ in net.door.seen] == ["authorization_code", "refresh_token"]
+
+
+async def test_a_token_that_is_said_to_be_good_for_no_time_is_used_until_it_is_refused(net: GuardedNet) -> None:
+    net.door.lasts = 0
+    with anyio.fail_after(20):
+        async with Host(net, Human()).open() as link:
+            for _ in range(5):
+                assert (await link.call(HELLO)).text == "hello"
+    assert len(net.door.seen) == 1
+
+
+async def test_a_call_that_reports_progress_after_a_human_thought_keeps_its_time(net: GuardedNet) -> None:
+    human = Human()
+
+    async def thinks(server: str, address: str) -> str | None:
+        if human.asked:
+            with anyio.move_on_after(0.8):  # longer than the call may take
+                await anyio.sleep_forever()
+        return await human(server, address)
+
+    reporting = ToolCall(server="s", tool="count", arguments={"steps": 3, "pause": 0.05}, timeout=0.7, idle=0.5)
+    with anyio.fail_after(20):
+        async with Host(net, thinks).open() as link:
+            net.door.good, net.door.renews = set(), False
+            assert (await link.call(reporting)).text == "counted"
+    assert len(human.asked) == 2
+
+
+async def test_what_is_kept_belongs_to_one_name_and_one_whole_address(net: GuardedNet) -> None:
+    launch = HttpLaunch(url=f"{net.base}/mcp?org=a")
+    keys = {key_of("a", launch), key_of("b", launch), key_of("a", HttpLaunch(url=f"{net.base}/mcp?org=b"))}
+    assert len(keys) == 3
+    assert not any("org=" in key for key in keys)
+
+
+async def test_calls_that_no_answer_begins_for_end_at_their_deadlines_with_and_without_a_token(net: GuardedNet) -> None:
+    """One that waits for a token may not keep others from their deadlines, nor they it."""
+    stuck = ToolCall(server="s", tool="sleep", arguments={}, timeout=0.4)
+    ended: list[str] = []
+    with anyio.fail_after(20):
+        async with Host(net, Human()).open() as link, anyio.create_task_group() as tasks:
+            net.door.good = set()
+
+            async def call() -> None:
+                with pytest.raises(CallTimeoutError):
+                    await link.call(stuck)
+                ended.append("late")
+
+            for _ in range(3):
+                tasks.start_soon(call)
+    assert ended == ["late"] * 3

@@ -1,6 +1,7 @@
 """A launcher reaches servers elsewhere: only where it may, with secrets by reference, honest about the rest."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import anyio
 import pytest
 from tests.servers.links.peer import Net, Peer
 
-from vsm_mcp.errors import NeedsConfigurationError, StartError
+from vsm_mcp.errors import LinkError, NeedsConfigurationError, StartError
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.enforcement import Aspect, Level
 from vsm_mcp.model.launch import HttpLaunch, RemoteLaunch, TcpLaunch, WebSocketLaunch
@@ -16,7 +17,9 @@ from vsm_mcp.model.server import Installed
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.launcher import Launcher
+from vsm_mcp.servers.links.link import Connector, Link, Remote
 from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.testing.scripted import Script, ScriptedLink
 from vsm_mcp.testing.servers import memory_installed, memory_server
 from vsm_mcp.world.processes import LocalProcesses
 from vsm_mcp.world.secrets import ReferencedSecrets
@@ -37,14 +40,16 @@ def installed(launch: RemoteLaunch) -> Installed:
     return replace(memory_installed(lambda: memory_server({}), name="example/far"), launch=launch)
 
 
-def launcher(*private: str, addresses: Mapping[str, Sequence[str]] | None = None) -> Launcher:
+def launcher(
+    *private: str, addresses: Mapping[str, Sequence[str]] | None = None, connector: Connector | None = None
+) -> Launcher:
     async def resolve(host: str, _port: int) -> Sequence[str]:
         await anyio.lowlevel.checkpoint()
         return (addresses or {}).get(host, (host,))
 
     return Launcher(
         Sandbox.none(LocalProcesses()),
-        LazyConnector(eras={}, start=10.0, call=10.0),
+        connector or LazyConnector(eras={}, start=10.0, call=10.0),
         policy_for=lambda installed, work: SandboxPolicy(package=installed.path, work=work),
         secrets=ReferencedSecrets(),
         references=lambda _: {},
@@ -114,3 +119,25 @@ async def test_a_header_without_a_value_that_can_be_sent_needs_configuration(
         async with launcher().prepare(installed(launch), None).open():
             pytest.fail("it was reached")
     assert caught.value.remedies
+
+
+async def test_a_server_that_leads_elsewhere_does_not_make_this_machine_reach_itself(net: Net) -> None:
+    """What may be private is what the launch itself names, to the port; who it leads to is reached as anybody is."""
+    opened: list[tuple[str, int]] = []
+
+    class Dialing(LazyConnector):
+        @asynccontextmanager
+        async def remote(
+            self, launch: RemoteLaunch, remote: Remote, *, name: str, digest: str, hide: Sequence[str] = ()
+        ) -> AsyncGenerator[Link]:
+            for port in (net.port, net.port + 1):
+                with await remote.dial("127.0.0.1", port) as connected:
+                    opened.append(connected.getpeername())
+            yield ScriptedLink(Script(), 1)
+
+    launcher_here = launcher("127.0.0.1", connector=Dialing(eras={}))
+    opening = launcher_here.prepare(installed(HttpLaunch(url=f"http://127.0.0.1:{net.port}/mcp")), None)
+    with anyio.fail_after(20), pytest.raises(LinkError, match="is private"):
+        async with opening.open():
+            pytest.fail("it was reached")
+    assert opened == [("127.0.0.1", net.port)]

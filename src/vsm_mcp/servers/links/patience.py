@@ -1,7 +1,7 @@
 """How long a call may take: without a sign of progress, and at most."""
 
 import math
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 import anyio
@@ -12,6 +12,9 @@ from vsm_mcp.model.call import ToolCall
 IDLE_SECONDS = 60.0
 CAP_SECONDS = 600.0
 _LONGEST_MESSAGE = 500
+
+PutOff = Callable[[float], None]
+"""Hears for how many seconds a deadline rested."""
 
 
 class Patience:
@@ -54,6 +57,11 @@ class Patience:
             self._call.progress(done, total, printable(message[:_LONGEST_MESSAGE]))
         return self.deadline
 
+    def put_off(self, seconds: float) -> None:
+        """Let both deadlines be later: so long, somebody else than the server was waited for."""
+        self._end += seconds
+        self.deadline += seconds
+
     @contextmanager
     def paused(self, scope: anyio.CancelScope) -> Generator[None]:
         """Let the host think, which is no silence of the server, for as long as the call may take altogether."""
@@ -76,19 +84,19 @@ class Rests:
     """Deadlines that rest while somebody else than the server is waited for.
 
     Args:
-        scopes: What ends at the deadlines.
+        scopes: What ends at the deadlines, each with what hears for how many seconds it rested.
 
     Attributes:
         rested: For how many seconds altogether.
     """
 
-    def __init__(self, scopes: Collection[anyio.CancelScope]) -> None:
+    def __init__(self, scopes: Mapping[anyio.CancelScope, PutOff]) -> None:
         """Start with nobody waited for."""
         self.rested: float = 0.0
         self._scopes = scopes
-        self._began = 0.0
-        self._resting: dict[anyio.CancelScope, float] = {}
+        self._resting: dict[anyio.CancelScope, tuple[float, float, PutOff]] = {}
         self._waits = 0
+        self._began = 0.0
 
     @contextmanager
     def rest(self) -> Generator[None]:
@@ -97,9 +105,9 @@ class Rests:
         if not self._waits:
             self._began = now
         self._waits += 1
-        for scope in self._scopes:
+        for scope, put_off in self._scopes.items():
             if scope not in self._resting:
-                self._resting[scope] = scope.deadline - now
+                self._resting[scope] = now, scope.deadline, put_off
                 scope.deadline = math.inf
         try:
             yield
@@ -110,8 +118,9 @@ class Rests:
 
     def _go_on(self, now: float) -> None:
         self.rested += now - self._began
-        for scope, left in self._resting.items():
-            scope.deadline = now + left
+        for scope, (began, deadline, put_off) in self._resting.items():
+            put_off(now - began)
+            scope.deadline = deadline + (now - began)
         self._resting.clear()
 
 
@@ -121,3 +130,7 @@ def no_answer(server: str, what: str, seconds: float) -> CallTimeoutError:
         f"{server} did not answer {what} within {seconds:g} seconds; it may still have been executed.",
         remedies=("Allow more time for it.", "Look at what it did before you call it again."),
     )
+
+
+def nothing_put_off(_seconds: float) -> None:
+    """Do nothing: there is no other deadline than the one that rested."""

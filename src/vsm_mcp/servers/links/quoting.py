@@ -1,6 +1,6 @@
 """What a server says, as it may be quoted: without the secrets it was given, and safe to show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from vsm_mcp.errors import printable
 from vsm_mcp.guard.redacting.writing import SHORTEST_SECRET, forms_of
@@ -10,6 +10,7 @@ SHORTEST_LISTED = 16
 """What servers list of themselves is used, not only shown: a setting such as ``production`` must not be torn out."""
 
 BLOT = "[hidden]"
+MOST_LATER = 8
 _LONGEST_READ = 64 * 1024
 _SHORTEST_START = 6
 
@@ -25,17 +26,21 @@ class Blotter:
     def __init__(self, hide: Sequence[str] = (), *, shortest: int = SHORTEST_SECRET) -> None:
         """Prepare the ways in which each secret may be written."""
         self._shortest = shortest
-        self._forms: list[str] = []
-        self.hide(*hide)
+        self._given = self._forms_of(hide)
+        self._later: dict[str, frozenset[str]] = {}
+        self._forms = _longest_first(self._given)
 
     def __bool__(self) -> bool:
         """True when there is anything to blot out."""
         return bool(self._forms)
 
-    def hide(self, *secrets: str) -> None:
-        """Blot out these secrets as well, from now on."""
-        forms = {form for secret in secrets if len(secret) >= self._shortest for form in forms_of(secret)}
-        self._forms = sorted(forms.union(self._forms), key=lambda form: (-len(form), form))
+    def hide(self, secret: str) -> None:
+        """Blot out this secret as well, from now on; of those that come later, the newest few."""
+        self._later.pop(secret, None)
+        self._later[secret] = self._forms_of((secret,))
+        if len(self._later) > MOST_LATER:
+            del self._later[next(iter(self._later))]
+        self._forms = _longest_first(self._given.union(*self._later.values()))
 
     def blot(self, text: str) -> str:
         """Return ``text`` without the secrets, and without the beginning of one that its end was cut off from."""
@@ -61,6 +66,9 @@ class Blotter:
         """Return at most ``most`` characters of ``text``, on one line; what is cut off leaves no part of a secret."""
         return printable(self.blot(text[:_LONGEST_READ]))[:most]
 
+    def _forms_of(self, secrets: Iterable[str]) -> frozenset[str]:
+        return frozenset(form for secret in secrets if len(secret) >= self._shortest for form in forms_of(secret))
+
     def _without_start(self, text: str) -> str:
         """Cut off the earliest place from which to the end everything is the beginning of a secret."""
         starts = [at for form in self._forms if (at := _start_of(form, text)) is not None]
@@ -83,10 +91,14 @@ class Discretion:
         self.quotes: Blotter = Blotter(hide)
         self.lists: Blotter = Blotter(hide, shortest=SHORTEST_LISTED)
 
-    def hide(self, *secrets: str) -> None:
-        """Blot out these secrets as well, from now on."""
-        self.quotes.hide(*secrets)
-        self.lists.hide(*secrets)
+    def hide(self, secret: str) -> None:
+        """Blot out this secret as well, from now on."""
+        self.quotes.hide(secret)
+        self.lists.hide(secret)
+
+
+def _longest_first(forms: Iterable[str]) -> list[str]:
+    return sorted(forms, key=lambda form: (-len(form), form))
 
 
 def _start_of(form: str, text: str) -> int | None:

@@ -36,6 +36,14 @@ def unreadable(server: str, what: str, why: str) -> LinkError:
     return unusable(f"{server} answered {what} in a way that cannot be read: {why}.")
 
 
+def unreached(server: str, what: str, why: str) -> LinkError:
+    """Return the error for a request that did not arrive, or whose answer did not: only this one failed."""
+    return LinkError(
+        f"{server} was not reached by {what}, or lost it: {why}.",
+        remedies=("Look at whether it happened, then call again.", "Make sure that the server runs."),
+    )
+
+
 def against_protocol(server: str, what: str) -> LinkError:
     """Return the error for an answer that is not of the agreed shape."""
     return LinkError(
@@ -96,7 +104,7 @@ def not_let_in(name: str, why: str) -> NeedsConfigurationError:
     return NeedsConfigurationError(
         f"{name} does not let this host in: {why.rstrip('.')}.",
         remedies=(
-            "Give its token by reference: HttpLaunch(headers={'Authorization': 'env:NAME'}).",
+            "Give a good token by reference: HttpLaunch(headers={'Authorization': 'env:NAME'}).",
             "Or let a human see to it: HttpLaunch(authorization=AuthorizationCode()), Consent(authorize=Browser()).",
         ),
     )

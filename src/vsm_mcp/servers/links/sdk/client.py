@@ -15,7 +15,7 @@ from vsm_mcp.servers.links.sdk.greeting import Carried, Greeting
 from vsm_mcp.servers.links.sdk.memory import in_process
 from vsm_mcp.servers.links.sdk.transports.authorization import Authorizer, Entrance
 from vsm_mcp.servers.links.sdk.transports.framed import framed, stdio
-from vsm_mcp.servers.links.sdk.transports.granting import provider
+from vsm_mcp.servers.links.sdk.transports.granting import Granting
 from vsm_mcp.servers.links.sdk.transports.http import http
 from vsm_mcp.servers.links.terms import Given, Terms
 from vsm_mcp.servers.links.wire.sockets import tcp
@@ -87,10 +87,8 @@ class SdkConnector:
             return None
         key = name, launch.url, launch.authorization, remote.client_secret
         if key not in self._authorizers:
-            flow = provider(
-                address_of(launch), launch.authorization, remote, name=name, ask=self._terms.consent.authorize
-            )
-            self._authorizers[key] = Authorizer(flow)
+            ask = self._terms.consent.authorize
+            self._authorizers[key] = Authorizer(Granting(name, launch, launch.authorization, remote=remote, ask=ask))
         return self._authorizers[key]
 
     def memory(self, make: Callable[[], object], *, name: str) -> AbstractAsyncContextManager[Link]:

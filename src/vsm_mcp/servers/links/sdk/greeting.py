@@ -15,6 +15,7 @@ from vsm_mcp.errors import VSMError
 from vsm_mcp.servers.links.eras import Era
 from vsm_mcp.servers.links.link import Ending, Link
 from vsm_mcp.servers.links.listing import Listing
+from vsm_mcp.servers.links.patience import nothing_put_off
 from vsm_mcp.servers.links.quoting import Discretion
 from vsm_mcp.servers.links.sdk.announcements import announcements
 from vsm_mcp.servers.links.sdk.consent import callbacks
@@ -88,7 +89,7 @@ class Greeting:
                 self.last = transport
                 try:
                     async with self._client(transport, era, limit) as client, announcements(client, listing):
-                        transport.traffic.asking.discard(limit)
+                        transport.traffic.asking.pop(limit, None)
                         limit.deadline = math.inf
                         with closing(self._link(client, listing, transport)) as link:
                             yield link
@@ -112,7 +113,7 @@ class Greeting:
 
     def _client(self, transport: Carried, era: Era, limit: anyio.CancelScope) -> Client:
         """Return what greets, until ``limit`` ends it."""
-        transport.traffic.asking.add(limit)
+        transport.traffic.asking[limit] = nothing_put_off
         mode = Era.AUTO if era is Era.AUTO else Era.LEGACY
         given = callbacks(self.terms.consent, self.name)
         return Client(transport, mode=mode, client_info=_US, cache=None, **given)

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Unpack
 
+import anyio
 import anyio.to_thread
 
 from vsm_mcp.model.launch import RemoteLaunch
@@ -24,6 +25,8 @@ class LazyConnector:
         self._eras = eras
         self._given = terms
         self._terms = Terms.of(**terms)
+        self._loading = anyio.Lock()
+        self._loaded: Connector | None = None
 
     def __repr__(self) -> str:
         """Show the deadlines."""
@@ -53,7 +56,10 @@ class LazyConnector:
             yield link
 
     async def _connector(self) -> Connector:
-        return await anyio.to_thread.run_sync(self._load)
+        if self._loaded is None:
+            async with self._loading:
+                self._loaded = self._loaded or await anyio.to_thread.run_sync(self._load)
+        return self._loaded
 
     def _load(self) -> Connector:
         from vsm_mcp.servers.links.sdk.client import SdkConnector  # noqa: PLC0415 - loads the SDK, a second of work

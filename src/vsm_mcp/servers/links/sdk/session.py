@@ -20,24 +20,26 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from vsm_mcp.errors import CallTimeoutError, LinkError, ToolError, VSMError
+from vsm_mcp.errors import CallTimeoutError, LinkError, NeedsConfigurationError, ToolError, VSMError
 from vsm_mcp.model.call import PromptSpec, ToolCall, ToolResult, ToolSpec
 from vsm_mcp.servers.diagnosis import needs_configuration
 from vsm_mcp.servers.links.arguments import sendable, size_of
 from vsm_mcp.servers.links.link import Consent, Ending, ServerInfo
 from vsm_mcp.servers.links.listing import Listing, wire_form
-from vsm_mcp.servers.links.patience import CAP_SECONDS, Patience, no_answer
+from vsm_mcp.servers.links.patience import CAP_SECONDS, Patience, PutOff, no_answer, nothing_put_off
 from vsm_mcp.servers.links.quoting import Discretion
 from vsm_mcp.servers.links.results import ANSWERS, Answer, result_of
 from vsm_mcp.servers.links.sdk.answers import Direct, Run, never
 from vsm_mcp.servers.links.sdk.consent import Send, answered
-from vsm_mcp.servers.links.sdk.transports.traffic import TOO_LARGE, UNREACHED, UNREADABLE, Carrier
+from vsm_mcp.servers.links.sdk.transports.traffic import NOT_LET_IN, TOO_LARGE, UNREACHED, UNREADABLE, Carrier
 from vsm_mcp.servers.links.troubles import (
     LONGEST_SAID,
     against_protocol,
     broken,
+    not_let_in,
     refused,
     too_large,
+    unreached,
     unreadable,
     wants_input,
 )
@@ -88,7 +90,7 @@ class SdkLink:
         self._consent = consent or Consent()
         self._discretion = discretion or Discretion()
         self._closed = False
-        self._asking: set[anyio.CancelScope] = set() if transport is None else transport.traffic.asking
+        self._asking: dict[anyio.CancelScope, PutOff] = {} if transport is None else transport.traffic.asking
         self._calls = 0
         self._one_listing = anyio.Lock()
         listing.speak(lambda: session.protocol_version)
@@ -158,6 +160,7 @@ class SdkLink:
                 what=what,
                 scope=scope,
                 late=partial(patience.expired, self._name),
+                put_off=patience.put_off,
             )
         return self._answered(call, answer, what)
 
@@ -237,10 +240,10 @@ class SdkLink:
             return self._listing.prompts_of(prompts, server=self._name)
 
     async def ping(self) -> None:
-        """Find out whether the server still answers; an error is an answer, too."""
+        """Find out whether the server still answers; an error, or the wish to know who asks, is an answer, too."""
         try:
             await self._ask_within(self._greet, what="a sign of life")
-        except ToolError:
+        except (ToolError, NeedsConfigurationError):
             return
 
     async def _greet(self) -> None:
@@ -288,9 +291,10 @@ class SdkLink:
         what: str,
         scope: anyio.CancelScope,
         late: Callable[[float], CallTimeoutError],
+        put_off: PutOff = nothing_put_off,
     ) -> T:
         """Wait for an answer; every error of the SDK becomes one of ours here."""
-        self._asking.add(scope)
+        self._asking[scope] = put_off
         try:
             with scope:
                 return await send()
@@ -305,7 +309,7 @@ class SdkLink:
         except Exception as error:  # the SDK at work on what a hostile server says may raise anything
             raise unreadable(self._name, what, type(error).__name__) from error
         finally:
-            self._asking.discard(scope)
+            self._asking.pop(scope, None)
         if self._closed:
             raise await self._break(what)
         raise late(anyio.current_time())
@@ -316,16 +320,14 @@ class SdkLink:
         ):
             return await self._break(what)
         said = self.quoted(error.message)
+        if error.data is NOT_LET_IN:
+            return not_let_in(self._name, said)
+        if error.data is UNREACHED:
+            return unreached(self._name, what, said)
         if error.data is TOO_LARGE:
             return too_large(self._name, what, said)
-        if error.data is UNREADABLE:
-            return unreadable(self._name, what, said)
-        if error.data is UNREACHED:
-            return LinkError(
-                f"{self._name} was not reached by {what}, or lost it: {said}.",
-                remedies=("Look at whether it happened, then call again.", "Make sure that the server runs."),
-            )
-        return refused(self._name, what, said=said, code=error.code)
+        unread = error.data is UNREADABLE
+        return unreadable(self._name, what, said) if unread else refused(self._name, what, said=said, code=error.code)
 
     async def _break(self, what: str) -> LinkError:
         ending = Ending(reason="it was closed")

@@ -36,6 +36,8 @@ class Fate(StrEnum):
     """It did not arrive, or its answer did not; others may."""
     GONE = "gone"
     """The server does not know the session any more: nothing will arrive."""
+    NOT_LET_IN = "not let in"
+    """The server wants to know who asks, and does not know this host."""
     TOO_LARGE = "too large"
     """Its answer was larger than allowed."""
 

@@ -193,8 +193,7 @@ class PatientTransport(httpx2.AsyncBaseTransport):
 
     def _not_let_in(self, number: object, why: str) -> httpx2.Response:
         self._fates.not_let_in = why
-        said = f"{why}: credentials are missing or not accepted"
-        return self._stand_in(number, Failed(Fate.UNREACHED, said))
+        return self._stand_in(number, Failed(Fate.NOT_LET_IN, why))
 
     async def _refused(self, response: httpx2.Response, number: object, why: str) -> httpx2.Response:
         await Body.of(response).aclose()
@@ -224,6 +223,15 @@ def _core(request: httpx2.Request) -> httpcore2.Request:
         content=request.content,
         extensions=request.extensions,
     )
+
+
+def method_of(request: httpx2.Request) -> str | None:
+    """Return what the message asks for that a request carries; ``None`` when it carries none, or an answer."""
+    if request.method != "POST":
+        return None
+    message: Mapping[str, object] = json.loads(request.content)
+    method = message.get("method")
+    return method if isinstance(method, str) else None
 
 
 def _number_of(request: httpx2.Request) -> object:

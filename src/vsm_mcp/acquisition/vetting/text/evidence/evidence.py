@@ -125,7 +125,7 @@ def weight_of(text: str, topic: Topic = ANYTHING) -> int:
 
 
 def explained(sentence: str, topic: Topic = ANYTHING) -> tuple[str, ...]:
-    """Say what weighs most in a sentence: roles by their meaning, words in quotes."""
+    """Say what weighs most in a sentence: roles by their meaning, then words in quotes."""
     rarity, worth = weights().rarity, weights().worth
     found = {sign for part in tokens(sentence) for sign in features(part, topic.opening) | runs(part)}
     weighed = sorted((-rarity[at] * worth[at], sign) for sign in found for at in (place(sign),))
@@ -133,7 +133,7 @@ def explained(sentence: str, topic: Topic = ANYTHING) -> tuple[str, ...]:
     for negative, sign in weighed:
         if negative < 0:
             named.update(dict.fromkeys(_named(sign)))
-    return tuple(named)[:_MOST_SIGNS]
+    return tuple(sorted(named, key=lambda name: name.startswith("'")))[:_MOST_SIGNS]
 
 
 def _known(found: Iterable[str]) -> frozenset[int]:

@@ -1,6 +1,6 @@
 """The SDK's transport over HTTP, streamable or the older kind, with what failed and why put in the SDK's place."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,13 +21,14 @@ from vsm_mcp.servers.links.link import Ending, Remote
 from vsm_mcp.servers.links.listing import Listing
 from vsm_mcp.servers.links.sdk.transports.authorization import Entrance
 from vsm_mcp.servers.links.sdk.transports.streams import Item, Reading, Writing
-from vsm_mcp.servers.links.sdk.transports.traffic import TOO_LARGE, UNREACHED, Traffic
+from vsm_mcp.servers.links.sdk.transports.traffic import NOT_LET_IN, TOO_LARGE, UNREACHED, Traffic
 from vsm_mcp.servers.links.wire.events import Failed, Fate, Fates
 from vsm_mcp.servers.links.wire.http import CONNECT_SECONDS, Authorizes, PatientTransport
 from vsm_mcp.servers.links.wire.wire import Bounds
 
 MOST_WAITING = 10_000
 _UNANSWERED = "SSE stream"
+_MARKS: Mapping[Fate, object] = {Fate.TOO_LARGE: TOO_LARGE, Fate.NOT_LET_IN: NOT_LET_IN}
 _LISTS = frozenset({"tools", "prompts"})
 
 
@@ -157,7 +158,7 @@ class _Desk:
         if failed.fate is Fate.GONE:
             self.traffic.break_off(failed.why)
             return message
-        mark = TOO_LARGE if failed.fate is Fate.TOO_LARGE else UNREACHED
+        mark = _MARKS.get(failed.fate, UNREACHED)
         return JSONRPCError(jsonrpc="2.0", id=message.id, error=ErrorData(code=0, message=failed.why, data=mark))
 
 

@@ -19,7 +19,7 @@ from mcp_types import (
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.servers.links.link import Ending
 from vsm_mcp.servers.links.listing import Listing
-from vsm_mcp.servers.links.patience import Rests
+from vsm_mcp.servers.links.patience import PutOff, Rests
 from vsm_mcp.servers.links.wire.framing import (
     MOST_REQUESTS,
     MOST_VALUES,
@@ -38,6 +38,9 @@ TOO_LARGE = object()
 
 UNREACHED = object()
 """Marks likewise a request that did not arrive, or whose answer did not: only this one failed."""
+
+NOT_LET_IN = object()
+"""Marks likewise a request of somebody whom the server does not know."""
 
 UNREADABLE = object()
 """Marks likewise an answer that is no message: broken, or deeper than anything is read."""
@@ -68,7 +71,8 @@ class Traffic:
         bounds: How large messages may be.
 
     Attributes:
-        asking: What ends the waits for answers, the greeting among them, each at its deadline.
+        asking: What ends the waits for answers, the greeting among them, each at its deadline, and what hears for how
+            long it rested.
     """
 
     def __init__(self, *, listing: Listing, bounds: Bounds) -> None:
@@ -79,7 +83,7 @@ class Traffic:
         self._pace = Pace(now=anyio.current_time())
         self._requests = Pace(now=anyio.current_time(), what="requests", burst=MOST_REQUESTS, rate=REQUESTS_PER_SECOND)
         self._owed = 0
-        self.asking: set[anyio.CancelScope] = set()
+        self.asking: dict[anyio.CancelScope, PutOff] = {}
         self._rests = Rests(self.asking)
         self._waiting: dict[str, RequestId] = {}
         self._progress: dict[str, Heard] = {}
