@@ -275,6 +275,7 @@ async def _enter(life: AsyncExitStack, plan: Plan, fleet: Fleet, *, policy: Poli
     """Enter a system with a state directory and a clock of its own."""
     clock, course = ScriptedClock(), Course(policy=policy, stretch=plan.stretch)
     settings = Settings(
+        log_level="error",  # what is lost, and that it hurts, is what this shows anyway
         state=Path(life.enter_context(tempfile.TemporaryDirectory(prefix="vsm_mcp-"))),
         autonomy=Autonomy.AUTO,
         allow=("memory:*",),

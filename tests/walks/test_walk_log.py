@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import vsm_mcp
 from vsm_mcp import Autonomy, Confinement, Guards, Operation, OperationalUnit, Policy, Settings, Shelf, ViableSystem
 from vsm_mcp.errors import CapabilityMissingError, PolicyError, RateLimitError
 from vsm_mcp.events import CapabilityAdopted, Event
@@ -19,7 +20,7 @@ from vsm_mcp.world.logs import LOGGER
 pytestmark = pytest.mark.anyio
 
 PROGRAM = Path(__file__).parent / "tool_server.py"
-SOURCES = Path(__file__).parents[2] / "src" / "vsm_mcp"
+SOURCES = Path(vsm_mcp.__file__).parent
 
 
 def count_words(text: str) -> int:
@@ -150,13 +151,19 @@ async def test_the_level_of_the_settings_says_what_is_told_while_the_system_live
 
 
 @pytest.mark.promise("C51")
-async def test_without_a_level_the_logger_is_left_as_the_host_has_it(tmp_path: Path) -> None:
+async def test_without_a_level_warnings_pass_or_what_the_host_gave_the_logger_itself(tmp_path: Path) -> None:
+    logger = logging.getLogger(LOGGER)
     with listening() as heard:
-        async with system(tmp_path) as vsm:
-            assert logging.getLogger(LOGGER).level == logging.NOTSET
+        async with system(tmp_path / "quiet") as vsm:
             await vsm.acquire_capability("count words")
-    expected = logging.getLogger().getEffectiveLevel()
-    assert all(record.levelno >= expected for record in heard.records)
+            assert logger.level == logging.WARNING
+        assert logger.level == logging.NOTSET
+        assert all(record.levelno >= logging.WARNING for record in heard.records)
+        logger.setLevel(logging.INFO)
+        async with system(tmp_path / "told") as vsm:
+            await vsm.acquire_capability("count words")
+            assert logger.level == logging.INFO
+    assert any(record.levelno == logging.INFO for record in heard.records)
 
 
 async def test_nothing_is_printed_by_itself_and_the_root_is_left_alone(

@@ -137,7 +137,8 @@ class Settings(BaseSettings):
             taken by what the server announces.
         node_id: The name of this host in metrics, log records, and the names of calls in the audit log; by default it
             has none, as the name of a machine may say more than is wanted.
-        log_level: What the logger ``vsm_mcp`` lets pass while the system lives; by default what the host configured.
+        log_level: What the logger ``vsm_mcp`` lets pass while the system lives; by default warnings, unless the host
+            gave that logger a level.
         telemetry: Whether events become log records and response times are kept. Nothing is ever sent anywhere.
         python: The interpreter for PyPI servers; by default this one if servers can reach it, else the system's.
 

@@ -95,11 +95,14 @@ class EventLog:
 
     @contextmanager
     def at(self, level: str | None) -> Generator[None]:
-        """Let pass what has ``level`` or more within the context; ``None`` changes nothing."""
-        if level is None:
-            yield
-            return
+        """Let pass what has ``level`` or more within the context.
+
+        ``None`` leaves a level that the host gave the logger itself. Where it gave none, warnings pass: others, such as
+        the MCP SDK, configure the root logger, and every start of a server would be shown to who asked for nothing.
+        """
         before = self._logger.level
+        if level is None:
+            level = "WARNING" if before == logging.NOTSET else logging.getLevelName(before)
         self._logger.setLevel(level.upper())
         try:
             yield

@@ -63,7 +63,7 @@ What excuses a sentence does not count here, so honest words cannot hide a phras
 _ENCODED = 30
 """A few words that were encoded say little of themselves, so they must weigh more."""
 
-_DOUBTFUL = NOTABLE
+_DOUBTFUL = 10
 """A phrase in a text whose sentences all weigh less is likely quoted, as by a scanner: it counts one step less."""
 
 

