@@ -32,9 +32,10 @@ from vsm_mcp.__main__ import main
 from vsm_mcp.adapters.mcp_server import McpServer, mcp_server
 from vsm_mcp.adapters.serving.options import Peer, ServeLimits, Wire, principal_of
 from vsm_mcp.adapters.serving.wires.streams import Outgoing, StandardStreams
-from vsm_mcp.adapters.serving.wires.web import SocketFrames, is_loopback
+from vsm_mcp.adapters.serving.wires.web import SocketFrames
 from vsm_mcp.commands.outcome import ExitCode
 from vsm_mcp.errors import ConfigurationError, PayloadError
+from vsm_mcp.model.addresses import is_here
 
 HELLO: Mapping[str, object] = {
     "jsonrpc": "2.0",
@@ -261,8 +262,8 @@ async def test_a_public_address_must_be_asked_for(tmp_path: Path) -> None:
                 await served.listen_tcp(port=address[1]).__aenter__()
         with pytest.raises(ConfigurationError, match="Nothing can be served"):
             await served.listen_tcp(port=70_000).__aenter__()
-    assert is_loopback("::1")
-    assert is_loopback("localhost")
+    assert is_here("::1")
+    assert is_here("localhost")
 
 
 @pytest.mark.anyio

@@ -4,7 +4,6 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import TypeAlias
 
 import anyio
@@ -18,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from vsm_mcp.adapters.serving.options import Peer, ServeLimits, Wire
 from vsm_mcp.adapters.serving.wires.streams import Frames
 from vsm_mcp.errors import ConfigurationError, ExtraMissingError, PayloadError
+from vsm_mcp.model.addresses import is_here
 from vsm_mcp.world.groups import first_error
 
 SUBPROTOCOL = "mcp"
@@ -113,23 +113,13 @@ class SocketDoor:
             self._places.release()
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach a server there."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def refuse_public(host: str, *, public: bool) -> None:
     """Refuse to be reached from elsewhere by accident.
 
     Raises:
         ConfigurationError: Others than this machine could connect, and nobody said that they may.
     """
-    if not public and not is_loopback(host):
+    if not public and not is_here(host):
         raise ConfigurationError(
             f"A server at {host} could be reached from elsewhere, and nothing says that it may.",
             remedies=(
