@@ -71,6 +71,12 @@ def is_here(host: str) -> bool:
         return False
 
 
+def stays_between(url: str) -> bool:
+    """Tell whether what goes to an address is encrypted, or does not leave this machine."""
+    parts = urlsplit(url)
+    return parts.scheme in {"https", "wss"} or (parts.scheme in {"http", "ws"} and is_here(parts.hostname or ""))
+
+
 def _flaw(parts: SplitResult, port: int | None) -> str:
     if parts.username is not None or parts.password is not None:
         return "it holds a user or a password"

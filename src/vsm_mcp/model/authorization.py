@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from vsm_mcp.errors import PayloadError
-from vsm_mcp.model.addresses import check_reference, check_url, is_here
+from vsm_mcp.model.addresses import check_reference, check_url, stays_between
 
 LONGEST_NAME = 2048
 LONGEST_SCOPE = 1000
@@ -103,8 +103,7 @@ def _check_registration(client_id: str, secret: str, issuer: str) -> None:
 
 def _check_encrypted(url: str, which: str) -> None:
     check_url(url, ("https", "http"))
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not is_here(parts.hostname or ""):
+    if not stays_between(url):
         raise PayloadError(
             f"The address {which} is not encrypted.",
             remedies=("Use one that begins with https://, or one of this machine: http://127.0.0.1:PORT/PATH.",),

@@ -11,7 +11,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from vsm_mcp.errors import PayloadError
-from vsm_mcp.model.addresses import check_host, check_reference, check_url, is_here
+from vsm_mcp.model.addresses import check_host, check_reference, check_url, stays_between
 from vsm_mcp.model.authorization import Authorization
 
 MOST_HEADERS = 32
@@ -100,7 +100,7 @@ class HttpLaunch(_AddressLaunch):
                 "The server is given the header Authorization and a way to get a token for it.",
                 remedies=("Give one of them.",),
             )
-        if urlsplit(self.url).scheme != "https" and not is_here(self.host):
+        if not stays_between(self.url):
             raise PayloadError(
                 f"The token for {self.host} would travel unencrypted.",
                 remedies=("Use an address that begins with https://.",),
@@ -160,6 +160,14 @@ def address_of(launch: RemoteLaunch) -> str:
             return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
+def endpoints_of(launch: RemoteLaunch) -> frozenset[tuple[str, int]]:
+    """Return the hosts, in lower case, and ports that a launch itself names: its server's, and its issuer's if any."""
+    own = {(launch.host.lower(), launch.port)}
+    if isinstance(launch, HttpLaunch) and launch.authorization and (issuer := launch.authorization.issuer):
+        own.add((_host(issuer).lower(), _port(issuer)))
+    return frozenset(own)
+
+
 def _check_headers(url: str, headers: Mapping[str, str]) -> None:
     if len(headers) > MOST_HEADERS:
         raise PayloadError(f"{len(headers)} headers are more than the {MOST_HEADERS} allowed.")
@@ -167,7 +175,7 @@ def _check_headers(url: str, headers: Mapping[str, str]) -> None:
         if not _HEADER.fullmatch(name) or name.lower() in _OURS:
             raise PayloadError(f"The header {name[:64]!r} cannot be given.", remedies=("Give another header.",))
         check_reference(reference, f"the header {name}")
-    if headers and urlsplit(url).scheme in {"http", "ws"} and not is_here(_host(url)):
+    if headers and not stays_between(url):
         raise PayloadError(
             f"The headers for {_host(url)} would travel unencrypted.",
             remedies=("Use an address that begins with https:// or wss://.",),

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import anyio.to_thread
 
@@ -19,6 +18,7 @@ from vsm_mcp.model.launch import (
     TcpLaunch,
     WebSocketLaunch,
     address_of,
+    endpoints_of,
 )
 from vsm_mcp.model.server import Artefact, Installed, PackageRef
 from vsm_mcp.sandbox.egress.addresses import Resolve, UnreachableError, host_resolver, reach
@@ -171,7 +171,7 @@ class Launcher:
         words = {word for value in headers.values() for word in value.split() if len(word) >= SHORTEST_WORD}
         client_secret = await self._client_secret(name, launch)
         remote = Remote(
-            dial=partial(self._dial, _written_down(launch)),
+            dial=partial(self._dial, endpoints_of(launch)),
             headers=headers,
             client_secret=client_secret,
             tokens=self._tokens,
@@ -265,15 +265,6 @@ def _empty_handed(name: str, what: str, reference: str) -> VSMError:
         names=variable,
         remedies=(f"Put one line of ASCII text into {reference}.",),
     )
-
-
-def _written_down(launch: RemoteLaunch) -> frozenset[tuple[str, int]]:
-    """Return where a launch itself leads: to its server, and to the issuer that it names."""
-    own = {(launch.host.lower(), launch.port)}
-    if isinstance(launch, HttpLaunch) and launch.authorization and launch.authorization.issuer:
-        issuer = urlsplit(launch.authorization.issuer)
-        own.add((issuer.hostname or "", issuer.port or (443 if issuer.scheme == "https" else 80)))
-    return frozenset(own)
 
 
 def elsewhere(launch: RemoteLaunch) -> Enforcement:

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.model.addresses import is_here
-from vsm_mcp.model.launch import HttpLaunch, RemoteLaunch
+from vsm_mcp.model.launch import RemoteLaunch, endpoints_of
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary, Variable
 
 
@@ -151,7 +150,7 @@ class Shelf:
                 remote=launch,
             )
         )
-        self._private.update(host.lower() for host in _hosts(launch) if private or is_here(host))
+        self._private.update(host for host, _ in endpoints_of(launch) if private or is_here(host))
         return candidate
 
     @property
@@ -172,10 +171,3 @@ class Shelf:
         self._offers[candidate.name] = candidate
         self._listing = Listing(candidates=tuple(self._offers.values()))
         return candidate
-
-
-def _hosts(launch: RemoteLaunch) -> tuple[str, ...]:
-    """Name the hosts that the host's own program wrote down, not those that others lead to."""
-    if isinstance(launch, HttpLaunch) and launch.authorization and (issuer := launch.authorization.issuer):
-        return launch.host, urlsplit(issuer).hostname or ""
-    return (launch.host,)

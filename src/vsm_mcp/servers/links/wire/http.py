@@ -227,19 +227,19 @@ def _core(request: httpx2.Request) -> httpcore2.Request:
 
 def method_of(request: httpx2.Request) -> str | None:
     """Return what the message asks for that a request carries; ``None`` when it carries none, or an answer."""
-    if request.method != "POST":
-        return None
-    message: Mapping[str, object] = json.loads(request.content)
-    method = message.get("method")
+    method = _message_of(request).get("method")
     return method if isinstance(method, str) else None
 
 
 def _number_of(request: httpx2.Request) -> object:
     """Return the number of the message that a request carries; ``None`` when it waits for no answer."""
-    if request.method != "POST":
-        return None
-    message: Mapping[str, object] = json.loads(request.content)
+    message = _message_of(request)
     return message.get("id") if "method" in message else None
+
+
+def _message_of(request: httpx2.Request) -> Mapping[str, object]:
+    """Return the message that a request carries; an empty one when it carries none."""
+    return json.loads(request.content) if request.method == "POST" else {}
 
 
 def _whole(response: httpx2.Response, data: bytes, *, kind: str = "") -> httpx2.Response:

@@ -14,7 +14,7 @@ import httpx2
 from mcp.client.auth.utils import extract_field_from_www_auth
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 
-from vsm_mcp.model.addresses import is_here
+from vsm_mcp.model.addresses import stays_between
 from vsm_mcp.servers.links.sdk.transports.granting import Granting, explained
 from vsm_mcp.servers.links.wire.events import FAILURES, Body
 from vsm_mcp.servers.links.wire.http import NotLetInError, Send, method_of
@@ -303,7 +303,7 @@ class _Flow:
             NotLetInError: It must not go there, it does not get there, or its answer is none.
         """
         host = request.url.host
-        if request.url.scheme != "https" and not is_here(host):
+        if not stays_between(str(request.url)):
             raise NotLetInError(f"it leads to {host}, which is not encrypted")
         self.granting.check(request)
         request.headers["accept-encoding"] = "identity"

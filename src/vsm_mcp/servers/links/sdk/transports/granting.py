@@ -17,7 +17,7 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 from pydantic import AnyUrl, ValidationError
 
 from vsm_mcp.errors import VSMError, printable
-from vsm_mcp.model.addresses import is_here
+from vsm_mcp.model.addresses import stays_between
 from vsm_mcp.model.authorization import Authorization, AuthorizationCode, ClientCredentials
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.model.launch import HttpLaunch, address_of
@@ -182,9 +182,9 @@ class Granting:
         said = self._context.oauth_metadata
         if said is None:
             raise OAuthFlowError("nothing is said of its authorization server")
-        if not (url.isascii() and url.isprintable() and len(url) <= LONGEST_ADDRESS and _safe(url)):
+        if not (url.isascii() and url.isprintable() and len(url) <= LONGEST_ADDRESS and stays_between(url)):
             raise OAuthFlowError("it leads to an address that is not shown to a human: not encrypted, or too long")
-        if not _safe(str(said.token_endpoint)):
+        if not stays_between(str(said.token_endpoint)):
             raise OAuthFlowError(f"it leads to {said.token_endpoint.host}, which is not encrypted")
         if self._terms.issuer and not issuers_match(str(said.issuer), self._terms.issuer):
             raise OAuthFlowError(f"it leads to another authorization server than {self._terms.issuer}")
@@ -252,12 +252,6 @@ def explained(error: Exception, last: Heard | None) -> str:
         return f"{last.host} did not {what} (status {last.status}{code})"
     said = error.message.removesuffix(".") if isinstance(error, VSMError) else str(error)
     return printable(said or type(error).__name__)[:_LONGEST_REASON]
-
-
-def _safe(url: str) -> bool:
-    """Tell whether what goes to an address stays between the two sides."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and is_here(parts.hostname or ""))
 
 
 def _method(known: Sequence[str] | None) -> str:
