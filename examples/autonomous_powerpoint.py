@@ -62,6 +62,7 @@ def main() -> int:
                 state=state,
                 autonomy=Autonomy.AUTO,
                 allow=("memory:text", "pypi:office-powerpoint-mcp-server", "file:*/slides.py"),
+                log_level="error",  # what fails on the way is told below
             )
             anyio.run(partial(_run, console, settings, deck=options.deck.resolve(), offline=options.offline))
     except VSMError as error:
@@ -204,7 +205,7 @@ def _shelf(*, offline: bool) -> Shelf:
 
 
 def _text_server() -> MCPServer:
-    server = MCPServer("text")
+    server = MCPServer("text", log_level="WARNING")
 
     @server.tool()
     def count_words(text: str) -> int:

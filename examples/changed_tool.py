@@ -14,7 +14,7 @@ DESCRIPTIONS = ["Count the words of a text.", "Count the words of a text, in any
 
 def make_server() -> MCPServer:
     """Return a server that describes its tool otherwise when it is started again."""
-    server = MCPServer("text")
+    server = MCPServer("text", log_level="WARNING")
 
     @server.tool(description=DESCRIPTIONS[0])
     def count_words(text: str) -> int:

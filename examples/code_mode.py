@@ -33,7 +33,7 @@ found
 
 def make_memory() -> MCPServer:
     """Return a server that keeps notes."""
-    server, notes = MCPServer("automem"), list[str]()
+    server, notes = MCPServer("automem", log_level="WARNING"), list[str]()
 
     @server.tool()
     def store_memory(content: str, importance: float, tags: list[str] | None = None) -> str:
@@ -53,7 +53,7 @@ def make_memory() -> MCPServer:
 
 def make_words() -> MCPServer:
     """Return a server that knows about texts."""
-    server = MCPServer("words")
+    server = MCPServer("words", log_level="WARNING")
 
     @server.tool()
     def count(text: str) -> int:

@@ -8,7 +8,7 @@ from vsm_mcp import Autonomy, Operation, Settings, Shelf, ViableSystem
 
 def make_server() -> MCPServer:
     """Return a server of the host's own process."""
-    server = MCPServer("text")
+    server = MCPServer("text", log_level="WARNING")
 
     @server.tool()
     def count_words(text: str) -> int:

@@ -25,7 +25,7 @@ POLICY = Policy(
 
 def make_server() -> MCPServer:
     """Return a server of the host's own process with two tools."""
-    server = MCPServer("notes")
+    server = MCPServer("notes", log_level="WARNING")
 
     @server.tool()
     def count_notes(folder: str) -> str:

@@ -13,7 +13,7 @@ SLIDES = Path(__file__).parent / "servers" / "slides.py"
 
 def make_server() -> MCPServer:
     """Return a server of the host's own process."""
-    server = MCPServer("text")
+    server = MCPServer("text", log_level="WARNING")
 
     @server.tool()
     def count_words(text: str) -> int:

@@ -1,5 +1,6 @@
 """Promises: every mark names a promise, and the page that lists them is up to date."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +96,10 @@ def test_a_mark_where_it_would_not_be_read_is_refused(tmp_path: Path, text: str)
     completed = run(*write(tmp_path, f"import pytest\n{text}\n"))
     assert completed.returncode == 2
     assert "1 marks are neither" in completed.stderr
+
+
+@pytest.mark.promise("D66")
+def test_all_that_the_plan_for_tools_in_code_asks_for_is_proven() -> None:
+    asked = {*range(1, 31), *range(36, 66), 67, 71}  # 31 to 35 are kinds of tests, 68 to 70 are about people and boards
+    proven = re.findall(r"^\| D([0-9]+) \|", (ROOT / "docs/promises.md").read_text(), flags=re.MULTILINE)
+    assert sorted(asked - set(map(int, proven))) == []

@@ -102,7 +102,7 @@ async def test_every_call_leaves_a_record_of_who_did_what_and_how_it_went_and_no
     assert records[2].received is None
 
 
-@pytest.mark.promise("D55", "D30")
+@pytest.mark.promise("D55", "D30", "D61")
 async def test_the_newest_thousand_are_in_memory_and_the_last_ten_are_asked_for_by_default() -> None:
     clock = FakeClock(NOW)
     trail = AuditTrail(clock=clock)

@@ -30,7 +30,7 @@ from vsm_mcp.adapters.serving.options import (
 from vsm_mcp.adapters.serving.resources import ServedResources
 from vsm_mcp.adapters.serving.tools import ServedTools
 from vsm_mcp.adapters.serving.wires.streams import Bytes, Frames, Incoming, LineFrames, Outgoing, StandardStreams
-from vsm_mcp.adapters.serving.wires.web import SocketDoor, listening, protection, refuse_public
+from vsm_mcp.adapters.serving.wires.web import SocketDoor, listening, protection, refuse_public, shown
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.system.viable import ViableSystem
 from vsm_mcp.world.groups import first_error
@@ -174,7 +174,7 @@ class McpServer:
         refuse_public(host, public=public)
         app = self.streamable_http_app(hosts=hosts)
         async with listening(app, host=host, port=port, limits=self.limits, websocket=False) as address:
-            yield f"http://{_shown(*address)}{PATH}"
+            yield f"http://{shown(*address)}{PATH}"
 
     @asynccontextmanager
     async def listen_websocket(
@@ -195,7 +195,7 @@ class McpServer:
         refuse_public(host, public=public)
         app = self.streamable_http_app(hosts=hosts, websocket=True)
         async with listening(app, host=host, port=port, limits=self.limits, websocket=True) as address:
-            yield f"ws://{_shown(*address)}{PATH}"
+            yield f"ws://{shown(*address)}{PATH}"
 
     def streamable_http_app(
         self,
@@ -281,7 +281,3 @@ def mcp_server(
         beside=other,
     )
     return McpServer(vsm, name=name, tools=tools, limits=bounds, beside=other)
-
-
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

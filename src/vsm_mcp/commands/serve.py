@@ -3,7 +3,8 @@
 import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
 
@@ -26,6 +27,12 @@ def _words(parser: ArgumentParser) -> None:
         ("websocket", "WebSocket and streamable HTTP at /mcp"),
     ):
         wire.add_argument(f"--{name}", type=_address, metavar="HOST:PORT", help=f"serve {what}; port 0 for any")
+    parser.add_argument(
+        "--monitor",
+        type=_address,
+        metavar="HOST:PORT",
+        help="serve /health, /ready and /metrics (for Prometheus) besides; needs the extra prometheus",
+    )
     parser.add_argument(
         "--public", action="store_true", help="let others than this machine connect; there is no password"
     )
@@ -56,7 +63,7 @@ async def _run(options: Namespace, emit: EventSink) -> Result:
         )
         listener = _listener(served, options)
         with first_error(), anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with anyio.create_task_group() as tasks:
+            async with _monitored(vsm, options), anyio.create_task_group() as tasks:
                 tasks.start_soon(_until_done, served, listener, tasks.cancel_scope)
                 async for _ in signals:
                     tasks.cancel_scope.cancel()
@@ -74,6 +81,19 @@ async def _until_done(
         place = ":".join(map(str, address)) if isinstance(address, tuple) else address
         print(f"Serving at {place}.", file=sys.stderr, flush=True)  # noqa: T201 - for the person who started it
         await anyio.sleep_forever()
+
+
+@asynccontextmanager
+async def _monitored(vsm: ViableSystem, options: Namespace) -> AsyncGenerator[None]:
+    """Let others watch while the body runs, if somebody wants to."""
+    if options.monitor is None:
+        yield
+        return
+    from vsm_mcp.adapters.asgi import listen_monitoring  # noqa: PLC0415 - needs an extra
+
+    async with listen_monitoring(vsm, *options.monitor, public=options.public, hosts=options.host) as url:
+        print(f"Monitoring at {url}.", file=sys.stderr, flush=True)  # noqa: T201 - for the person who started it
+        yield
 
 
 def _listener(served: McpServer, options: Namespace) -> AbstractAsyncContextManager[str | tuple[str, int]] | None:

@@ -25,6 +25,11 @@ class Entered:
     _parts: Parts | None
 
     @property
+    def entered(self) -> bool:
+        """Whether the system takes operations: from when it is entered until it is left."""
+        return self._parts is not None
+
+    @property
     def parts(self) -> Parts:
         """All parts of the living system, by name: system1 to system5, router, installer, sandbox and the others.
 

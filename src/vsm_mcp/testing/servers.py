@@ -50,7 +50,7 @@ def memory_server(
 
     A tool's description is the function's docstring, its schema comes from the function's annotations.
     """
-    server: MCPServer[None] = MCPServer(name, instructions=instructions)
+    server: MCPServer[None] = MCPServer(name, instructions=instructions, log_level="WARNING")  # it sets the root logger
     for tool, function in tools.items():
         server.add_tool(function, name=tool)
     return server

@@ -187,3 +187,8 @@ def _bound(host: str, port: int) -> socket.socket:
         raise ConfigurationError(
             f"Nothing can be served at {host} port {port}: {error}.", remedies=("Choose another port; 0 for any.",)
         ) from error
+
+
+def shown(host: str, port: int) -> str:
+    """Return an address as it stands in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
