@@ -7,7 +7,7 @@ is random, so the same data give the same file, but for the last digit of a weig
 scanner something: add a voice, then run
 
     pip install 'vsm_mcp[semantic]'
-    PUBLISHED_DATA=<folder> python scripts/train_descriptions.py [--measure]
+    PUBLISHED_DATA=<folder> python scripts/train_descriptions.py [--to FILE | --measure]
 
 ``--measure`` writes nothing: it leaves out each voice in turn, learns from all others, and says what the scanner would
 have made of the one that it never met.
@@ -154,15 +154,18 @@ class Read(NamedTuple):
 def main() -> None:
     """Learn and write the file, or measure."""
     parser = argparse.ArgumentParser(description="Learn what the scanner of tool descriptions knows.")
-    parser.add_argument("--measure", action="store_true", help="leave out each voice in turn and write nothing")
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument("--measure", action="store_true", help="leave out each voice in turn and write nothing")
+    wanted.add_argument("--to", type=Path, default=OUTPUT, metavar="FILE", help="where to write (default: the package)")
     given = os.environ.get("PUBLISHED_DATA", "")
     if not given or not Path(given).is_dir():
         sys.exit("Set PUBLISHED_DATA to the folder of published corpora.")
-    if parser.parse_args().measure:
+    options = parser.parse_args()
+    if options.measure:
         measure(Path(given))
     else:
-        OUTPUT.write_bytes(weights.written(learnt(Path(given))))
-        print(f"Wrote {OUTPUT.name}.")
+        options.to.write_bytes(weights.written(learnt(Path(given))))
+        print(f"Wrote {options.to.name}.")
 
 
 def learnt(published: Path) -> Weights:

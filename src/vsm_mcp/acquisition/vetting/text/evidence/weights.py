@@ -40,13 +40,18 @@ class Weights(NamedTuple):
 @cache
 def weights() -> Weights:
     """Return the weights of the package; they are read once."""
-    head, _, tables = gzip.decompress(get_data(__name__, FILE_NAME) or b"").partition(b"\n")
+    return read(get_data(__name__, FILE_NAME) or b"")
+
+
+def read(data: bytes) -> Weights:
+    """Return the weights that `written` wrote."""
+    head, _, tables = gzip.decompress(data).partition(b"\n")
     told = json.loads(head)
     return Weights(told["origin"], told["bias"], tables[:PLACES], array("b", tables[PLACES:]))
 
 
 def written(learnt: Weights) -> bytes:
-    """Return the file that `weights` reads."""
+    """Return the file that `read` reads."""
     head = json.dumps({"origin": learnt.origin, "bias": learnt.bias}).encode()
     return gzip.compress(head + b"\n" + learnt.rarity + learnt.worth.tobytes(), mtime=0)
 
