@@ -1,6 +1,6 @@
 """Door 2, extend: every protocol you may implement."""
 
-from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder
+from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder, QueryEmbedder
 from vsm_mcp.acquisition.discovery.source import AT_ONCE, Description, Listing, Source
 from vsm_mcp.acquisition.installation.ecosystems.ecosystem import Ecosystem
 from vsm_mcp.acquisition.vetting.advisories.advisory import Advisories
@@ -50,6 +50,7 @@ __all__ = [
     "Performer",
     "Process",
     "Processes",
+    "QueryEmbedder",
     "Recursive",
     "ResourceController",
     "Secrets",

@@ -360,7 +360,7 @@ async def test_an_embedder_that_is_out_of_order_is_told_and_words_alone_count() 
     heard = RecordingSink()
     result = await MCPDiscovery([Given([CLOCK])], embedder=Odd(), emit=heard).find("time zones")
     assert [entry.candidate for entry in result] == [CLOCK]
-    assert heard.of(SourceFailed) == [SourceFailed(source="embedder", reason="ZeroDivisionError: 2 texts")]
+    assert heard.of(SourceFailed) == [SourceFailed(source="embedder", reason="ZeroDivisionError: 1 texts")]
 
 
 async def test_an_embedder_that_fails_in_the_background_is_told_once_for_what_is_listed() -> None:
@@ -373,7 +373,4 @@ async def test_an_embedder_that_fails_in_the_background_is_told_once_for_what_is
                 await anyio.lowlevel.checkpoint()
         for _ in range(100):
             await anyio.lowlevel.checkpoint()
-    assert sorted(event.reason for event in heard.of(SourceFailed)) == [
-        "ZeroDivisionError: 1 texts",
-        "ZeroDivisionError: 2 texts",
-    ]
+    assert [event.reason for event in heard.of(SourceFailed)] == ["ZeroDivisionError: 1 texts"] * 2

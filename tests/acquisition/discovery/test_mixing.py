@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery.hit import LEAST_PRIOR, MEANING, MOST_PRIOR
 from vsm_mcp.acquisition.discovery.index.documents import Document
-from vsm_mcp.acquisition.discovery.mixing import MEANT_SHARE, MOST_STANDING_OUT, mixed
+from vsm_mcp.acquisition.discovery.mixing import COVERED_SHARE, MEANT_SHARE, MOST_STANDING_OUT, mixed
 from vsm_mcp.acquisition.discovery.ranking import Ranking, rank
 from vsm_mcp.acquisition.discovery.semantic.meanings import Alike
 
@@ -18,6 +18,10 @@ SUBJECTS = ("rain", "money", "music")
 WEATHER = Document(key="weather", name="outlook", description="What the rain will do to your picnic.")
 BANK = Document(key="bank", name="teller", description="Your picnic of money.")
 OTHERS = [Document(key=f"other-{n}", name=f"Nothing {n}", description="Plays music.") for n in range(30)]
+
+
+WHOLE = MEANT_SHARE - COVERED_SHARE
+"""How much is meaning where one document has the whole query."""
 
 
 class Subjects:
@@ -57,10 +61,47 @@ def test_words_and_meaning_count_in_standard_deviations() -> None:
     found = Ranking([WEATHER, BANK, *OTHERS]).found("rain")
     hits = mixed(found, alike({"weather": 0.3, "bank": 0.4}))
     ((number, score),) = found.best(9)
-    words = (1 - MEANT_SHARE) * score / found.spread
+    words = (1 - WHOLE) * score / found.spread
     assert found.index.key(number) == "weather"
     assert [hit.key for hit in hits] == ["weather", "bank"]
-    assert hits[1].score == pytest.approx(MEANT_SHARE * 3 / (words + MEANT_SHARE * 2))
+    assert hits[1].score == pytest.approx(WHOLE * 3 / (words + WHOLE * 2))
+
+
+def test_the_more_of_a_query_one_document_has_the_more_words_count() -> None:
+    ranking = Ranking([WEATHER, BANK, *OTHERS])
+
+    def brought(query: str) -> float:
+        found = ranking.found(query)
+        hit = next(hit for hit in mixed(found, alike({"weather": 0.3, "bank": 0.3})) if hit.key == "weather")
+        shares = {one.term: one.score for one in hit.why}
+        numbers = {found.index.key(number): number for number in found.scores}
+        return shares["picnic"] / shares[MEANING] / (found.scores[numbers["weather"]] / found.spread)
+
+    whole, none_of_the_rest = brought("picnic"), brought("picnic upon submarine volcanoes")
+    assert none_of_the_rest < whole == pytest.approx((1 - WHOLE) / WHOLE / 2)
+
+
+def test_coverage_is_what_one_document_has_of_the_query_by_rarity_and_only_of_its_own_words() -> None:
+    ranking = Ranking([WEATHER, BANK, *OTHERS])
+    every = range(len(ranking))
+    assert ranking.found("rain picnic").coverage(every) == pytest.approx(1)
+    assert ranking.found("rain picnic").coverage([]) == 0
+    apart = ranking.found("rain money")
+    assert 0.4 < apart.coverage(every) < 0.6
+    assert ranking.found("money unheard").coverage(every) < apart.coverage(every)
+    near = ranking.found("melody")
+    assert near.weighted
+    assert near.coverage(every) == 0
+    assert ranking.found("").coverage(every) == 0
+
+
+@given(st.lists(st.sampled_from(["rain", "money", "picnic", "music", "nothing", "unheard"]), max_size=9))
+def test_coverage_is_0_to_1_and_grows_with_more_documents(words: list[str]) -> None:
+    ranking = Ranking([WEATHER, BANK, *OTHERS])
+    found = ranking.found(" ".join(words))
+    shares = [found.coverage(range(number)) for number in range(len(ranking) + 1)]
+    assert shares == sorted(shares)
+    assert 0 == shares[0] <= shares[-1] <= 1
 
 
 def test_the_spread_is_over_all_documents_also_those_without_any_of_the_words() -> None:
@@ -76,7 +117,7 @@ def test_one_word_among_very_many_documents_is_bounded() -> None:
     assert found.scores
     assert max(found.scores.values()) / found.spread > MOST_STANDING_OUT
     brought = {one.term: one.score for one in mixed(found, alike({"weather": 0.2}))[0].why}
-    assert brought["rain"] / brought[MEANING] == pytest.approx((1 - MEANT_SHARE) * MOST_STANDING_OUT / MEANT_SHARE)
+    assert brought["rain"] / brought[MEANING] == pytest.approx((1 - WHOLE) * MOST_STANDING_OUT / WHOLE)
 
 
 def test_a_prior_counts_after_the_mix_and_within_its_bounds() -> None:

@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vsm_mcp.acquisition.discovery.hit import LEAST_PRIOR, MOST_PRIOR, Hit, Matched, Prior, within
@@ -65,11 +65,13 @@ class Found:
         index: Where they are.
         weighted: The terms, each with what it counts in the query.
         scores: What each document counts, by its number.
+        asked: How rare all words of the query are together, those that no document has as well.
     """
 
     index: Index
     weighted: Weighted
     scores: Mapping[int, float]
+    asked: float
 
     @property
     def spread(self) -> float:
@@ -78,6 +80,15 @@ class Found:
         mean = math.fsum(self.scores.values()) / everything
         squares = math.fsum(score * score for score in self.scores.values()) / everything
         return math.sqrt(max(0.0, squares - mean * mean))
+
+    def coverage(self, numbers: Iterable[int]) -> float:
+        """Return how much of the query one document has that has most, of those with these ``numbers``: 0 to 1.
+
+        Rare words count more; words near in meaning do not count.
+        """
+        own = [term for term, _ in self.weighted if not term.wanted]
+        shares = (math.fsum(term.rarity for term in own if term.at(number)[0]) for number in numbers)
+        return min(1.0, max(shares, default=0.0) / self.asked) if self.asked else 0.0
 
     def best(self, limit: int, prior: Prior | None = None) -> Sequence[tuple[int, float]]:
         """Return the numbers of at most so many documents and what they count, best first; equals by key."""

@@ -1,4 +1,7 @@
-"""Words and meaning together: each by how far a document stands out from all others, so that both are of one scale."""
+"""Words and meaning together: each by how far a document stands out from all others, so that both are of one scale.
+
+Words count the more, the more of the query one document has.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,8 +10,14 @@ from vsm_mcp.acquisition.discovery.found import Found
 from vsm_mcp.acquisition.discovery.hit import MEANING, Hit, Matched, Prior, within
 from vsm_mcp.acquisition.discovery.semantic.meanings import Alike
 
-MEANT_SHARE = 0.6
-"""How much of a score is meaning; the rest is words."""
+MEANT_SHARE = 0.8
+"""How much of a score is meaning where no document has any word of the query; the rest is words."""
+
+COVERED_SHARE = 0.4
+"""How much less that is where one document has all words of the query: who says the same means it."""
+
+COVERED_AMONG = 100
+"""That document is looked for among so many of the best by words."""
 
 MEANT_AMONG = 300
 """So many of the best by words, and so many of those that stand out by meaning, are compared by both."""
@@ -31,10 +40,12 @@ def mixed(found: Found, alike: Alike, *, limit: int = 10, prior: Prior | None = 
     """
     among = max(limit, MEANT_AMONG)
     numbers = {found.index.key(number): number for number in found.scores}
-    able = {*(found.index.key(number) for number, _ in found.best(among)), *alike.outstanding(among)}
-    scale = (1 - MEANT_SHARE) / _unit(found)
+    best_by_words = [number for number, _ in found.best(among)]
+    able = {*(found.index.key(number) for number in best_by_words), *alike.outstanding(among)}
+    meant = MEANT_SHARE - COVERED_SHARE * found.coverage(best_by_words[:COVERED_AMONG])
+    scale = (1 - meant) / _unit(found)
     words = {key: scale * found.scores[numbers[key]] if key in numbers else 0.0 for key in able}
-    both = {key: words[key] + MEANT_SHARE * alike.deviation(key) for key in able}
+    both = {key: words[key] + meant * alike.deviation(key) for key in able}
     highest = max(both.values(), default=0.0)
     share = 1 / highest if highest > 0 else 0.0
     scores = {key: max(0.0, share * score) * (within(prior(key)) if prior else 1.0) for key, score in both.items()}

@@ -93,7 +93,8 @@ class Ranking:
         """Return all documents that have words of ``query`` or near ones."""
         asked = self._asked(query)
         weighted = _weighted([*(term for term in asked if term.postings), *self._near(asked)])
-        return Found(self._index, weighted, self._scores(weighted))
+        rarities = (term.rarity if term.postings else self._index.base.usual.rarity(0) for term in asked)
+        return Found(self._index, weighted, self._scores(weighted), math.fsum(rarities))
 
     def _asked(self, query: str) -> list[Term]:
         counted = self._tokenizer.query(query)

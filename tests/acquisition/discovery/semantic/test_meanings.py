@@ -47,10 +47,30 @@ def test_what_was_not_looked_at_is_like_nothing_and_what_comes_first_is_looked_a
     meanings = Meanings(subjects)
     meanings.follow(TEXTS)
     alike = meanings.alike("rain", first=["weather", "nobody"])
-    assert subjects.seen == ["rain", "rain again"]
+    assert subjects.seen == ["rain again", "rain"]
     assert [alike.likeness[alike.rows[key]] for key in ("weather", "bank")] == [pytest.approx(1), 0.0]
     assert alike.deviation("bank") == alike.deviation("nobody") < alike.deviation("weather")
     assert (meanings.left, alike.mean) == (2, pytest.approx(1))
+
+
+def test_an_embedder_that_knows_requests_from_servers_is_asked_for_those() -> None:
+    class Translating(Subjects):
+        def embed_queries(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
+            return self.embed([text.replace("drizzle", "rain") for text in texts])
+
+    subjects = Translating()
+    alike = looked(subjects).alike("drizzle")
+    assert subjects.seen == ["rain again", "money", "music", "rain"]
+    assert alike.likeness[alike.rows["weather"]] == pytest.approx(1)
+
+
+def test_a_request_of_another_dimension_is_refused() -> None:
+    class Longer(Subjects):
+        def embed_queries(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
+            return [[1.0, 0.0, 0.0, 0.0] for _ in texts]
+
+    with pytest.raises(ConfigurationError, match="different dimensions"):
+        looked(Longer()).alike("rain")
 
 
 def test_documents_are_looked_at_once_and_little_by_little() -> None:

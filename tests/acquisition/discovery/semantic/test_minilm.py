@@ -42,6 +42,30 @@ def test_a_text_has_the_same_vector_alone_and_among_others() -> None:
 
 
 @installed
+def test_a_request_is_turned_towards_servers_that_serve_it() -> None:
+    from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - the extra may be missing
+
+    served = {
+        "I keep forgetting which day the rubbish goes out": "todo Todo lists: manages reminders and recurring tasks",
+        "how many euros would I get for 200 dollars": "fx Exchange rates: converts between currencies",
+        "my customers write in Spanish and I do not speak it": "lingua Translation: translates texts between languages",
+        "has anybody already reported that the login page crashes?": "tracker Issues: searches and files bug reports",
+        "the film I want to see tonight": "cinema Movies: showtimes and reviews of films in theatres",
+        "what did we decide about the roof last spring": "minutes Notes: searches meeting notes and documents",
+    }
+    model = MiniLM()
+    servers = model.embed(list(served.values()))
+
+    def outstanding(requests: Sequence[Sequence[float]]) -> float:
+        likeness = [[dot(request, server) for server in servers] for request in requests]
+        return sum(row[place] - sum(row) / len(row) for place, row in enumerate(likeness)) / len(likeness)
+
+    plain, turned = model.embed(list(served)), model.embed_queries(list(served))
+    assert outstanding(turned) > outstanding(plain) > 0
+    assert all(dot(one, one) == pytest.approx(1, abs=1e-5) for one in turned)
+
+
+@installed
 @pytest.mark.security
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - the extra may be missing

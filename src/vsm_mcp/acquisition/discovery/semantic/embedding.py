@@ -4,7 +4,7 @@ import math
 from array import array
 from collections.abc import Sequence
 from operator import mul
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.reading import clean
@@ -25,6 +25,15 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class QueryEmbedder(Embedder, Protocol):
+    """An embedder that knows requests from what serves them: their vectors are near although their texts differ."""
+
+    def embed_queries(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
+        """Return for each request a vector of length 1, of the dimension of the others."""
+        ...
+
+
 def told(document: Document) -> str:
     """Return what a document is compared by: its names, its description, and the names of its tools."""
     tools = ", ".join(tool.name.replace("_", " ") for tool in document.tools[:MOST_TOOLS_TOLD])
@@ -38,7 +47,20 @@ def vectors_of(embedder: Embedder, texts: Sequence[str]) -> "list[array[float]]"
     Raises:
         ConfigurationError: The embedder returns something else than one vector of length 1 per text, all alike.
     """
-    given = embedder.embed(texts) if texts else ()
+    return _checked(embedder, texts, embedder.embed(texts) if texts else ())
+
+
+def vector_of_query(embedder: Embedder, query: str) -> "array[float]":
+    """Return the vector of a request.
+
+    Raises:
+        ConfigurationError: The embedder returns something else than one vector of length 1.
+    """
+    embed = embedder.embed_queries if isinstance(embedder, QueryEmbedder) else embedder.embed
+    return _checked(embedder, [query], embed([query]))[0]
+
+
+def _checked(embedder: Embedder, texts: Sequence[str], given: Sequence[Sequence[float]]) -> "list[array[float]]":
     if len(given) != len(texts):
         raise ConfigurationError(f"The embedder {embedder!r} returns {len(given)} vectors for {len(texts)}.")
     vectors = [array("f", vector[:MOST_NUMBERS]) for vector in given]

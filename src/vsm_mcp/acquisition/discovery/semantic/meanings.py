@@ -15,7 +15,13 @@ from pydantic import BaseModel, ValidationError
 
 from vsm_mcp.acquisition.discovery.index.tokens import LONGEST_QUERY
 from vsm_mcp.acquisition.discovery.reading import clean
-from vsm_mcp.acquisition.discovery.semantic.embedding import MOST_NUMBERS, Embedder, products, vectors_of
+from vsm_mcp.acquisition.discovery.semantic.embedding import (
+    MOST_NUMBERS,
+    Embedder,
+    products,
+    vector_of_query,
+    vectors_of,
+)
 from vsm_mcp.errors import ConfigurationError, PayloadError
 
 MOST_MEANT = 50_000
@@ -28,7 +34,7 @@ LEAST_ALIKE = 0.25
 LEAST_DEVIATION = 1.5
 """What has no word of the query must be so like it, and stand out so far from all documents, to be found at all."""
 
-FORMAT = 1
+FORMAT = 2
 
 _DIGEST_BYTES = 16
 _LONGEST_HEADER = 1_000_000
@@ -186,11 +192,13 @@ class Meanings:
         """
         seen = self._seen
         rows = (seen.rows[key] for key in first if key in seen.rows)
-        wanted = self._look(seen, [row for row in rows if not seen.known[row]], clean(query, LONGEST_QUERY))[0]
+        self._look(seen, [row for row in rows if not seen.known[row]])
+        wanted = vector_of_query(self._embedder, clean(query, LONGEST_QUERY))
         with self._lock:
+            self._refuse_other_dimension(seen, wanted)
             likeness = products(seen.vectors, wanted) if seen.vectors else [0.0] * len(seen.texts)
             known = bytes(seen.known)
-        return _compared(seen.rows, likeness, known)
+        return compared(seen.rows, likeness, known)
 
     def stored(self) -> bytes:
         """Return all vectors as bytes, to be recalled by another process with the same embedder.
@@ -240,19 +248,23 @@ class Meanings:
             for row in range(header.documents)
         }
 
-    def _look(self, seen: _Seen, rows: Sequence[int], *also: str) -> "Sequence[array[float]]":
-        """Look at documents and at other texts; return the vectors of these."""
-        vectors = vectors_of(self._embedder, [*also, *(seen.texts[row] for row in rows)])
+    def _look(self, seen: _Seen, rows: Sequence[int]) -> None:
+        """Look at documents."""
+        vectors = vectors_of(self._embedder, [seen.texts[row] for row in rows])
         with self._lock:
-            if vectors and seen.vectors and len(seen.vectors) != len(vectors[0]) * len(seen.texts):
-                raise ConfigurationError(f"The embedder {self._embedder!r} returns vectors of different dimensions.")
-            for row, vector in zip(rows, vectors[len(also) :], strict=True):
+            if vectors:
+                self._refuse_other_dimension(seen, vectors[0])
+            for row, vector in zip(rows, vectors, strict=True):
                 seen.put(row, vector)
                 self._unstored = True
-        return vectors[: len(also)]
+
+    def _refuse_other_dimension(self, seen: _Seen, vector: "array[float]") -> None:
+        if seen.vectors and len(seen.vectors) != len(vector) * len(seen.texts):
+            raise ConfigurationError(f"The embedder {self._embedder!r} returns vectors of different dimensions.")
 
 
-def _compared(rows: Mapping[str, int], likeness: Sequence[float], known: bytes) -> Alike:
+def compared(rows: Mapping[str, int], likeness: Sequence[float], known: bytes) -> Alike:
+    """Return how like a query is to documents, by their rows, when those are ``known`` whose byte is not 0."""
     looked_at = list(compress(likeness, known))
     mean = math.fsum(looked_at) / max(1, len(looked_at))
     squares = math.fsum((one - mean) ** 2 for one in looked_at) + _PRIOR_DOCUMENTS * _TYPICAL_SPREAD**2

