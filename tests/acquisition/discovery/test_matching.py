@@ -1,8 +1,12 @@
 """Matching: the right tool of the right server for an operation, the same every time, and why."""
 
+import math
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vsm_mcp.acquisition.discovery.hit import MEANING
 from vsm_mcp.acquisition.discovery.matching import MOST_ORDERED, CapabilityMatcher, KnownTool, Match, matching
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary
@@ -142,3 +146,22 @@ def test_shares_are_shares_and_do_not_depend_on_the_order_of_the_tools(tools: li
         assert 0 <= like.share <= 1
         assert (like.share > 0) == bool(like.words)
         assert set(like.words) <= set(said)
+
+
+class Subjects:
+    """Embeds a text as the subjects it speaks of."""
+
+    def embed(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
+        subjects = (("time", "zone", "noon"), ("slide", "talk"), ("search", "look up"))
+        counts = [[1.0 + 9.0 * sum(text.lower().count(word) for word in words) for words in subjects] for text in texts]
+        return [[one / math.hypot(*row) for one in row] for row in counts]
+
+
+def test_with_an_embedder_a_tool_without_any_of_the_words_is_found_by_meaning() -> None:
+    assert CapabilityMatcher(TOOLS).match("noon over there") == ()
+    matcher = CapabilityMatcher(TOOLS, embedder=Subjects())
+    assert names(matcher.match("noon over there")) == [("clock", "convert_time")]
+    assert [one.term for one in matcher.match("noon over there")[0].why] == [MEANING]
+    assert names(matcher.match("search github", limit=1)) == [("github", "search")]
+    assert len(matcher.match("search", limit=1)) == 1
+    assert CapabilityMatcher((), embedder=Subjects()).match("noon") == ()

@@ -11,8 +11,11 @@ from vsm_mcp.acquisition.discovery.index.bm25f import WEIGHTS
 from vsm_mcp.acquisition.discovery.index.documents import LONGEST_ARGUMENTS, Document
 from vsm_mcp.acquisition.discovery.index.expansion import Expansion
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
+from vsm_mcp.acquisition.discovery.mixing import mixed
 from vsm_mcp.acquisition.discovery.ranking import Ranking
 from vsm_mcp.acquisition.discovery.reading import mapping, text
+from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder, told
+from vsm_mcp.acquisition.discovery.semantic.meanings import Meanings
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.server import Candidate, ToolSummary
@@ -82,6 +85,8 @@ class CapabilityMatcher:
         tools: What can be found; of several with one name at one server the last one counts.
         tokenizer: Cuts texts into terms; give one to share its memory.
         expansion: Knows what words are near in meaning; the table of the package when it is not given.
+        embedder: Compares all tools by meaning as well, such as `MiniLM` of the extra ``semantic``; it looks at all
+            of them at once, some ten milliseconds each, and at each text that is matched.
     """
 
     def __init__(
@@ -90,12 +95,16 @@ class CapabilityMatcher:
         *,
         tokenizer: Tokenizer | None = None,
         expansion: Expansion | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
         """Count the words of all tools."""
         self._tools = {json.dumps([tool.server, tool.tool]): tool for tool in tools}
-        documents = (_document(key, tool) for key, tool in self._tools.items())
+        documents = [_document(key, tool) for key, tool in self._tools.items()]
         self._tokenizer = tokenizer or Tokenizer()
         self._ranking = Ranking(documents, tokenizer=self._tokenizer, expansion=expansion)
+        self._meanings: Meanings | None = None
+        if embedder is not None:
+            self._meanings = Meanings.of(embedder, {document.key: told(document) for document in documents})
 
     def __repr__(self) -> str:
         """Show the size."""
@@ -106,8 +115,15 @@ class CapabilityMatcher:
         return len(self._tools)
 
     def match(self, text: str, *, limit: int = 10) -> tuple[Match, ...]:
-        """Return at most ``limit`` tools for ``text``, best first; equals in the order of servers and names."""
-        hits = self._ranking.search(text, limit=limit)
+        """Return at most ``limit`` tools for ``text``, best first; equals in the order of servers and names.
+
+        Raises:
+            ConfigurationError: The embedder returns something else than one vector of length 1.
+        """
+        if self._meanings is None:
+            hits = self._ranking.search(text, limit=limit)
+        else:
+            hits = mixed(self._ranking.found(text), self._meanings.alike(text), limit=limit)
         found = ((self._tools[hit.key], hit) for hit in hits)
         return tuple(Match(server=tool.server, tool=tool.tool, score=hit.score, why=hit.why) for tool, hit in found)
 
@@ -167,6 +183,6 @@ def _document(key: str, tool: KnownTool) -> Document:
 
 
 def _arguments(schema: JsonObject) -> Iterator[str]:
-    for name, told in list(mapping(schema.get("properties")).items())[:MOST_ARGUMENTS]:
+    for name, said in list(mapping(schema.get("properties")).items())[:MOST_ARGUMENTS]:
         yield name
-        yield text(mapping(told).get("description"))
+        yield text(mapping(said).get("description"))

@@ -172,8 +172,5 @@ def rank(
     ranking = Ranking(documents)
     if embedder is None:
         return [ranking.search(query, limit=limit) for query in queries]
-    meanings = Meanings(embedder)
-    meanings.follow({document.key: told(document) for document in documents})
-    while meanings.left:
-        meanings.learn()
+    meanings = Meanings.of(embedder, {document.key: told(document) for document in documents})
     return [mixed(ranking.found(query), meanings.alike(query), limit=limit) for query in queries]

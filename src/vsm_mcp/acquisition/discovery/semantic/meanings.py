@@ -10,6 +10,7 @@ from heapq import nlargest
 from itertools import compress, islice
 from operator import mul
 from threading import Lock
+from typing import Self
 
 from pydantic import BaseModel, ValidationError
 
@@ -139,6 +140,19 @@ class Meanings:
         self._recalled: Mapping[bytes, array[float]] = {}
         self._unstored = False
         self._lock = Lock()
+
+    @classmethod
+    def of(cls, embedder: Embedder, texts: Mapping[str, str]) -> Self:
+        """Return one that has looked at all ``texts``; it takes as long as that takes.
+
+        Raises:
+            ConfigurationError: The embedder returns something else than one vector of length 1 per text, all alike.
+        """
+        made = cls(embedder)
+        made.follow(texts)
+        while made.left:
+            made.learn()
+        return made
 
     def __repr__(self) -> str:
         """Show how many documents there are and how many were looked at."""
