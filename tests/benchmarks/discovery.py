@@ -17,6 +17,7 @@ import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from discovery_speed import speed
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.matching import CapabilityMatcher, KnownTool
 from vsm_mcp.acquisition.discovery.ranking import rank
+from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder
 from vsm_mcp.errors import ExtraMissingError
 from vsm_mcp.model.json import JsonValue
 
@@ -129,7 +131,9 @@ def ours(documents: Sequence[Document], queries: Sequence[str], limit: int) -> R
     return [[hit.key for hit in hits] for hits in rank(documents, queries, limit=limit)]
 
 
-def matched(documents: Sequence[Document], queries: Sequence[str], limit: int) -> Ranked:
+def matched(
+    documents: Sequence[Document], queries: Sequence[str], limit: int, *, embedder: Embedder | None = None
+) -> Ranked:
     """Rank single tools as this library does for an operation."""
     tools = {
         (server, one.name): (
@@ -139,23 +143,27 @@ def matched(documents: Sequence[Document], queries: Sequence[str], limit: int) -
         for one in documents
         for server in (one.key.partition("\t")[0],)
     }
-    matcher = CapabilityMatcher(tool for _, tool in tools.values())
+    matcher = CapabilityMatcher((tool for _, tool in tools.values()), embedder=embedder)
     found = (matcher.match(query, limit=limit) for query in queries)
     return [[tools[match.server, match.tool][0] for match in matches] for matches in found]
 
 
-def meant() -> Mapping[str, Ranker]:
-    """Return our ranking with meaning mixed in, where the extra for that is installed."""
-    try:
-        from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - it may not be there
-    except ExtraMissingError:
-        return {}
-    embedder = MiniLM()
+def meant(embedder: Embedder) -> Ranker:
+    """Return our ranking with meaning mixed in."""
 
     def by_meaning(documents: Sequence[Document], queries: Sequence[str], limit: int) -> Ranked:
         return [[hit.key for hit in hits] for hits in rank(documents, queries, limit=limit, embedder=embedder)]
 
-    return {SEMANTIC: by_meaning}
+    return by_meaning
+
+
+def semantic() -> Embedder | None:
+    """Return the embedder of the extra ``semantic``, where that is installed."""
+    try:
+        from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - it may not be there
+    except ExtraMissingError:
+        return None
+    return MiniLM()
 
 
 def sets_of(data: Path | None) -> list[Set]:
@@ -195,7 +203,9 @@ def quality(sets: Sequence[Set], others: Mapping[str, Ranker], *, quick: bool, w
     tools = tool_sets(sets)
     if quick:
         asked, tools, unnamed = [_quick(one) for one in asked], [_quick(one) for one in tools], []
-    variants: Mapping[str, Ranker] = {} if quick or words else meant()
+    embedder = None if quick or words else semantic()
+    variants: Mapping[str, Ranker] = {} if embedder is None else {SEMANTIC: meant(embedder)}
+    of_tools: Mapping[str, Ranker] = {} if embedder is None else {SEMANTIC: partial(matched, embedder=embedder)}
     found = {one.name: compared(one, {**others, **variants}) for one in asked}
     macro = {name: asdict(Means.over([one.others[name] for one in found.values()])) for name in (*others, *variants)}
     return {
@@ -203,7 +213,7 @@ def quality(sets: Sequence[Set], others: Mapping[str, Ranker], *, quick: bool, w
         **(_named(macro.pop(SEMANTIC), f"{SEMANTIC}_") if variants else {}),
         "rivals_macro": macro,
         "sets": {name: one.told() for name, one in found.items()},
-        "tool_sets": {one.name: compared(one, others, own_ranker=matched).told() for one in tools},
+        "tool_sets": {one.name: compared(one, {**others, **of_tools}, own_ranker=matched).told() for one in tools},
         "unnamed_sets": {one.name: compared(one, others).told() for one in unnamed},
     }
 
@@ -223,7 +233,7 @@ def measure(data: Path | None, *, quick: bool, words: bool) -> dict[str, JsonVal
     """Measure quality on every set, and speed on the largest."""
     sets = sets_of(data)
     largest = max(sets, key=lambda one: len(one.documents)).documents
-    figures: dict[str, JsonValue] = {**speed(largest, meant=not quick and not words and bool(meant()))}
+    figures: dict[str, JsonValue] = {**speed(largest, meant=not quick and not words and semantic() is not None)}
     missing: dict[str, JsonValue] = {} if has_fts5() else {"toolhive": "SQLite here was built without FTS5."}
     judged = quality(sets, rivals(), quick=quick, words=words)
     return {**figures, **judged, "skipped": missing, "quick": quick, "machine": machine()}
