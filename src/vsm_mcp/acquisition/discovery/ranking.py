@@ -119,9 +119,12 @@ class Ranking:
         finding, left = _affordable(weighted)
         scores: dict[int, float] = {}
         known = scores.get
-        for term, weight in finding:
+        for term, weight in sorted(finding, key=lambda pair: (-pair[0].entries, pair[0].text)):
             for offset, posting in term.postings:
                 numbers = [number + offset for number in posting.numbers] if offset else posting.numbers
+                if not scores:  # of the word that most have nothing is to be added up, which is far quicker
+                    scores.update(zip(numbers, [weight * impact for impact in posting.impacts], strict=True))
+                    continue
                 for number, impact in zip(numbers, posting.impacts, strict=True):
                     scores[number] = known(number, 0.0) + weight * impact
         for number in self._index.hidden & scores.keys():
