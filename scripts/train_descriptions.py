@@ -1,10 +1,10 @@
 """Learns what features are worth to the scanner of tool descriptions, and writes that to a file.
 
 A logistic regression over the passages that the scanner weighs: tools that give orders to a model on one side, honest
-and published tools on the other. The labelled tools are part of the tests, each voice (who wrote them) in a file of its
-own; published tools are read from the folder ``PUBLISHED_DATA``, one server in five is left out to measure on. Nothing
-is random, so the same data give the same file, but for the last digit of a weight on another processor. To teach the
-scanner something: add a voice, then run
+and published tools on the other. The labelled tools are part of the tests, each voice in a file of its own: a large
+language model wrote them in many roles. Published tools are read from the folder ``PUBLISHED_DATA``, one server in five
+is left out to measure on. Nothing is random, so the same data give the same file, but for the last digit of a weight on
+another processor. To teach the scanner something: add a voice, then run
 
     pip install 'vsm_mcp[semantic]'
     PUBLISHED_DATA=<folder> python scripts/train_descriptions.py [--to FILE | --measure]

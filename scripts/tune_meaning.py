@@ -1,18 +1,19 @@
 """Learns how the extra ``semantic`` looks at servers and requests, and writes that to a file.
 
-People (each in a file of their own) wrote requests for published servers and tools: what they would type, what they
-would say without the words of the trade, and a step of a plan, another description or a longer task. From these the
-script learns how rare each piece of a word is, and a matrix that turns the vector of a request towards the right server
-among all: a softmax over their likenesses, with Adam. The servers are read from the folder ``PUBLISHED_DATA``. The same
-data give the same file, but for the last digit of a weight on another processor. Run
+A large language model wrote requests for published servers and tools in many roles, each a writer with a file of its
+own: what one would type, what one would say without the words of the trade, and a step of a plan, another description
+or a longer task. From these the script learns how rare each piece of a word is, and a matrix that turns the vector of a
+request towards the right server among all: a softmax over their likenesses, with Adam. The servers are read from the
+folder ``PUBLISHED_DATA``. The same data give the same file, but for the last digit of a weight on another processor.
+Run
 
     pip install 'vsm_mcp[semantic]'
     PUBLISHED_DATA=<folder> python scripts/tune_meaning.py [--measure]
 
 which takes about ten minutes, most of them for looking at all servers. ``--measure`` writes nothing: it leaves out a
-quarter of those who wrote at a time, learns from all others, and says how well servers are found for the requests of
-those who were left out, among all, by words, by meaning, and by both, without and with turning. Nobody wrote for a
-server or tool that another one wrote for.
+quarter of the writers at a time, learns from all others, and says how well servers are found for the requests of
+those who were left out, among all, by words, by meaning, and by both, without and with turning. No two writers
+wrote for the same server or tool.
 """
 
 import argparse

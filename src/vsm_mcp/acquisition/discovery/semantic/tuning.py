@@ -1,4 +1,4 @@
-"""Tuning: what MiniLM did not learn in general, learnt from requests that were written for published servers.
+"""Tuning: what MiniLM did not learn in general, learnt from requests that a larger model wrote for servers.
 
 How much each piece of a word counts in the vector of a text, and how the vector of a request is turned towards those of
 the servers that serve such requests. ``scripts/tune_meaning.py`` makes the file.

@@ -21,7 +21,7 @@ from vsm_mcp.acquisition.vetting.text.evidence.weights import places as places_o
 
 NOTABLE = 16
 """From this weight on a text is worth a look: one published tool in a hundred has it, and one in twenty of those that
-people wrote to be honest and delicate."""
+were written to be honest and delicate."""
 
 CERTAIN = 50
 """From this weight on a text has no place in an honest tool."""
