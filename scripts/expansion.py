@@ -19,9 +19,10 @@ import gzip
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer, words
 from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM
 from vsm_mcp.acquisition.discovery.semantic.wordpiece import FILE_NAME as VOCABULARY
 
+CORPUS = "corpus.jsonl"
 OUTPUT = Path(__file__).resolve().parents[1] / "src/vsm_mcp/acquisition/discovery/index" / TABLE
 NEIGHBOURS = 5
 LEAST_NEARNESS = 30
@@ -49,10 +51,13 @@ HEADER = """\
 # ShishirPatil/gorilla (Apache License 2.0).
 """
 
+Embed: TypeAlias = Callable[[Sequence[str]], Iterable[Sequence[float]]]
+"""Returns what each of several words means, in their order."""
+
 
 def texts_of(folder: Path) -> Iterable[str]:
     """Yield the text of every server in a folder."""
-    for line in (folder / "corpus.jsonl").read_text().splitlines():
+    for line in (folder / CORPUS).read_text(encoding="utf-8").splitlines():
         one = Document.read(json.loads(line))
         tools = " ".join(f"{tool.name} {tool.description}" for tool in one.tools)
         yield f"{one.name} {one.title} {one.description} {one.category} {tools}"
@@ -71,21 +76,21 @@ def forms_of(texts: Iterable[str], vocabulary: Iterable[str], tokenizer: Tokeniz
     return forms
 
 
-def vectors_of(forms: Mapping[str, Counter[str]], stems: Sequence[str]) -> np.ndarray:
+def vectors_of(forms: Mapping[str, Counter[str]], stems: Sequence[str], embed: Embed) -> np.ndarray:
     """Return what each stem means: the mean over its most frequent words, less what all words have in common."""
     used = [
         [word for word, _ in sorted(forms[stem].items(), key=lambda one: (-one[1], one[0]))[:FORMS]] for stem in stems
     ]
-    embedded = iter(MiniLM(threads=2).embed([word for words in used for word in words]))
+    embedded = iter(embed([word for words in used for word in words]))
     rows = np.array([np.mean([next(embedded) for _ in words], axis=0) for words in used], dtype=np.float32)
     rows -= rows.mean(axis=0)
     return rows / np.linalg.norm(rows, axis=1)[:, None]
 
 
-def lines_of(forms: Mapping[str, Counter[str]]) -> Iterable[str]:
+def lines_of(forms: Mapping[str, Counter[str]], embed: Embed) -> Iterable[str]:
     """Yield the lines of the table: a stem, and its neighbours with their nearness."""
     stems = sorted(forms)
-    vectors = vectors_of(forms, stems)
+    vectors = vectors_of(forms, stems, embed)
     found = [place for place, stem in enumerate(stems) if forms[stem].total() >= NEIGHBOUR_TEXTS]
     for place, stem in enumerate(stems):
         near = (vectors[found] @ vectors[place]).tolist()
@@ -99,12 +104,14 @@ def lines_of(forms: Mapping[str, Counter[str]]) -> Iterable[str]:
 def main() -> int:
     """Write the table."""
     parser = argparse.ArgumentParser(description="Makes the table of words that are near in meaning.")
-    parser.add_argument("folders", nargs="+", type=Path, help="folders with a corpus.jsonl")
+    parser.add_argument("folders", nargs="+", type=Path, help=f"folders with a {CORPUS}")
     folders: list[Path] = parser.parse_args().folders
+    if empty := [str(folder) for folder in folders if not (folder / CORPUS).is_file()]:
+        parser.error(f"there is no {CORPUS} in {', '.join(empty)}")
     packed = files("vsm_mcp.acquisition.discovery.semantic").joinpath(VOCABULARY).read_bytes()
     vocabulary = gzip.decompress(packed).decode().split("\n")
     texts = [text for folder in folders for text in texts_of(folder)]
-    lines = list(lines_of(forms_of(texts, vocabulary, Tokenizer())))
+    lines = list(lines_of(forms_of(texts, vocabulary, Tokenizer()), MiniLM(threads=2).embed))
     OUTPUT.write_bytes(gzip.compress((HEADER + "\n".join(lines) + "\n").encode(), 9, mtime=0))
     sys.stdout.write(f"{len(lines)} stems from {len(texts)} texts, {OUTPUT.stat().st_size} bytes: {OUTPUT}\n")
     return 0

@@ -111,7 +111,7 @@ def main() -> None:
     if not given or not Path(given).is_dir():
         sys.exit("Set PUBLISHED_DATA to the folder of published corpora.")
     settings = Settings()
-    seen = look(Path(given))
+    seen = look(Path(given), requests())
     if options.measure:
         measure(seen, settings)
         return
@@ -120,16 +120,16 @@ def main() -> None:
     print(f"Wrote {OUTPUT.name}.")
 
 
-def origin(settings: Settings) -> str:
+def origin(settings: Settings, folder: Path = REQUESTS) -> str:
     """Return the digest of all that is learnt from, published texts apart: so one sees if the file is old."""
-    written = [place.read_text(encoding="utf-8") for place in sorted(REQUESTS.glob("*.jsonl"))]
+    written = [place.read_text(encoding="utf-8") for place in sorted(folder.glob("*.jsonl"))]
     return hashlib.sha256(json.dumps([written, asdict(settings)], sort_keys=True).encode()).hexdigest()
 
 
-def requests() -> list[Request]:
+def requests(folder: Path = REQUESTS) -> list[Request]:
     """Return all that was written."""
     found: list[Request] = []
-    for place in sorted(REQUESTS.glob("*.jsonl")):
+    for place in sorted(folder.glob("*.jsonl")):
         for line in place.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             key, pool = (f"{row['server']}\t{row['tool']}", "tools") if "tool" in row else (row["server"], "servers")
@@ -139,7 +139,10 @@ def requests() -> list[Request]:
 
 def published(folder: Path) -> Mapping[str, Sequence[Document]]:
     """Return the servers and the tools that requests are for, and all others."""
-    rows = [json.loads(line) for line in (folder / "bigmcp" / "corpus.jsonl").read_text("utf-8").splitlines()]
+    corpus = folder / "bigmcp" / "corpus.jsonl"
+    if not corpus.is_file():
+        sys.exit(f"There is no {corpus}. Set PUBLISHED_DATA to the folder of published corpora.")
+    rows = [json.loads(line) for line in corpus.read_text("utf-8").splitlines()]
     tools = [
         {**tool, "id": f"{row['id']}\t{tool['name']}", "title": row.get("title") or row["name"]}
         for row in rows
@@ -148,9 +151,12 @@ def published(folder: Path) -> Mapping[str, Sequence[Document]]:
     return {"servers": [Document.read(row) for row in rows], "tools": [Document.read(tool) for tool in tools]}
 
 
-def look(folder: Path) -> Seen:
-    """Look at all texts."""
-    asked, documents = requests(), published(folder)
+def look(folder: Path, asked: Sequence[Request]) -> Seen:
+    """Look at all texts, once it is certain that there is what is asked for."""
+    documents = published(folder)
+    there = {name: {document.key for document in pool} for name, pool in documents.items()}
+    if absent := sorted({repr(one.key) for one in asked if one.key not in there[one.pool]}):
+        sys.exit(f"Of what is asked for {len(absent)} are not in {folder}, such as {', '.join(absent[:3])}.")
     texts = [one.text for one in asked], *([told(one) for one in pool] for pool in documents.values())
     rarity = rarities({text for some in texts for text in some})
     plain = Tuning("", rarity, array("b", bytes(384 * 384)), 0.0)

@@ -1,24 +1,12 @@
 """The examples run as a user runs them."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from pptx import Presentation
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def run(script: str, *words: str, cwd: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / script, *words], cwd=cwd, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout
+from tests.examples.running import said_by
 
 
 def slides_of(deck: Path) -> list[str]:
@@ -46,11 +34,11 @@ def assert_figures_agree(said: str, slides: list[str]) -> None:
 
 @pytest.mark.promise("B17")
 def test_the_readme_example_runs_in_process(tmp_path: Path) -> None:
-    assert "words, counted by" in run("embed.py", cwd=tmp_path)
+    assert "words, counted by" in said_by("embed.py", cwd=tmp_path)
 
 
 def test_a_unit_a_tool_and_a_system_within_the_system_do_the_work(tmp_path: Path) -> None:
-    said = run("units.py", cwd=tmp_path)
+    said = said_by("units.py", cwd=tmp_path)
     assert "greet a visitor: Good morning, Ada., by greeter" in said
     assert "count words: 4, by words" in said
     assert "add numbers: 42, by sums" in said
@@ -58,7 +46,7 @@ def test_a_unit_a_tool_and_a_system_within_the_system_do_the_work(tmp_path: Path
 
 
 def test_decisions_are_made_from_a_table_from_worth_and_from_outcomes(tmp_path: Path) -> None:
-    said = run("decide.py", cwd=tmp_path)
+    said = said_by("decide.py", cwd=tmp_path)
     assert said.startswith("expand_capacity critical\n")
     assert "phased_entry: prior 0.38, seen None" in said
     assert "phased_entry: seen 0.58 from 1 of recorded_outcomes" in said
@@ -66,7 +54,7 @@ def test_decisions_are_made_from_a_table_from_worth_and_from_outcomes(tmp_path: 
 
 @pytest.mark.sandbox
 def test_the_main_job_runs_offline_and_leaves_a_deck_with_its_own_figures(tmp_path: Path) -> None:
-    said = run("autonomous_powerpoint.py", "--offline", "--deck", "deck.pptx", cwd=tmp_path)
+    said = said_by("autonomous_powerpoint.py", "--offline", "--deck", "deck.pptx", cwd=tmp_path)
     slides = slides_of(tmp_path / "deck.pptx")
     assert len(slides) >= 3
     assert_figures_agree(said, slides)
@@ -75,7 +63,7 @@ def test_the_main_job_runs_offline_and_leaves_a_deck_with_its_own_figures(tmp_pa
 @pytest.mark.live
 @pytest.mark.sandbox
 def test_the_main_job_runs_with_a_server_of_pypi(tmp_path: Path) -> None:
-    said = run("autonomous_powerpoint.py", "--deck", "deck.pptx", cwd=tmp_path)
+    said = said_by("autonomous_powerpoint.py", "--deck", "deck.pptx", cwd=tmp_path)
     slides = slides_of(tmp_path / "deck.pptx")
     assert len(slides) >= 3
     assert "office-powerpoint-mcp-server" in said
@@ -85,11 +73,11 @@ def test_the_main_job_runs_with_a_server_of_pypi(tmp_path: Path) -> None:
 @pytest.mark.live
 @pytest.mark.sandbox
 def test_time_zones_are_converted(tmp_path: Path) -> None:
-    assert "Asia/Tokyo" in run("time_zones.py", cwd=tmp_path)
+    assert "Asia/Tokyo" in said_by("time_zones.py", cwd=tmp_path)
 
 
 @pytest.mark.live
 @pytest.mark.sandbox
 @pytest.mark.node
 def test_a_memory_graph_is_kept(tmp_path: Path) -> None:
-    assert "Brain of the Firm" in run("memory_graph.py", cwd=tmp_path)
+    assert "Brain of the Firm" in said_by("memory_graph.py", cwd=tmp_path)

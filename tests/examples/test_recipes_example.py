@@ -1,6 +1,5 @@
 """The program of the recipes runs as a user runs it; what it names exists, and its zones hold in every order."""
 
-import importlib.util
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.loading import loaded
 
 from vsm_mcp import ViableSystem
 from vsm_mcp.acquisition.discovery.sources.catalogue import CatalogueSource
@@ -35,12 +35,7 @@ class Anything:
 @pytest.fixture(scope="module")
 def recipes() -> ModuleType:
     """The program of the page; importing it does nothing."""
-    spec = importlib.util.spec_from_file_location("recipes_policy", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(EXAMPLE)
 
 
 @pytest.fixture

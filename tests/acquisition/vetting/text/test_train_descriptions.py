@@ -1,6 +1,5 @@
 """Training: the weights in the package are those that the script makes from what is labelled."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.loading import loaded
 
 from vsm_mcp.acquisition.vetting.text.evidence import weights
 from vsm_mcp.acquisition.vetting.text.evidence.features import features, tokens
@@ -17,13 +17,7 @@ SCRIPT = Path(__file__).parents[4] / "scripts" / "train_descriptions.py"
 
 @pytest.fixture(scope="module")
 def training() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_descriptions", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return loaded(SCRIPT)
 
 
 def test_the_weights_were_learnt_from_the_labelled_tools_as_they_are(training: ModuleType) -> None:
