@@ -25,10 +25,10 @@ from vsm_mcp.sandbox.egress.addresses import Resolve, UnreachableError, host_res
 from vsm_mcp.sandbox.policy import SandboxPolicy
 from vsm_mcp.sandbox.sandbox import Confined, Sandbox
 from vsm_mcp.servers.links.connections import DEFAULT_CONNECTIONS, HttpConnections
-from vsm_mcp.servers.links.link import Connector, Link, Remote
+from vsm_mcp.servers.links.link import Connector, Forgetting, Link, Remote
 from vsm_mcp.world.processes import Command
 from vsm_mcp.world.secrets import Secrets
-from vsm_mcp.world.tokens import MemoryTokens, Tokens
+from vsm_mcp.world.tokens import MemoryTokens, Tokens, key_of
 
 PolicyFor = Callable[[Installed, Path | None], SandboxPolicy]
 """Gives the confinement of a server, from what is installed and its writable directory (``None``: a scratch one)."""
@@ -161,6 +161,18 @@ class Launcher:
             case HttpLaunch() | TcpLaunch() | WebSocketLaunch() as launch:
                 async with self._elsewhere(installed, launch, connections) as link:
                     yield link
+
+    async def forget(self, installed: Installed) -> None:
+        """Forget what a server granted that was released: who takes it in again is asked again.
+
+        Raises:
+            ConfigurationError: What is kept cannot be removed.
+        """
+        name, launch = installed.candidate.name, installed.launch
+        if isinstance(launch, HttpLaunch) and launch.authorization is not None:
+            if isinstance(self._connector, Forgetting):
+                self._connector.forget(name)
+            await self._tokens.forget(key_of(name, launch))
 
     @asynccontextmanager
     async def _elsewhere(

@@ -180,8 +180,7 @@ class System4:
 
     async def idle(self) -> tuple[Idle, ...]:
         """Return the servers that are held and no longer earn their keep, the least used first."""
-        records = await self._installer.records()
-        held = {record.proven.candidate.name: record.at.timestamp() for record in records}
+        held = {name: since.timestamp() for name, since in (await self._held()).items()}
         return self.upkeep.idle(held, now=self._clock.now().timestamp())
 
     async def close_gap(self, operation: Operation, *, approve: Approver | None = None) -> None:
@@ -234,15 +233,15 @@ class System4:
         return report
 
     async def release(self, server: str) -> None:
-        """Let a held server go: its tools first, then its process, then its files.
+        """Let a held server go: its tools first, then its process, what it granted, and its files.
 
         Raises:
             DiscoveryError: No server of this name is held.
             RollbackError: Files could not be removed now; the next start removes them.
+            ConfigurationError: What it granted could not be forgotten, so it is still held: release it again.
         """
         records = {record.name: record for record in await self._installer.records()}
-        damaged = {broken.server for broken in await self._installer.broken()}
-        if server not in records and server not in damaged:
+        if server not in {*records, *(broken.server for broken in await self._installer.broken())}:
             raise DiscoveryError(
                 f"No server named {server!r} is held.",
                 stage="release",
@@ -250,6 +249,8 @@ class System4:
             )
         record = records.pop(server, None)
         await self._let_go(server, needs=() if record is None else record.needs, others=records.values())
+        if record is not None:
+            await self._spawner.forget(record.proven.installed)
         await self._installer.remove(server)
         if record is not None:
             self._system3.note_release(record.at)
@@ -385,9 +386,8 @@ class System4:
         trials = proven.evidence.trials
         self._variety.note_capability(kind, successes=sum(trial.passed for trial in trials), trials=len(trials))
         if self._learner is not None:
-            server = proven.candidate.name
             for trial in trials:
-                self._learner.note(kind, server, trial.tool, successes=int(trial.passed), trials=1)
+                self._learner.note(kind, proven.candidate.name, trial.tool, successes=int(trial.passed), trials=1)
 
     def _measure(self) -> VarietyGap:
         gap = self._variety.gap()

@@ -3,10 +3,12 @@
 import hashlib
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from vsm_mcp.errors import ConfigurationError
+from vsm_mcp.model.launch import HttpLaunch, address_of
 from vsm_mcp.world.files import Files, LocalFiles
 
 LONGEST_GRANT = 512 * 1024
@@ -21,6 +23,10 @@ class Tokens(Protocol):
 
     async def save(self, server: str, granted: SecretStr) -> None:
         """Keep what was granted by a server, in the place of what was kept before."""
+        ...
+
+    async def forget(self, server: str) -> None:
+        """Keep nothing of a server any more: it was released. Fine if nothing was kept."""
         ...
 
 
@@ -42,6 +48,10 @@ class MemoryTokens:
     async def save(self, server: str, granted: SecretStr) -> None:
         """Keep what was granted."""
         self._kept[server] = granted
+
+    async def forget(self, server: str) -> None:
+        """Keep nothing of a server any more."""
+        self._kept.pop(server, None)
 
 
 class FileTokens:
@@ -88,5 +98,20 @@ class FileTokens:
         await self._files.make_directory(self._folder)
         await self._files.write(self._place(server), granted.get_secret_value().encode())
 
+    async def forget(self, server: str) -> None:
+        """Remove what was granted by a server.
+
+        Raises:
+            ConfigurationError: The file cannot be removed.
+        """
+        await self._files.remove(self._place(server))
+
     def _place(self, server: str) -> Path:
         return self._folder / f"{hashlib.sha256(server.encode()).hexdigest()}.json"
+
+
+def key_of(name: str, launch: HttpLaunch) -> str:
+    """Return what the tokens of a server are kept under: of a query, which may be secret, it has a digest only."""
+    query = urlsplit(launch.url).query
+    digest = f" {hashlib.sha256(query.encode()).hexdigest()}" if query else ""
+    return f"{name} {address_of(launch)}{digest}"

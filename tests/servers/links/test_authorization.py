@@ -13,8 +13,8 @@ from vsm_mcp.errors import CallTimeoutError, VSMError
 from vsm_mcp.model.authorization import AuthorizationCode, ClientCredentials
 from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.launch import HttpLaunch
-from vsm_mcp.servers.links.sdk.transports.keeping import key_of
-from vsm_mcp.world.tokens import FileTokens, MemoryTokens
+from vsm_mcp.servers.links.quoting import MOST_LATER
+from vsm_mcp.world.tokens import FileTokens, MemoryTokens, key_of
 
 pytestmark = pytest.mark.anyio
 
@@ -154,6 +154,17 @@ async def test_what_was_granted_is_told_and_blotted(net: GuardedNet) -> None:
     assert host.obtained == ["token-under-test-0001", "again-under-test-0001"]
 
 
+async def test_however_often_its_token_is_renewed_a_connection_blots_out_the_newest_few(net: GuardedNet) -> None:
+    with anyio.fail_after(20):
+        async with Host(net, Human()).open() as link:
+            for _ in range(MOST_LATER):
+                net.door.good = set()
+                await link.call(HELLO)
+            assert net.door.granted == MOST_LATER + 1
+            said = [link.quoted(f"It is token-under-test-{number:04}.") for number in range(1, net.door.granted + 1)]
+    assert said == ["It is token-under-test-0001.", *["It is [hidden]."] * MOST_LATER]
+
+
 @pytest.mark.parametrize("kept", ["no json", "{}", '{"terms": 1}', "[" * 100_000])
 async def test_kept_tokens_that_are_none_of_ours_are_as_if_there_were_none(net: GuardedNet, kept: str) -> None:
     human, tokens = Human(), MemoryTokens()
@@ -174,6 +185,23 @@ async def test_a_file_of_tokens_that_cannot_be_read_is_an_error_without_its_cont
     with pytest.raises(VSMError, match=said) as caught:
         await tokens.load("https://a.example/mcp")
     assert caught.value.remedies
+
+
+@pytest.mark.parametrize("kind", [MemoryTokens, FileTokens])
+async def test_of_a_server_that_is_forgotten_nothing_is_kept_and_of_others_everything(
+    tmp_path: Path, kind: type[MemoryTokens | FileTokens]
+) -> None:
+    tokens = FileTokens(tmp_path / "tokens") if kind is FileTokens else MemoryTokens()
+    for server in ("a", "b"):
+        await tokens.save(server, SecretStr(f"granted by {server}"))
+    await tokens.forget("a")
+    await tokens.forget("a")
+    await tokens.forget("unknown")
+    assert await tokens.load("a") is None
+    assert await tokens.load("b") == SecretStr("granted by b")
+    if kind is FileTokens:
+        (left,) = (tmp_path / "tokens").iterdir()
+        assert left.read_text() == "granted by b"
 
 
 async def make_old(net: GuardedNet, tokens: MemoryTokens) -> None:

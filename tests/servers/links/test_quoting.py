@@ -3,13 +3,15 @@
 import base64
 import json
 import time
+from random import Random
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
-from vsm_mcp.servers.links.quoting import BLOT, SHORTEST_LISTED, Blotter
+from vsm_mcp.servers.links.quoting import BLOT, MOST_LATER, SHORTEST_LISTED, Blotter
 
 SECRET = "k3y/of+the=house & garden"  # noqa: S105 - opens nothing
 SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="[]hiden"), min_size=8, max_size=40)
@@ -77,6 +79,65 @@ def test_of_a_secret_of_very_many_lines_the_whole_and_the_longest_lines_are_look
     spent = time.process_time()
     assert not blotter.finds("Count the words of a text. " * 80_000)
     assert time.process_time() - spent < 1
+
+
+class Text(str):
+    """An empty text that counts how often something is looked for in it."""
+
+    __slots__ = ("times",)
+
+    times: int
+
+    @override
+    def __contains__(self, key: str, /) -> bool:
+        self.times += 1
+        return False
+
+
+def looked_for(blotter: Blotter) -> int:
+    """Return how many ways to write a secret down are looked for."""
+    text = Text()
+    text.times = 0
+    assert not blotter.finds(text)
+    return text.times
+
+
+def tokens(number: int) -> list[str]:
+    chance = Random(1)  # noqa: S311 - opens nothing
+    return [chance.randbytes(2_000).hex() for _ in range(number)]
+
+
+def test_of_long_tokens_that_are_renewed_again_and_again_only_the_newest_few_are_looked_for() -> None:
+    blotter, renewed = Blotter([SECRET]), tokens(100)
+    for token in renewed[:MOST_LATER]:
+        blotter.hide(token)
+    before = looked_for(blotter)
+    for token in renewed[MOST_LATER:]:
+        blotter.hide(token)
+    assert looked_for(blotter) == before
+    newest = renewed[-MOST_LATER:]
+    assert blotter.blot(" ".join((SECRET, *newest))) == " ".join([BLOT] * (1 + MOST_LATER))
+    assert not blotter.finds(" ".join(renewed[:-MOST_LATER]))
+
+
+def test_a_token_that_is_told_again_pushes_out_no_other_and_is_the_newest() -> None:
+    blotter, renewed = Blotter(), tokens(2 * MOST_LATER - 1)
+    for token in renewed[:MOST_LATER]:
+        blotter.hide(token)
+    for _ in range(2 * MOST_LATER):
+        blotter.hide(renewed[0])
+    assert all(blotter.finds(token) for token in renewed[:MOST_LATER])
+    for token in renewed[MOST_LATER:]:
+        blotter.hide(token)
+    assert blotter.finds(renewed[0])
+    assert not any(blotter.finds(token) for token in renewed[1:MOST_LATER])
+
+
+def test_a_long_token_is_looked_for_in_as_many_ways_as_a_short_one() -> None:
+    short, long = Blotter(), Blotter()
+    short.hide(tokens(1)[0][:40])
+    long.hide(tokens(1)[0] * 10)
+    assert looked_for(long) == looked_for(short)
 
 
 def test_short_words_are_no_secrets() -> None:

@@ -1,6 +1,7 @@
 """Several processes of one server share its calls: freely where nothing is kept between calls, else one per agent."""
 
 from collections import Counter
+from functools import partial
 
 import anyio
 import pytest
@@ -32,6 +33,29 @@ async def test_one_process_is_enough_unless_the_host_says_otherwise() -> None:
             for _ in range(20):
                 tasks.start_soon(stage.work)
         assert stage.spawner.states()["one"].processes == 1
+
+
+async def test_calls_that_wait_for_a_process_are_counted_until_it_is_up() -> None:
+    async with staged(THREE) as stage:
+        gate = anyio.Event()
+        await stage.work(agent="ann")
+        hold(stage, gate)
+        async with anyio.create_task_group() as tasks:
+            for agent in ("ann", "bob", "bob", "cid"):
+                tasks.start_soon(partial(stage.work, agent=agent))
+            await anyio.sleep(STARTING / 2)
+            assert (stage.spawner.states()["one"].waiting, stage.spawner.open_calls()["one"]) == (3, 4)
+            await anyio.sleep(STARTING)
+            assert (stage.spawner.states()["one"].waiting, stage.spawner.open_calls()["one"]) == (0, 1)
+            gate.set()
+
+
+async def test_a_call_that_waited_for_a_process_that_did_not_come_up_waits_no_more() -> None:
+    async with staged(THREE) as stage:
+        stage["one"].fail(1)
+        with pytest.raises(StartError):
+            await stage.work()
+        assert stage.spawner.states()["one"].waiting == 0
 
 
 @pytest.mark.promise("E60", "A69")

@@ -93,6 +93,15 @@ class Quoting(Protocol):
         ...
 
 
+@runtime_checkable
+class Forgetting(Protocol):
+    """Makes links, and knows from one to the next what servers granted."""
+
+    def forget(self, name: str) -> None:
+        """Know nothing of a server any more: it was released."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
     """Who a server says it is; untrusted."""

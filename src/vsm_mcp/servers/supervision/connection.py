@@ -111,6 +111,11 @@ class Connection:
         return self._under_way
 
     @property
+    def waiting(self) -> int:
+        """How many of them wait for its start."""
+        return 0 if self._settled.is_set() else self._under_way
+
+    @property
     def stopped(self) -> bool:
         """True when somebody asked it to stop."""
         return self._stopping.is_set()

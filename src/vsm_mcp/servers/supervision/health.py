@@ -31,6 +31,7 @@ class ServerState:
         last_error: Why it failed last.
         held_back: Tools that it lists and that are not callable: nobody approved what they say now.
         processes: How many instances of it run.
+        waiting: How many calls wait for an instance that is not up yet.
     """
 
     status: ServerStatus
@@ -41,6 +42,7 @@ class ServerState:
     last_error: str | None
     held_back: tuple[str, ...] = ()
     processes: int = 0
+    waiting: int = 0
 
 
 class Condition(StrEnum):

@@ -56,6 +56,7 @@ class Held:
             last_error=self.last_error,
             held_back=self.custody.held_back,
             processes=len(running),
+            waiting=sum(connection.waiting for connection in self.pool.connections),
         )
 
     def health(self, now: float | None) -> ServerHealth:

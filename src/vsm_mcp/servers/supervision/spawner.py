@@ -140,6 +140,10 @@ class DynamicSpawner:
         if held is not None:
             await _end(held.pool.connections)
 
+    async def forget(self, installed: Installed) -> None:
+        """Forget what a server elsewhere granted that was released and is not meant to come back."""
+        await self._launcher.forget(installed)
+
     def states(self) -> Mapping[str, ServerState]:
         """Return what every held server is doing."""
         now = self._now()

@@ -60,6 +60,10 @@ class LeanConnector:
         """Speak with a server object of this process."""
         return self._others.memory(make, name=name)
 
+    def forget(self, name: str) -> None:
+        """Know nothing of what a server granted any more."""
+        self._others.forget(name)
+
     async def _opens(self) -> Opens:
         if self._terms.consent.answers:
             return self._others

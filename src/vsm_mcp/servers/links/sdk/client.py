@@ -91,6 +91,11 @@ class SdkConnector:
             self._authorizers[key] = Authorizer(Granting(name, launch, launch.authorization, remote=remote, ask=ask))
         return self._authorizers[key]
 
+    def forget(self, name: str) -> None:
+        """Know nothing of what a server granted any more."""
+        for key in [key for key in self._authorizers if key[0] == name]:
+            del self._authorizers[key]
+
     def memory(self, make: Callable[[], object], *, name: str) -> AbstractAsyncContextManager[Link]:
         """Speak with a server object of this process."""
         return in_process(make, name=name, terms=self._terms)

@@ -8,7 +8,7 @@ import anyio
 import anyio.to_thread
 
 from vsm_mcp.model.launch import RemoteLaunch
-from vsm_mcp.servers.links.link import Connector, Link, Remote, Start
+from vsm_mcp.servers.links.link import Connector, Forgetting, Link, Remote, Start
 from vsm_mcp.servers.links.terms import Given, Terms
 
 
@@ -54,6 +54,11 @@ class LazyConnector:
         connector = await self._connector()
         async with connector.memory(make, name=name) as link:
             yield link
+
+    def forget(self, name: str) -> None:
+        """Know nothing of what a server granted any more."""
+        if isinstance(self._loaded, Forgetting):
+            self._loaded.forget(name)
 
     async def _connector(self) -> Connector:
         if self._loaded is None:

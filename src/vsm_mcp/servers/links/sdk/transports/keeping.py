@@ -1,15 +1,13 @@
 """What is kept of an authorization, for the next connection and the next start of the host."""
 
-import hashlib
-from urllib.parse import urlsplit
-
 from mcp.client.auth.oauth2 import OAuthContext
 from mcp.shared.auth import OAuthClientInformationFull, OAuthMetadata, OAuthToken, ProtectedResourceMetadata
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from vsm_mcp.model.authorization import Authorization
-from vsm_mcp.model.launch import HttpLaunch, address_of
+from vsm_mcp.model.launch import HttpLaunch
 from vsm_mcp.servers.links.link import Remote
+from vsm_mcp.world.tokens import key_of
 
 SHORTEST_LIFE = 10
 """A token that is said to be good for fewer seconds than this is used until it is refused."""
@@ -116,10 +114,3 @@ class Storage:
     def _tell(self, tokens: OAuthToken | None) -> None:
         if tokens is not None:
             self._remote.obtained([secret for secret in (tokens.access_token, tokens.refresh_token) if secret])
-
-
-def key_of(name: str, launch: HttpLaunch) -> str:
-    """Return what the tokens of a server are kept under: of a query, which may be secret, it has a digest only."""
-    query = urlsplit(launch.url).query
-    digest = f" {hashlib.sha256(query.encode()).hexdigest()}" if query else ""
-    return f"{name} {address_of(launch)}{digest}"
