@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FILE = 400
-MUST_RUN = ("live", "node", "sandbox", "security", "promise")
+MUST_RUN = ("broker", "live", "node", "sandbox", "security", "promise")
 MOST_AGAIN = 8
 COMMANDS = ("demo", "test")
 

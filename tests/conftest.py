@@ -19,7 +19,7 @@ from vsm_mcp.world.processes import LocalProcesses
 
 BACKENDS = ["asyncio", "trio"]
 ALLOWED = "allowed:"
-COUNTED = ("live", "node", "sandbox", "security", "promise")
+COUNTED = ("broker", "live", "node", "sandbox", "security", "promise")
 LIVE_TIMEOUT = 300
 ABSENT = pytest.StashKey[dict[str, str]]()
 
@@ -131,6 +131,17 @@ def _no_node() -> str:
     return "node and npm are not on the PATH; install Node.js with npm to run this test"
 
 
+def _no_broker() -> str:
+    if rabbitmq("rabbitmq-server") and shutil.which("epmd"):
+        return ""
+    return "no RabbitMQ on this machine; install rabbitmq-server to run this test, it need not be started"
+
+
+def rabbitmq(program: str) -> str | None:
+    """Return where a program of RabbitMQ is; that of Debian's package proper, as the one on the PATH asks for root."""
+    return shutil.which(program, path="/usr/lib/rabbitmq/bin") or shutil.which(program)
+
+
 def _no_sandbox() -> str:
     try:
         anyio.run(Sandbox.bubblewrap(LocalProcesses()).probe)
@@ -156,4 +167,9 @@ def _unanswered(client: str, *command: str) -> str:
     return ""
 
 
-NEEDS: Mapping[str, Callable[[], str]] = {"node": _no_node, "sandbox": _no_sandbox, "live": _no_pypi}
+NEEDS: Mapping[str, Callable[[], str]] = {
+    "broker": _no_broker,
+    "node": _no_node,
+    "sandbox": _no_sandbox,
+    "live": _no_pypi,
+}

@@ -17,7 +17,7 @@ from vsm_mcp.errors import (
 )
 
 ERRORS = {name: value for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, VSMError)}
-RETRYABLE = {"LinkError", "CircuitOpenError", "CallTimeoutError", "RateLimitError"} | {
+RETRYABLE = {"BusError", "LinkError", "CircuitOpenError", "CallTimeoutError", "RateLimitError"} | {
     "CoordinationError",
     "ContentionError",
     "CapacityError",

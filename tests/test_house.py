@@ -119,7 +119,7 @@ def test_a_test_that_lacks_a_program_is_skipped_and_says_which(tmp_path: Path) -
 
 def test_ci_fails_when_no_test_of_some_kind_ran(tmp_path: Path) -> None:
     ran, absent = tmp_path / "ran.xml", tmp_path / "absent.xml"
-    cases = [case(kind) for kind in ("live", "node", "sandbox", "security", "promise")]
+    cases = [case(kind) for kind in ("live", "node", "sandbox", "security", "promise", "broker")]
     ran.write_text(f"<testsuite>{''.join(cases)}</testsuite>")
     absent.write_text(f"<testsuite>{''.join(cases[1:])}{case('live', '<skipped/>')}</testsuite>")
     assert run(str(GATES), "ran", str(ran)).returncode == 0

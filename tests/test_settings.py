@@ -84,6 +84,34 @@ def test_name_log_level_servers_and_telemetry_come_from_the_environment(monkeypa
     assert Settings(servers=True).reach is usual.autonomy
 
 
+@pytest.mark.promise("C50", "C55", "C56", "C57")
+def test_the_broker_and_the_shared_key_come_from_the_environment_and_are_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual = Settings()
+    assert (usual.amqp_enabled, usual.amqp_url, usual.amqp_pool_size, usual.shared_key) == (False, None, 10, None)
+    monkeypatch.setenv("VSM_MCP_AMQP_ENABLED", "true")
+    with pytest.raises(ConfigurationError, match="not said where the broker is"):
+        Settings()
+    monkeypatch.setenv("VSM_MCP_AMQP_URL", "amqps://clerk:correct-horse@broker.example/vhost")
+    monkeypatch.setenv("VSM_MCP_AMQP_POOL_SIZE", "3")
+    monkeypatch.setenv("VSM_MCP_SHARED_KEY", "battery-staple-battery-staple")
+    settings = Settings()
+    assert settings.amqp_enabled
+    assert settings.amqp_pool_size == 3
+    assert settings.amqp_url is not None
+    assert settings.amqp_url.get_secret_value().endswith("@broker.example/vhost")
+    assert settings.shared_key is not None
+    assert settings.shared_key.get_secret_value() == "battery-staple-battery-staple"
+    for shown in (repr(settings), str(settings.model_dump()), settings.model_dump_json()):
+        assert "horse" not in shown
+        assert "staple" not in shown
+    monkeypatch.setenv("VSM_MCP_SHARED_KEY", "too short")
+    with pytest.raises(ConfigurationError, match="SHARED_KEY") as refused:
+        Settings.from_environment()
+    assert "too short" not in str(refused.value)
+
+
 @pytest.mark.parametrize("level", ["debug", "INFO", "warn", "warning", " Error "])
 def test_a_level_may_be_written_in_any_case(level: str) -> None:
     assert Settings.model_validate({"log_level": level}).log_level in {"debug", "info", "warning", "error"}
@@ -382,6 +410,7 @@ WHOLE = (
 SPANS = ("min_release_age", "registry_kept_for", "retry_failed_after")
 NO_NUMBERS = (float("nan"), float("inf"), float("-inf"))
 SENSELESS = [
+    ("amqp_pool_size", 0),
     *((name, wrong) for name in (*SECONDS, *WHOLE) for wrong in (-1, 0, 1 << 33, *NO_NUMBERS)),
     *((name, wrong) for name in ("variety_half_life",) for wrong in (-1, 0, 1e13, *NO_NUMBERS)),
     *((name, wrong) for name in ("variety_objective", "variety_threshold") for wrong in (-1, 2, *NO_NUMBERS)),

@@ -58,6 +58,9 @@ if TYPE_CHECKING:
     from vsm_mcp.model.proof import Probe
     from vsm_mcp.model.server import PackageRef, ToolSummary, Variable
     from vsm_mcp.model.verdict import Permission, Severity
+    from vsm_mcp.nerves.bus import MemoryBus
+    from vsm_mcp.nerves.message import Message, Nerve
+    from vsm_mcp.nerves.nervous_system import NervesCount, NervousSystem
     from vsm_mcp.preflight import PreflightReport
     from vsm_mcp.sandbox.egress.rules import Egress
     from vsm_mcp.sandbox.policy import Limits, SandboxPolicy
@@ -162,6 +165,9 @@ _NAMES = {
     "model.proof": ("Probe",),
     "model.server": ("PackageRef", "ToolSummary", "Variable"),
     "model.verdict": ("Permission", "Severity"),
+    "nerves.bus": ("MemoryBus",),
+    "nerves.message": ("Message", "Nerve"),
+    "nerves.nervous_system": ("NervesCount", "NervousSystem"),
     "preflight": ("PreflightReport",),
     "sandbox.egress.rules": ("Egress",),
     "sandbox.policy": ("Limits", "SandboxPolicy"),
@@ -278,7 +284,12 @@ __all__ = [
     "Lockfile",
     "MCPDiscovery",
     "Match",
+    "MemoryBus",
+    "Message",
     "Metrics",
+    "Nerve",
+    "NervesCount",
+    "NervousSystem",
     "OfferedTool",
     "Operation",
     "OperationalUnit",

@@ -10,6 +10,7 @@ from vsm_mcp.events import EventSink
 from vsm_mcp.model.call import Caller
 from vsm_mcp.model.offer import Toolbox
 from vsm_mcp.model.server import Candidate
+from vsm_mcp.nerves.bus import Bus
 from vsm_mcp.sandbox.resources.controller import ResourceController
 from vsm_mcp.sandbox.sandbox import Confined, Confiner
 from vsm_mcp.servers.links.link import Connector, Link
@@ -29,6 +30,7 @@ __all__ = [
     "AT_ONCE",
     "Advisories",
     "Approver",
+    "Bus",
     "Caller",
     "Candidate",
     "Check",

@@ -21,6 +21,7 @@ The branch says what the caller does next::
       CoordinationError *                      wait: others are at it
         ContentionError *
         CapacityError *
+      BusError *                               wait, or look after the bus
       CallError                                change the call
         CapabilityMissingError
         CallTimeoutError * (+TimeoutError)
@@ -246,6 +247,12 @@ class ContentionError(CoordinationError):
 
 class CapacityError(CoordinationError):
     """All places, or the whole budget of a unit, were taken until the deadline."""
+
+    retryable = True
+
+
+class BusError(VSMError):
+    """What carries messages between systems could not carry one, or cannot be reached."""
 
     retryable = True
 

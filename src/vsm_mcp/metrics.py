@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from vsm_mcp.model.operation import Stage
 from vsm_mcp.model.report import Report, printable
+from vsm_mcp.nerves.nervous_system import NervesCount
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.settings.settings import Settings
 from vsm_mcp.status import status_of
@@ -118,12 +119,14 @@ class ServerMetrics(Report, frozen=True):
         processes: Their processes and connections that are up.
         starts: How often one was started or connected to.
         calls: Calls to them that are under way.
+        waiting: Those of them that wait for a process or a connection that is not up yet.
     """
 
     held: int = Field(ge=0)
     processes: int = Field(ge=0)
     starts: int = Field(ge=0)
     calls: int = Field(ge=0)
+    waiting: int = Field(ge=0)
 
 
 class HttpMetrics(Report, frozen=True):
@@ -171,6 +174,7 @@ class Metrics(Report, frozen=True):
         servers: The servers that are held.
         http: The connections to each server that is reached over HTTP.
         sandboxes: The confined processes.
+        nerves: What went to other systems and came from them; ``None`` without a bus.
         caches: How the tables that are kept for speed do; as `ViableSystem.cache_stats`.
         cache_hit_rate: The share of all look-ups in them that found their entry; ``None`` before the first.
     """
@@ -187,6 +191,7 @@ class Metrics(Report, frozen=True):
     servers: ServerMetrics
     http: Mapping[str, HttpMetrics]
     sandboxes: SandboxMetrics | None
+    nerves: NervesCount | None
     caches: Mapping[str, CacheStats]
     cache_hit_rate: float | None = Field(ge=0, le=1)
 
@@ -204,13 +209,16 @@ class Metrics(Report, frozen=True):
         return dict(_flat("", self))
 
 
-def take_metrics(parts: Parts, settings: Settings, *, caches: Mapping[str, CacheStats]) -> Metrics:
+def take_metrics(
+    parts: Parts, settings: Settings, *, caches: Mapping[str, CacheStats], nerves: NervesCount | None = None
+) -> Metrics:
     """Take the figures.
 
     Args:
         parts: The system.
         settings: Its options.
         caches: How its caches do.
+        nerves: What went over its bus, if it has one.
     """
     status = status_of(parts, settings)
     seen = sum(stats.hits + stats.misses for stats in caches.values())
@@ -230,6 +238,7 @@ def take_metrics(parts: Parts, settings: Settings, *, caches: Mapping[str, Cache
             for name, count in sorted(parts.spawner.connections().items())
         },
         sandboxes=_sandboxes(parts.sandbox),
+        nerves=nerves,
         caches=caches,
         cache_hit_rate=sum(stats.hits for stats in caches.values()) / seen if seen else None,
     )
@@ -312,6 +321,7 @@ def _servers(parts: Parts) -> ServerMetrics:
         processes=sum(state.processes for state in states),
         starts=sum(state.generation for state in states),
         calls=sum(parts.spawner.open_calls().values()),
+        waiting=sum(state.waiting for state in states),
     )
 
 

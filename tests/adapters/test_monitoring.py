@@ -16,7 +16,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from vsm_mcp import Autonomy, Operation, Policy, Settings, Shelf, ViableSystem
+from vsm_mcp import Autonomy, MemoryBus, Nerve, Operation, Policy, Settings, Shelf, ViableSystem
 from vsm_mcp.__main__ import main
 from vsm_mcp.adapters.asgi import listen_monitoring, monitoring_app
 from vsm_mcp.adapters.prometheus import FiguresCollector, figures_text
@@ -33,11 +33,11 @@ def count_words(text: str) -> int:
     return len(text.split())
 
 
-def system(state: Path, **options: object) -> ViableSystem:
+def system(state: Path, bus: MemoryBus | None = None, **options: object) -> ViableSystem:
     shelf = Shelf()
     shelf.offer("words", lambda: memory_server({"count_words": count_words}), summary="Counts the words of a text.")
     settings = Settings.model_validate({"state": state, "autonomy": Autonomy.AUTO, **options})
-    return ViableSystem(settings, shelf=shelf, sources=(shelf,), policy=Policy(allow=("memory:*",)))
+    return ViableSystem(settings, shelf=shelf, sources=(shelf,), policy=Policy(allow=("memory:*",)), bus=bus)
 
 
 @asynccontextmanager
@@ -105,6 +105,7 @@ async def test_prometheus_reads_the_figures_that_the_host_reads(tmp_path: Path) 
     assert read["vsm_operation_seconds_sum"] == pytest.approx(response.mean * 2)
     assert read["vsm_operation_seconds{'quantile': '0.99'}"] == response.p99
     assert read["vsm_servers"] == 1
+    assert read["vsm_server_calls_waiting"] == 0
     assert read["vsm_acquisitions_total"] == 1
     assert read["vsm_variety_absorbed_ratio"] == pytest.approx(metrics.variety.absorbed_share)
     assert read["vsm_cache_lookups_total{'cache': 'kinds', 'found': 'yes'}"] > 0
@@ -133,6 +134,19 @@ async def test_the_collector_joins_a_registry_of_the_host(tmp_path: Path) -> Non
         assert registry.get_sample_value("vsm_servers") == 0
     with pytest.raises(ValueError, match="vsm_up"):
         registry.register(FiguresCollector(vsm))
+
+
+@pytest.mark.anyio
+async def test_messages_to_other_systems_are_counted_where_there_is_a_bus(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    async with system(tmp_path / "a", bus) as told, system(tmp_path / "b", bus) as telling:
+        await telling.nerves.publish(Nerve.COMMANDS, "pause", {})
+        await anyio.wait_all_tasks_blocked()
+        assert samples(figures_text(telling))["vsm_messages_sent_total"] == 1
+        heard = samples(figures_text(told))
+        assert (heard["vsm_messages_heard_total"], heard["vsm_bus_connected"]) == (1, 1)
+    async with system(tmp_path / "c") as alone:
+        assert not [name for name in samples(figures_text(alone)) if "message" in name or "_bus_" in name]
 
 
 @pytest.mark.anyio

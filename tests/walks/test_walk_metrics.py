@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from tests.servers.links.peer import Json, Net, Peer, Request, Send, plain
 
@@ -201,6 +202,22 @@ class Keeping(Net):
         result = {"content": [{"type": "text", "text": json.dumps(asked["params"]["arguments"])}]}
         said = {"jsonrpc": "2.0", "id": asked["id"], "result": result}
         return plain(writer, 200, json.dumps(said).encode(), content_type="application/json")
+
+
+async def test_calls_that_wait_for_a_server_to_come_up_are_counted(tmp_path: Path) -> None:
+    shelf = Shelf()
+    shelf.offer("text", lambda: memory_server({"count_words": count_words}), summary="Counts the words of a text.")
+    with anyio.fail_after(10):
+        async with system(tmp_path, shelf=shelf) as vsm:
+            await vsm.acquire_capability("count words")
+            assert vsm.metrics().servers.waiting == 0
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(vsm.execute, counting())
+                while vsm.metrics().servers.waiting < 3:
+                    await anyio.lowlevel.checkpoint()
+                assert vsm.metrics().servers.calls == 3
+            assert (vsm.metrics().servers.waiting, vsm.metrics().servers.processes) == (0, 1)
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """The figures of a viable system as Prometheus has them: one collector for any registry."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from vsm_mcp.errors import ExtraMissingError
-from vsm_mcp.metrics import BatchMetrics, HttpMetrics, Metrics, OperationMetrics, ResponseTimes, VarietyMetrics
+from vsm_mcp.metrics import Metrics, ResponseTimes
 from vsm_mcp.system.viable import ViableSystem
 
 try:
@@ -21,6 +21,45 @@ except ImportError as _missing:
     raise ExtraMissingError("prometheus") from _missing
 
 __all__ = ["CONTENT_TYPE", "FiguresCollector", "figures_text"]
+
+_GAUGES: tuple[tuple[str, str, Callable[[Metrics], float | None]], ...] = (
+    ("vsm_viable", "Whether the whole is viable: 1 or 0.", lambda of: of.viable),
+    ("vsm_health_ratio", "The share of the readings that ask for nothing.", lambda of: of.health),
+    ("vsm_cache_hit_ratio", "The share of all look-ups that found their entry.", lambda of: of.cache_hit_rate),
+    ("vsm_servers", "MCP servers that are held.", lambda of: of.servers.held),
+    ("vsm_server_links", "Processes and connections of servers that are up.", lambda of: of.servers.processes),
+    ("vsm_server_starts", "Starts of the servers that are held.", lambda of: of.servers.starts),
+    ("vsm_server_calls", "Calls to servers that are under way.", lambda of: of.servers.calls),
+    ("vsm_server_calls_waiting", "Calls that wait for a server to come up.", lambda of: of.servers.waiting),
+    ("vsm_operations_busy", "Operations under way.", lambda of: of.operations.busy),
+    ("vsm_operations_waiting", "Operations that wait for a place.", lambda of: of.operations.waiting),
+    ("vsm_batch_efficiency_ratio", "How evenly operations of batches last.", lambda of: of.batches.parallel_efficiency),
+    ("vsm_batch_speedup", "Operations of a batch at once, on average.", lambda of: of.batches.parallel_speedup),
+    ("vsm_variety_absorbed_ratio", "The share of demand that was absorbed.", lambda of: of.variety.absorbed_share),
+    ("vsm_variety_gap_ratio", "The share that present capabilities would not absorb.", lambda of: of.variety.gap_share),
+    ("vsm_variety_kinds_required", "Kinds of demand that were met.", lambda of: of.variety.kinds_required),
+    ("vsm_variety_kinds_gap", "Those that nothing covers.", lambda of: of.variety.kinds_gap),
+    ("vsm_sandboxes_busy", "Confined processes.", lambda of: of.sandboxes and of.sandboxes.busy),
+    ("vsm_sandboxes_waiting", "Confined processes that wait.", lambda of: of.sandboxes and of.sandboxes.waiting),
+    ("vsm_sandboxes_most", "How many there may be.", lambda of: of.sandboxes and of.sandboxes.most),
+    ("vsm_bus_connected", "Whether messages reach the bus: 1 or 0.", lambda of: of.nerves and of.nerves.connected),
+    ("vsm_messages_waiting", "Messages to be sent.", lambda of: of.nerves and of.nerves.waiting),
+)
+"""What is one number, as it is now; what is not known is ``None``."""
+
+_COUNTERS: tuple[tuple[str, str, Callable[[Metrics], int | None]], ...] = (
+    ("vsm_conflicts", "How often two wanted the same thing at once.", lambda of: of.conflicts),
+    ("vsm_acquisitions", "Acquisitions.", lambda of: of.acquired),
+    ("vsm_fallbacks", "Operations that another tool or unit was tried for.", lambda of: of.operations.fallbacks),
+    ("vsm_fallbacks_absorbed", "Those that were done so.", lambda of: of.operations.fallbacks_absorbed),
+    ("vsm_batches", "Batches that ended.", lambda of: of.batches.batches),
+    ("vsm_batch_operations", "Operations that were done in batches.", lambda of: of.batches.operations),
+    ("vsm_demands", "Demands that were recorded.", lambda of: of.variety.demands),
+    ("vsm_messages_sent", "Messages that the bus took.", lambda of: of.nerves and of.nerves.sent),
+    ("vsm_messages_heard", "Messages of other systems.", lambda of: of.nerves and of.nerves.heard),
+    ("vsm_messages_dropped", "Messages that were given up.", lambda of: of.nerves and of.nerves.dropped),
+)
+"""What is one number, and only grows."""
 
 
 class FiguresCollector(Collector):
@@ -62,41 +101,15 @@ def figures_text(vsm: ViableSystem) -> bytes:
 def _families(metrics: Metrics) -> Iterator[Metric]:
     if metrics.node_id is not None:
         yield InfoMetricFamily("vsm_node", "The name of this host.", value={"id": metrics.node_id})
-    yield from _gauges(
-        ("vsm_viable", "Whether the whole is viable: 1 or 0.", metrics.viable),
-        ("vsm_health_ratio", "The share of the readings that ask for nothing.", metrics.health),
-        ("vsm_cache_hit_ratio", "The share of all look-ups that found their entry.", metrics.cache_hit_rate),
-        ("vsm_servers", "MCP servers that are held.", metrics.servers.held),
-        ("vsm_server_links", "Processes and connections of servers that are up.", metrics.servers.processes),
-        ("vsm_server_starts", "Starts of the servers that are held.", metrics.servers.starts),
-        ("vsm_server_calls", "Calls to servers that are under way.", metrics.servers.calls),
-    )
-    yield from _counters(
-        ("vsm_conflicts", "How often two wanted the same thing at once.", metrics.conflicts),
-        ("vsm_acquisitions", "Acquisitions.", metrics.acquired),
-    )
-    yield from _operations(metrics.operations)
-    yield from _batches(metrics.batches)
-    yield from _variety(metrics.variety)
-    yield from _pools(metrics)
-    yield from _caches(metrics)
-
-
-def _operations(operations: OperationMetrics) -> Iterator[Metric]:
-    stages = CounterMetricFamily("vsm_operations", "Operations by the stage where they ended.", labels=("stage",))
-    for stage, count in operations.by_stage.items():
-        stages.add_metric((stage.value,), count)
-    yield stages
-    yield from _counters(
-        ("vsm_fallbacks", "Operations that another tool or unit was tried for.", operations.fallbacks),
-        ("vsm_fallbacks_absorbed", "Those that were done so.", operations.fallbacks_absorbed),
-    )
-    yield from _gauges(
-        ("vsm_operations_busy", "Operations under way.", operations.busy),
-        ("vsm_operations_waiting", "Operations that wait for a place.", operations.waiting),
-    )
-    if operations.response is not None:
-        yield _response(operations.response)
+    for name, meaning, figure in _GAUGES:
+        if (value := figure(metrics)) is not None:
+            yield GaugeMetricFamily(name, meaning, value=float(value))
+    for name, meaning, count in _COUNTERS:
+        if (counted := count(metrics)) is not None:
+            yield CounterMetricFamily(name, meaning, value=counted)
+    if metrics.operations.response is not None:
+        yield _response(metrics.operations.response)
+    yield from _of_each(metrics)
 
 
 def _response(times: ResponseTimes) -> Metric:
@@ -110,67 +123,21 @@ def _response(times: ResponseTimes) -> Metric:
     return summary
 
 
-def _batches(batches: BatchMetrics) -> Iterator[Metric]:
-    yield from _counters(
-        ("vsm_batches", "Batches that ended.", batches.batches),
-        ("vsm_batch_operations", "Operations that were done in batches.", batches.operations),
-    )
-    yield from _gauges(
-        ("vsm_batch_efficiency_ratio", "How evenly the operations of batches last.", batches.parallel_efficiency),
-        ("vsm_batch_speedup", "Operations of a batch under way at once, on average.", batches.parallel_speedup),
-    )
-
-
-def _variety(variety: VarietyMetrics) -> Iterator[Metric]:
-    yield from _counters(("vsm_demands", "Demands that were recorded.", variety.demands))
-    yield from _gauges(
-        ("vsm_variety_absorbed_ratio", "The share of demand that was absorbed.", variety.absorbed_share),
-        ("vsm_variety_gap_ratio", "The share that present capabilities would not absorb.", variety.gap_share),
-        ("vsm_variety_kinds_required", "Kinds of demand that were met.", variety.kinds_required),
-        ("vsm_variety_kinds_gap", "Those that nothing covers.", variety.kinds_gap),
-    )
-
-
-def _pools(metrics: Metrics) -> Iterator[Metric]:
-    """Say how full what is bounded is."""
+def _of_each(metrics: Metrics) -> Iterator[Metric]:
+    """Give what is one number for each of several, by their labels."""
+    stages = CounterMetricFamily("vsm_operations", "Operations by the stage where they ended.", labels=("stage",))
     links = GaugeMetricFamily("vsm_http_connections", "HTTP connections to a server.", labels=("server", "state"))
     most = GaugeMetricFamily("vsm_http_connections_most", "How many there may be.", labels=("server",))
-    for server, pool in metrics.http.items():
-        for state, count in _states(pool):
-            links.add_metric((server, state), count)
-        most.add_metric((server,), pool.most)
-    yield from (links, most)
-    places = metrics.sandboxes
-    if places is not None:
-        yield from _gauges(
-            ("vsm_sandboxes_busy", "Confined processes.", places.busy),
-            ("vsm_sandboxes_waiting", "Confined processes that wait for a place.", places.waiting),
-            ("vsm_sandboxes_most", "How many there may be.", places.most),
-        )
-
-
-def _states(pool: HttpMetrics) -> Iterator[tuple[str, int]]:
-    yield "active", pool.active
-    yield "idle", pool.idle
-
-
-def _caches(metrics: Metrics) -> Iterator[Metric]:
     looked = CounterMetricFamily("vsm_cache_lookups", "Look-ups in what is kept.", labels=("cache", "found"))
     entries = GaugeMetricFamily("vsm_cache_entries", "Entries that are kept.", labels=("cache",))
-    for name, stats in metrics.caches.items():
-        looked.add_metric((name, "yes"), stats.hits)
-        looked.add_metric((name, "no"), stats.misses)
-        entries.add_metric((name,), stats.size)
-    yield from (looked, entries)
-
-
-def _gauges(*figures: tuple[str, str, float | None]) -> Iterator[Metric]:
-    """Leave out what is not known."""
-    for name, meaning, value in figures:
-        if value is not None:
-            yield GaugeMetricFamily(name, meaning, value=float(value))
-
-
-def _counters(*figures: tuple[str, str, int]) -> Iterator[Metric]:
-    for name, meaning, value in figures:
-        yield CounterMetricFamily(name, meaning, value=value)
+    for stage, count in metrics.operations.by_stage.items():
+        stages.add_metric((stage.value,), count)
+    for server, pool in metrics.http.items():
+        links.add_metric((server, "active"), pool.active)
+        links.add_metric((server, "idle"), pool.idle)
+        most.add_metric((server,), pool.most)
+    for cache, stats in metrics.caches.items():
+        looked.add_metric((cache, "yes"), stats.hits)
+        looked.add_metric((cache, "no"), stats.misses)
+        entries.add_metric((cache,), stats.size)
+    yield from (stages, links, most, looked, entries)

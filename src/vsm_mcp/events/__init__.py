@@ -19,6 +19,7 @@ from vsm_mcp.events.acquiring import (
 from vsm_mcp.events.confining import EgressDecided, EgressEnded, ResourceExceeded, SelfTestAdvanced
 from vsm_mcp.events.event import Event, EventSink, ignore
 from vsm_mcp.events.listening import Events, Subscription
+from vsm_mcp.events.nerves import BusLost, BusRestored, MessageHeard, MessageRefused
 from vsm_mcp.events.serving import (
     AnomalySeen,
     AuditFailed,
@@ -49,6 +50,8 @@ __all__ = [
     "AuditFailed",
     "AuditRepaired",
     "BehaviourDeviated",
+    "BusLost",
+    "BusRestored",
     "CallRefused",
     "CandidateJudged",
     "CandidatesFound",
@@ -64,6 +67,8 @@ __all__ = [
     "GapMeasured",
     "GenerationMade",
     "HandlerDetached",
+    "MessageHeard",
+    "MessageRefused",
     "OperationEnded",
     "OrphanEnded",
     "Progress",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 import platformdirs
-from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from vsm_mcp.acquisition.discovery.sources.registry import KEPT_FOR
@@ -16,6 +16,7 @@ from vsm_mcp.acquisition.vetting.patterns import Subject, allows
 from vsm_mcp.acquisition.vetting.policy import LONGEST_AGE, MOST_ACQUISITIONS, MOST_SERVERS, PRODUCTION, Policy
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.model.server import Artefact
+from vsm_mcp.nerves.wire import SHORTEST_KEY
 from vsm_mcp.sandbox.policy import Limits
 from vsm_mcp.servers.links.connections import DEFAULT_CONNECTIONS
 from vsm_mcp.settings.environment import (
@@ -139,7 +140,13 @@ class Settings(BaseSettings):
             has none, as the name of a machine may say more than is wanted.
         log_level: What the logger ``vsm_mcp`` lets pass while the system lives; by default warnings, unless the host
             gave that logger a level.
-        telemetry: Whether events become log records and response times are kept. Nothing is ever sent anywhere.
+        telemetry: Whether events become log records and response times are kept. It sends nothing anywhere.
+        amqp_enabled: Whether the system tells others what happens, and hears what they tell, over the broker at
+            ``amqp_url``; needs the extra ``amqp``.
+        amqp_url: Where the broker is: ``amqps://user:password@host/vhost``. Never shown.
+        amqp_pool_size: How many messages may wait for the broker's word at once.
+        shared_key: What only the systems of one organisation know; with it, what they tell each other is sealed, and
+            what others say on the bus is refused. At least 16 characters; never shown.
         python: The interpreter for PyPI servers; by default this one if servers can reach it, else the system's.
 
     Raises:
@@ -204,6 +211,10 @@ class Settings(BaseSettings):
     node_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")
     log_level: Literal["debug", "info", "warning", "error"] | None = None
     telemetry: bool = True
+    amqp_enabled: bool = False
+    amqp_url: SecretStr | None = None
+    amqp_pool_size: int = Field(default=10, ge=1, le=1_000)
+    shared_key: SecretStr | None = Field(default=None, min_length=SHORTEST_KEY)
     python: Path | None = None
 
     @model_validator(mode="before")
@@ -266,6 +277,15 @@ class Settings(BaseSettings):
                     f"The setting {name} is {place}, which lies in {self.work}, where servers write.",
                     remedies=(f"Keep {name} elsewhere.",),
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _a_broker_has_a_place(self) -> Self:
+        if self.amqp_enabled and self.amqp_url is None:
+            raise ConfigurationError(
+                "AMQP is enabled, and it is not said where the broker is.",
+                remedies=(f"Set amqp_url, or {PREFIX}AMQP_URL.",),
+            )
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 from vsm_mcp.errors import ConfigurationError, PolicyError
 from vsm_mcp.events import Events
+from vsm_mcp.nerves.nervous_system import NervousSystem
 from vsm_mcp.settings.settings import Settings
 from vsm_mcp.systems.charter import Charter
 from vsm_mcp.wiring.parts import Parts
@@ -23,6 +24,7 @@ class Entered:
     _world: World
     _charter: Charter
     _parts: Parts | None
+    _nerves: NervousSystem | None
 
     @property
     def entered(self) -> bool:
@@ -41,6 +43,20 @@ class Entered:
                 "This ViableSystem is not entered.", remedies=("Use it as `async with ViableSystem(...) as vsm:`.",)
             )
         return self._parts
+
+    @property
+    def nerves(self) -> NervousSystem:
+        """What this system tells others over its bus: ``await vsm.nerves.publish(Nerve.COMMANDS, "pause", {...})``.
+
+        Raises:
+            ConfigurationError: The system is not entered, or has no bus.
+        """
+        if self._nerves is None:
+            raise ConfigurationError(
+                "This ViableSystem has no bus, or is not entered.",
+                remedies=("Give it one: ViableSystem(bus=MemoryBus()).", "Set amqp_enabled and amqp_url."),
+            )
+        return self._nerves
 
     def _refuse_without_servers(self) -> None:
         """Do nothing if MCP servers are used.

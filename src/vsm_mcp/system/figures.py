@@ -54,7 +54,8 @@ class Figures(Entered):
         They are plain numbers since the system was entered, and ``to_dict()`` gives them by dotted names. Takes time
         that grows with the number of kinds of demand: about a millisecond for a thousand.
         """
-        return take_metrics(self.parts, self.settings, caches=self.cache_stats())
+        nerves = None if self._nerves is None else self._nerves.count
+        return take_metrics(self.parts, self.settings, caches=self.cache_stats(), nerves=nerves)
 
     def diagnose_variety_gap(self) -> GapDiagnosis:
         """Say which system loses how much of demand, and what to do: tools, units, thresholds, or less variety."""

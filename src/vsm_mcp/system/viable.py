@@ -21,6 +21,8 @@ from vsm_mcp.guard.guards import Guards
 from vsm_mcp.measured import with_what_is_measured
 from vsm_mcp.model.operation import Operation, Outcome
 from vsm_mcp.model.proof import Probe
+from vsm_mcp.nerves.bus import Bus
+from vsm_mcp.nerves.nervous_system import NervousSystem
 from vsm_mcp.servers.links.link import Consent
 from vsm_mcp.servers.supervision.supervision import Supervision
 from vsm_mcp.settings.settings import Settings, alone
@@ -39,6 +41,7 @@ from vsm_mcp.systems.policy.record import RecordedOutcome
 from vsm_mcp.systems.regulation import Regulation
 from vsm_mcp.systems.system5 import Approver
 from vsm_mcp.wiring.logs import logged
+from vsm_mcp.wiring.nerves import told
 from vsm_mcp.wiring.parts import Parts, build
 from vsm_mcp.wiring.serving import Care
 from vsm_mcp.world.world import World
@@ -69,6 +72,7 @@ class ViableSystem(Tools, Figures, Security, History):
         guards: What every call must pass: who may call what, how often, with which data.
         supervision: How servers are kept alive: restarts, groups, health, pools.
         consent: What servers may ask of the host: a human, a model, directories; by default nothing.
+        bus: Tells other systems what happens here, and this one what they tell; by default the broker of the settings.
 
     Attributes:
         settings: The options.
@@ -77,6 +81,7 @@ class ViableSystem(Tools, Figures, Security, History):
     Raises:
         ConfigurationError: A setting or the environment is wrong.
         SandboxError: On entering, when the required confinement cannot be enforced on this machine.
+        BusError: On entering, when the broker of the settings cannot be reached.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class ViableSystem(Tools, Figures, Security, History):
         guards: Guards | None = None,
         supervision: Supervision | None = None,
         consent: Consent | None = None,
+        bus: Bus | None = None,
     ) -> None:
         """Keep what the system is to be made of."""
         self.settings: Settings = settings or Settings.from_environment()
@@ -110,6 +116,8 @@ class ViableSystem(Tools, Figures, Security, History):
         self._guards = guards or Guards()
         self._supervision = supervision or Supervision()
         self._consent = consent or Consent()
+        self._bus = bus
+        self._nerves: NervousSystem | None = None
         self._parts: Parts | None = None
         self._life: AsyncExitStack | None = None
         self._coder: Coder | None = None
@@ -148,6 +156,9 @@ class ViableSystem(Tools, Figures, Security, History):
             stack.enter_context(self.events.attach(_GUARDS, Event, parts.housekeeping.hear))
             if parts.guarded.trail.file is not None:
                 await stack.enter_async_context(parts.guarded.trail.file)
+            self._nerves = await stack.enter_async_context(
+                told(self.settings, self._bus, events=self.events, trail=parts.guarded.trail, world=self._world)
+            )
             await parts.rollback.recover()
             await stack.enter_async_context(parts.discovery.background())
             await stack.enter_async_context(parts.spawner)
@@ -161,7 +172,7 @@ class ViableSystem(Tools, Figures, Security, History):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End every server. The body's own exception passes unchanged."""
-        life, self._life, self._parts, self._coder = self._life, None, None, None
+        life, self._life, self._parts, self._coder, self._nerves = self._life, None, None, None, None
         if life is not None:
             await life.aclose()
 
@@ -272,12 +283,13 @@ class ViableSystem(Tools, Figures, Security, History):
         return await self.parts.system4.acquire(wanted, server=server, probe=probe, approve=approve)
 
     async def release_capability(self, server: str) -> None:
-        """Let a server go: end its process and take its tools away.
+        """Let a server go: end its process, take its tools away, and forget what it granted to this host.
 
         Its files stay as long as a generation that is kept needs them.
 
         Raises:
             DiscoveryError: No server of this name is held.
+            ConfigurationError: What it granted could not be forgotten, so it is still held.
         """
         await self.parts.system4.release(server)
 

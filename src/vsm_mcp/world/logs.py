@@ -15,6 +15,7 @@ from vsm_mcp.events import (
     AuditFailed,
     AuditRepaired,
     BehaviourDeviated,
+    BusLost,
     CallRefused,
     CandidatesFound,
     CircuitOpened,
@@ -22,6 +23,8 @@ from vsm_mcp.events import (
     Event,
     GapMeasured,
     HandlerDetached,
+    MessageHeard,
+    MessageRefused,
     OperationEnded,
     Progress,
     RequestFailed,
@@ -49,10 +52,12 @@ _WARNINGS = (
     AnomalySeen,
     AuditRepaired,
     BehaviourDeviated,
+    BusLost,
     CallRefused,
     CircuitOpened,
     EgressDecided,
     HandlerDetached,
+    MessageRefused,
     ResourceExceeded,
     ResultMisshaped,
     ServerGivenUp,
@@ -62,7 +67,7 @@ _WARNINGS = (
     StatementsChanged,
     ToolsQuarantined,
 )
-_DETAILS = (CandidatesFound, GapMeasured, Progress, SelfTestAdvanced, SourceRead, StageEntered)
+_DETAILS = (CandidatesFound, GapMeasured, MessageHeard, Progress, SelfTestAdvanced, SourceRead, StageEntered)
 _VARYING = frozenset({AlgedonicRaised, EgressDecided, OperationEnded, ServerReviewed, StageLeft})
 _LEVELS: Mapping[type[Event], int] = {
     **dict.fromkeys(_ERRORS, logging.ERROR),

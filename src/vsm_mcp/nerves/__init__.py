@@ -1,0 +1,1 @@
+"""Messages between systems: what one tells the others, over a bus."""
