@@ -33,23 +33,38 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def where(holds: Callable[[ast.AST], bool]) -> set[str]:
-    """Return the modules of the product that hold a node of which ``holds`` is true."""
-    return {name for name, path in product().items() if any(holds(node) for node in ast.walk(tree(path)))}
+def naming(*words: str) -> dict[str, Path]:
+    """Return the modules in whose text one of the words stands; only those are worth parsing."""
+    return {name: path for name, path in modules().items() if any(word in path.read_text("utf-8") for word in words)}
 
 
-def calls(name: str) -> Callable[[ast.AST], bool]:
+def where(holds: Callable[[ast.AST], bool], *words: str) -> set[str]:
+    """Return the modules of the product that hold a node of which ``holds`` is true; one of the words stands there."""
+    worth = product().items() & naming(*words).items()
+    return {name for name, path in worth if any(holds(node) for node in ast.walk(tree(path)))}
+
+
+def calling(name: str) -> set[str]:
     def holds(node: ast.AST) -> bool:
         return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == name
 
-    return holds
+    return where(holds, name)
 
 
-def uses(*dotted: str) -> Callable[[ast.AST], bool]:
+def using(*dotted: str) -> set[str]:
     def holds(node: ast.AST) -> bool:
         return isinstance(node, ast.Attribute) and ast.unparse(node) in dotted
 
-    return holds
+    return where(holds, *(name.rpartition(".")[2] for name in dotted))
+
+
+def importing(*names: str) -> set[str]:
+    """Return the modules that import one of these, or something of it."""
+
+    def among(name: str) -> bool:
+        return any(name == one or name.startswith(f"{one}.") for one in names)
+
+    return {name for name, path in naming(*names).items() if any(map(among, imported(path)))}
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -95,7 +110,7 @@ def test_every_module_says_first_what_it_is_for() -> None:
 
 
 def test_only_vetting_makes_what_is_vetted_and_the_store_reads_it_back() -> None:
-    makers = where(calls("Vetted"))
+    makers = calling("Vetted")
     assert makers
     store = {name for name in makers if name.startswith("acquisition/installation/")}
     assert {name for name in makers - store if not name.startswith("acquisition/vetting/")} == set()
@@ -103,7 +118,7 @@ def test_only_vetting_makes_what_is_vetted_and_the_store_reads_it_back() -> None
 
 
 def test_only_verification_makes_what_is_proven_and_the_store_reads_it_back() -> None:
-    makers = where(calls("Proven"))
+    makers = calling("Proven")
     assert "acquisition/verification.py" in makers
     store = {name for name in makers if name.startswith("acquisition/installation/")}
     assert makers - store == {"acquisition/verification.py"}
@@ -112,10 +127,7 @@ def test_only_verification_makes_what_is_proven_and_the_store_reads_it_back() ->
 
 @pytest.mark.promise("D6")
 def test_the_product_does_not_know_the_fakes() -> None:
-    users = {
-        name for name, path in product().items() if any(part.startswith("vsm_mcp.testing") for part in imported(path))
-    }
-    assert users == set()
+    assert not importing("vsm_mcp.testing") & product().keys()
 
 
 def test_nothing_is_left_unfinished_or_pretended() -> None:
@@ -129,28 +141,27 @@ def test_nothing_is_left_unfinished_or_pretended() -> None:
 
 
 def test_imports_are_the_same_for_a_checker_and_at_run_time() -> None:
-    users = where(lambda node: isinstance(node, ast.Name) and node.id == "TYPE_CHECKING")
+    users = where(lambda node: isinstance(node, ast.Name) and node.id == "TYPE_CHECKING", "TYPE_CHECKING")
     assert users <= {"__init__.py", "model/json.py"}
-    assert {name for name, path in modules().items() if "__future__" in set(imported(path))} == set()
+    assert importing("__future__") == set()
 
 
 def test_no_import_is_relative() -> None:
-    assert where(lambda node: isinstance(node, ast.ImportFrom) and node.level > 0) == set()
+    assert where(lambda node: isinstance(node, ast.ImportFrom) and node.level > 0, "from .") == set()
 
 
 def test_only_these_read_the_environment_of_the_process() -> None:
-    readers = where(uses("os.environ", "os.environb", "os.getenv"))
+    readers = using("os.environ", "os.environb", "os.getenv")
     assert readers <= {"settings/environment.py", "world/secrets.py", "world/processes.py"}
 
 
 def test_only_the_clock_knows_the_time_and_nothing_is_bound_to_one_event_loop() -> None:
-    assert where(uses("datetime.now", "datetime.utcnow", "time.time", "time.sleep", "date.today")) == {"world/clock.py"}
-    bound = {name for name, path in modules().items() if {"asyncio", "trio"} & set(imported(path))}
-    assert bound == {"nerves/amqp.py"}, "its library knows asyncio only, and it says so"
+    assert using("datetime.now", "datetime.utcnow", "time.time", "time.sleep", "date.today") == {"world/clock.py"}
+    assert importing("asyncio", "trio") == {"nerves/amqp.py"}, "its library knows asyncio only, and it says so"
 
 
 def test_no_text_is_run_as_code() -> None:
-    runners = where(
-        lambda node: isinstance(node, ast.Call) and ast.unparse(node.func) in {"eval", "exec", "os.system", "os.popen"}
-    )
-    assert runners == set()
+    def runs(node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and ast.unparse(node.func) in {"eval", "exec", "os.system", "os.popen"}
+
+    assert where(runs, "eval", "exec", "system", "popen") == set()
