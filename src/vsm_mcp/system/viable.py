@@ -156,7 +156,7 @@ class ViableSystem(Tools, Figures, Security, History):
             stack.enter_context(self.events.attach(_GUARDS, Event, parts.housekeeping.hear))
             if parts.guarded.trail.file is not None:
                 await stack.enter_async_context(parts.guarded.trail.file)
-            self._nerves = await stack.enter_async_context(
+            nerves = await stack.enter_async_context(
                 told(self.settings, self._bus, events=self.events, trail=parts.guarded.trail, world=self._world)
             )
             await parts.rollback.recover()
@@ -165,7 +165,7 @@ class ViableSystem(Tools, Figures, Security, History):
             if self.settings.servers:
                 await parts.system4.adopt_held()
             self._life = stack.pop_all()
-        self._parts = parts
+        self._parts, self._nerves = parts, nerves
         return self
 
     async def __aexit__(

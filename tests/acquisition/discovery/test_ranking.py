@@ -1,10 +1,12 @@
 """Ranking: what is said by name and summary is found, repeated words do not win, and every hit says why."""
 
 import pytest
+import snowballstemmer  # pyright: ignore[reportMissingTypeStubs] - it has none
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery import ranking
+from vsm_mcp.acquisition.discovery.index import tokens
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.expansion import Expansion
 from vsm_mcp.acquisition.discovery.index.tokens import MOST_QUERY_TERMS, Tokenizer, words
@@ -134,6 +136,29 @@ def test_words_are_split_stemmed_and_stripped_of_stop_words() -> None:
         *("http", "respons", "gethttprespons"),
         *("list", "tabl"),
     ]
+
+
+ENDINGS = """
+a able al alism ality ally ance ant ate ation ative ator bility ed eed eedly ement ence ency ent er ess ful fully
+fulness ible ic ical icate ied ies ing ingly ion ise ism iti ity ive iveness ization ize izer less lessly ll ly ment
+ness o ogist ogy ous ously s sses st th tional us w y
+"""
+
+
+@given(st.text("abcdeghilmnorstuvwxyz\u00e9", max_size=9), st.sampled_from(ENDINGS.split()))
+def test_every_word_is_cut_to_the_stem_that_the_stemmer_gives_it(start: str, ending: str) -> None:
+    stemmer = snowballstemmer.stemmer("english")  # pyright: ignore[reportUnknownMemberType] - untyped
+    word = f"zz{start}{ending}"
+    assert Tokenizer().terms(word) == [stemmer.stemWord(word)]  # pyright: ignore[reportUnknownMemberType] - the same
+
+
+def test_what_is_remembered_of_words_changes_nothing_and_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Connections connect getHTTPResponse, connected: 天气 the2 getHTTPResponse the connections"
+    once = Tokenizer().terms(text)
+    monkeypatch.setattr(tokens, "MOST_REMEMBERED", 2)
+    tokenizer = Tokenizer()
+    assert tokenizer.terms(text) == tokenizer.terms(text) == once
+    assert repr(tokenizer) in {"Tokenizer(stems=1)", "Tokenizer(stems=2)"}
 
 
 def test_the_words_of_a_text_are_as_written_but_for_case_and_humps() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery.index.bm25f import MOST_TERMS, count
+from vsm_mcp.acquisition.discovery.index.bm25f import MOST_TERMS, terms_of
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
 from vsm_mcp.acquisition.discovery.ranking import Ranking
@@ -68,6 +68,20 @@ def test_the_words_that_were_found_add_up_to_the_score(corpus: list[Document], q
         assert all((one.wanted or one.term) in asked for one in hit.why)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 5, 10, 30])
+@pytest.mark.parametrize("gone", [0, 3, 9])
+def test_what_cannot_be_among_the_best_is_left_out_and_nothing_else(gone: int, limit: int) -> None:
+    chance = random.Random(SEED + limit)  # noqa: S311 - a fixed sample
+    documents = [_of_common_and_rare_words(number, chance) for number in range(400)]
+    priors = {one.key: chance.choice((0.1, 0.9, 1.0, 1.05, 9.0)) for one in documents}
+    whole = Ranking(documents[20:], tokenizer=TOKENIZER)
+    recent = whole.beside(documents[:40], without=[one.key for one in documents[40 : 40 + gone]])
+    for ranking in (whole, recent):
+        for query in ("time", "zone time database", "car slide time query", "presentation sql convert zone"):
+            for prior in (None, priors.__getitem__):
+                assert ranking.search(query, limit=limit, prior=prior) == ranking.found(query).hits(limit, prior)
+
+
 @given(st.text(max_size=60), st.text(alphabet="\u200b\u200e\u202e\u2066\ufeff\u00ad", min_size=1, max_size=5))
 @pytest.mark.security
 def test_unseen_characters_change_nothing(text: str, unseen: str) -> None:
@@ -108,8 +122,8 @@ def test_a_query_ends_at_4_kib() -> None:
 @pytest.mark.security
 def test_no_more_terms_of_a_field_count_than_an_honest_server_has() -> None:
     text = " ".join(f"w{number}" for number in range(500))
-    counted = count(Document(key="x", name=text, title=text, description=text, category=text), TOKENIZER)
-    assert all(len(counted[name]) <= most for name, most in MOST_TERMS.items())
+    terms = terms_of(Document(key="x", name=text, title=text, description=text, category=text), TOKENIZER)
+    assert all(len(terms[name]) <= most for name, most in MOST_TERMS.items())
 
 
 @pytest.mark.security
@@ -139,6 +153,12 @@ def test_1000_stuffed_servers_reach_the_first_five_in_at_most_1_percent_of_hones
     queries = [" ".join([*chance.sample(topic, 3), chance.choice(common)]) for topic in topics * 3]
     reached = [any(hit.key.startswith("stuffed") for hit in ranking.search(query, limit=5)) for query in queries]
     assert sum(reached) <= 0.01 * len(queries)
+
+
+def _of_common_and_rare_words(number: int, chance: random.Random) -> Document:
+    """Return a document of a few words, of which the first ones of all are far more common."""
+    words = [WORDS[min(int(chance.expovariate(0.7)), len(WORDS) - 1)] for _ in range(6)]
+    return Document(key=f"k{number:03}", name=" ".join(words[:2]), description=" ".join(words[2:]))
 
 
 def _honest(number: int, chance: random.Random, words: tuple[Sequence[str], Sequence[str]]) -> Document:

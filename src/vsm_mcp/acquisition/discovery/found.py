@@ -2,8 +2,10 @@
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from vsm_mcp.acquisition.discovery.hit import LEAST_PRIOR, MOST_PRIOR, Hit, Matched, Prior, within
 from vsm_mcp.acquisition.discovery.index.bm25f import fields_of
@@ -11,47 +13,55 @@ from vsm_mcp.acquisition.discovery.index.expansion import WORTH, WORTH_UNFOUND
 from vsm_mcp.acquisition.discovery.index.index import Index
 from vsm_mcp.acquisition.discovery.index.segment import Posting
 
+Postings = tuple[tuple[int, Posting], ...]
+"""What each segment knows of a term, with what to add to the numbers there."""
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A term: what it counts in the query, what each segment knows of it (with its offset), what was asked for."""
+_SPARSE = 12
+"""So many times as many entries as documents that are looked for, and looking for each of them is quicker."""
+
+
+class Term(NamedTuple):
+    """A term: what it counts in the query, what each segment knows of it (with its offset), what was asked for.
+
+    Attributes:
+        text: The term.
+        weight: What it counts in the query.
+        postings: What each segment knows of it, with what to add to the numbers there.
+        rarity: How rare it is; 0 when no document has it.
+        entries: How many documents have it.
+        wanted: The term of the query that it is near to in meaning; empty for one of the query.
+    """
 
     text: str
     weight: float
-    postings: tuple[tuple[int, Posting], ...]
+    postings: Postings
+    rarity: float
+    entries: int
     wanted: str = ""
 
-    @property
-    def rarity(self) -> float:
-        """How rare it is."""
-        return self.postings[0][1].rarity
+    @classmethod
+    def of(cls, text: str, weight: float, postings: Postings, *, wanted: str = "") -> Self:
+        """Return a term with what is known of it."""
+        if not postings:
+            return cls(text, weight, (), 0.0, 0, wanted)
+        entries = sum([len(posting.numbers) for _, posting in postings])
+        return cls(text, weight, postings, postings[0][1].rarity, entries, wanted)
 
-    def replaced(self, text: str, nearness: float, postings: tuple[tuple[int, Posting], ...]) -> "Term":
+    def replaced(self, text: str, nearness: float, postings: Postings) -> Self:
         """Return a near term in the place of this one; it never counts more than this one for being rarer."""
         worth, rarity = WORTH_UNFOUND, postings[0][1].rarity
         if self.postings:
             worth = WORTH * min(1.0, self.rarity / rarity)
-        return Term(text, self.weight * worth * nearness**2, postings, self.text)
+        return self.of(text, self.weight * worth * nearness**2, postings, wanted=self.text)
 
-    @property
-    def entries(self) -> int:
-        """How many documents have it."""
-        return sum(len(posting.numbers) for _, posting in self.postings)
-
-    def at(self, number: int) -> tuple[float, int]:
-        """Return what it counts in a document and in which fields it is there; zeros when it is not."""
+    def among(self, wanted: KeysView[int]) -> Iterator[tuple[int, float, int]]:
+        """Yield of the documents that are ``wanted`` those that have it: number, what it counts there, its fields."""
         for offset, posting in self.postings:
-            impact, mask = posting.at(number - offset) if number >= offset else (0.0, 0)
-            if impact:
-                return impact, mask
-        return 0.0, 0
-
-    def matched(self, number: int, weight: float) -> Matched | None:
-        """Return what it brings to a document; ``None`` when it is not there."""
-        impact, mask = self.at(number)
-        if not impact:
-            return None
-        return Matched(term=self.text, score=weight * impact, fields=fields_of(mask), wanted=self.wanted)
+            numbers, entries = posting.numbers, len(posting.numbers)
+            for number in wanted if offset or entries > _SPARSE * len(wanted) else wanted & numbers:
+                place = bisect_left(numbers, number - offset)
+                if place < entries and numbers[place] + offset == number:
+                    yield number, posting.impacts[place], posting.fields[place]
 
 
 Weighted = Sequence[tuple[Term, float]]
@@ -86,9 +96,11 @@ class Found:
 
         Rare words count more; words near in meaning do not count.
         """
-        own = [term for term, _ in self.weighted if not term.wanted]
-        shares = (math.fsum(term.rarity for term in own if term.at(number)[0]) for number in numbers)
-        return min(1.0, max(shares, default=0.0) / self.asked) if self.asked else 0.0
+        rarities: dict[int, list[float]] = {number: [] for number in numbers}
+        for term, _ in self.weighted:
+            for number, _, _ in () if term.wanted else term.among(rarities.keys()):
+                rarities[number].append(term.rarity)
+        return min(1.0, max(map(math.fsum, rarities.values()), default=0.0) / self.asked) if self.asked else 0.0
 
     def best(self, limit: int, prior: Prior | None = None) -> Sequence[tuple[int, float]]:
         """Return the numbers of at most so many documents and what they count, best first; equals by key."""
@@ -102,9 +114,19 @@ class Found:
     def hits(self, limit: int, prior: Prior | None = None) -> tuple[Hit, ...]:
         """Return at most so many documents, best first; equals by key."""
         best = self.best(limit, prior)
-        return tuple(Hit(key=self.index.key(number), score=score, why=self.why(number)) for number, score in best)
+        whys = self.whys([number for number, _ in best])
+        return tuple(Hit(key=self.index.key(number), score=score, why=whys[number]) for number, score in best)
 
     def why(self, number: int) -> tuple[Matched, ...]:
         """Return what each term brings to a document, the strongest first."""
-        matched = (term.matched(number, weight) for term, weight in self.weighted)
-        return tuple(sorted((one for one in matched if one is not None), key=lambda one: -one.score))
+        return self.whys([number])[number]
+
+    def whys(self, numbers: Sequence[int]) -> Mapping[int, tuple[Matched, ...]]:
+        """Return by number what each term brings to documents, the strongest first."""
+        found: dict[int, list[Matched]] = {number: [] for number in numbers}
+        for term, weight in self.weighted:
+            for number, impact, mask in term.among(found.keys()):
+                fields = fields_of(mask)
+                one = Matched(term=term.text, score=weight * impact, fields=fields, wanted=term.wanted)
+                found[number].append(one)
+        return {number: tuple(sorted(matched, key=lambda one: -one.score)) for number, matched in found.items()}

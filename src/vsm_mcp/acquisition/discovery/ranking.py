@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from vsm_mcp.acquisition.discovery.found import Found, Term, Weighted
-from vsm_mcp.acquisition.discovery.hit import Hit, Prior
+from vsm_mcp.acquisition.discovery.hit import LEAST_PRIOR, MOST_PRIOR, Hit, Prior
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.expansion import Expansion, bundled
 from vsm_mcp.acquisition.discovery.index.index import Index
@@ -31,6 +31,9 @@ MOST_ENTRIES = 100_000
 
 MOST_COMPLETED = 500
 """In so many of the documents found so, those that are best by then, the words that are left are looked at as well."""
+
+_REACH = LEAST_PRIOR / MOST_PRIOR * (1 - 1e-9)
+"""A document with less than this share of another one's score stays behind it, whatever the priors of both."""
 
 
 class Ranking:
@@ -87,18 +90,22 @@ class Ranking:
             prior: What is known of a document besides its words, by its key: its score is multiplied with that, within
                 `LEAST_PRIOR` and `MOST_PRIOR`.
         """
-        return self.found(query).hits(limit, prior)
+        return self._found(query, limit).hits(limit, prior)
 
     def found(self, query: str) -> Found:
         """Return all documents that have words of ``query`` or near ones."""
+        return self._found(query, None)
+
+    def _found(self, query: str, limit: int | None) -> Found:
+        """Return all documents found, or at least those that can be among the best ``limit``."""
         asked = self._asked(query)
         weighted = _weighted([*(term for term in asked if term.postings), *self._near(asked)])
         rarities = (term.rarity if term.postings else self._index.base.usual.rarity(0) for term in asked)
-        return Found(self._index, weighted, self._scores(weighted), math.fsum(rarities))
+        return Found(self._index, weighted, self._scores(weighted, limit), math.fsum(rarities))
 
     def _asked(self, query: str) -> list[Term]:
         counted = self._tokenizer.query(query)
-        return [Term(term, 1 + math.log(times), self._index.postings(term)) for term, times in counted.items()]
+        return [Term.of(term, 1 + math.log(times), self._index.postings(term)) for term, times in counted.items()]
 
     def _near(self, asked: Sequence[Term]) -> list[Term]:
         """Return the terms near in meaning that some document has, each for the asked one that it counts most for."""
@@ -114,34 +121,63 @@ class Ranking:
         entries = accumulate(one.entries for one in best)
         return [one for one, so_far in zip(best, entries, strict=True) if so_far <= MOST_EXPANDED_ENTRIES]
 
-    def _scores(self, weighted: Sequence[tuple[Term, float]]) -> dict[int, float]:
-        """Return what each document counts that has a term; of very many, what the best of them by rare terms do."""
+    def _scores(self, weighted: Weighted, limit: int | None) -> dict[int, float]:
+        """Return what each document counts that has a term, or only those that can be among the best ``limit``.
+
+        Terms that very many documents have are looked at in the best of those with rarer ones only.
+        """
         finding, left = _affordable(weighted)
         scores: dict[int, float] = {}
-        known = scores.get
-        for term, weight in sorted(finding, key=lambda pair: (-pair[0].entries, pair[0].text)):
-            for offset, posting in term.postings:
-                numbers = [number + offset for number in posting.numbers] if offset else posting.numbers
-                if not scores:  # of the word that most have nothing is to be added up, which is far quicker
-                    scores.update(zip(numbers, [weight * impact for impact in posting.impacts], strict=True))
-                    continue
-                for number, impact in zip(numbers, posting.impacts, strict=True):
-                    scores[number] = known(number, 0.0) + weight * impact
-        for number in self._index.hidden & scores.keys():
-            del scores[number]
+        for place, (term, weight) in enumerate(finding):
+            if limit and not left and limit <= len(scores) < term.entries:
+                able = self._able(scores, limit, finding[place:])
+                if able is not None:
+                    return _completed(able, finding[place:])
+            _add(scores, term, weight)
+        self._hide(scores)
         if not left:
             return scores
         best = heapq.nlargest(MOST_COMPLETED, scores, key=lambda number: (scores[number], -number))
-        return {one: scores[one] + sum(weight * term.at(one)[0] for term, weight in left) for one in best}
+        return _completed({number: scores[number] for number in best}, left)
+
+    def _able(self, scores: dict[int, float], limit: int, left: Weighted) -> dict[int, float] | None:
+        """Return the documents that can be among the best ``limit`` when the terms that are left are added as well.
+
+        ``None`` when a document could be that has none of the terms so far: a term counts less than it is rare, so all
+        that are left together are not enough for that where the best have much more already.
+        """
+        self._hide(scores)
+        highest = heapq.nlargest(limit, scores.values())
+        least = _REACH * highest[-1] if len(highest) == limit else 0.0
+        gain = math.fsum(weight * term.rarity for term, weight in left)
+        return {number: score for number, score in scores.items() if score + gain >= least} if gain < least else None
+
+    def _hide(self, scores: dict[int, float]) -> None:
+        for number in self._index.hidden & scores.keys():
+            del scores[number]
+
+
+def _add(scores: dict[int, float], term: Term, weight: float) -> None:
+    known = scores.get
+    for offset, posting in term.postings:
+        numbers = [number + offset for number in posting.numbers] if offset else posting.numbers
+        for number, impact in zip(numbers, posting.impacts, strict=True):
+            scores[number] = known(number, 0.0) + weight * impact
+
+
+def _completed(scores: dict[int, float], left: Weighted) -> dict[int, float]:
+    """Return what documents count when the terms that are left are looked at in them as well."""
+    for term, weight in left:
+        for number, impact, _ in term.among(scores.keys()):
+            scores[number] += weight * impact
+    return scores
 
 
 def _affordable(weighted: Weighted) -> tuple[Weighted, Weighted]:
     """Return the terms by which documents are found, and those left, which are in too many to be looked at in all."""
-    if sum(term.entries for term, _ in weighted) <= MOST_ENTRIES:
-        return weighted, ()
     rarest = sorted(weighted, key=lambda pair: (pair[0].entries, pair[0].text))
     so_far = accumulate(term.entries for term, _ in rarest)
-    most = max(1, sum(count <= MOST_ENTRIES for count in so_far))
+    most = max(1, sum([count <= MOST_ENTRIES for count in so_far]))
     return rarest[:most], rarest[most:]
 
 

@@ -21,7 +21,7 @@ def clean(text: str, longest: int = LONGEST_TEXT) -> str:
     What is not seen: control, zero-width, bidirectional and tag characters, variation selectors, lone surrogates.
     """
     if text.isascii() and text.isprintable():
-        return _SPACES.sub(" ", text).strip()[:longest]
+        return " ".join(text.split())[:longest]
     cut = unicodedata.normalize("NFKC", _VARIATION.sub("", text[: 4 * longest]))
     seen = "".join(char for char in _SPACES.sub(" ", cut) if char.isprintable())
     return _SPACES.sub(" ", seen).strip()[:longest]

@@ -5,7 +5,7 @@ The length of a field is discounted together with the length of the whole docume
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -57,27 +57,21 @@ BROAD = 120
 _PRIOR_DOCUMENTS = 20
 _FIELDS = tuple(tuple(name for bit, name in enumerate(WEIGHTS) if mask & 1 << bit) for mask in range(1 << len(WEIGHTS)))
 
-Counted = Mapping[str, Counter[str]]
-"""How often each term is in each field of one document."""
+Told = Mapping[str, Sequence[str]]
+"""The terms of each field of one document, as often as they are there."""
 
 
-def count(document: Document, tokenizer: Tokenizer) -> Counted:
-    """Return how often each term is in each field of a document."""
-    tools = document.tools[:MOST_TOOLS]
-    fields = {
-        "name": [(document.name, LONGEST_NAME)],
-        "title": [(document.title, LONGEST_NAME)],
-        "description": [(document.description, LONGEST_DESCRIPTION)],
-        "category": [(document.category, LONGEST_NAME)],
-        "toolname": [(tool.name, LONGEST_NAME) for tool in tools],
-        "tooldesc": [(tool.description, LONGEST_TOOL_TEXT) for tool in tools],
-        "arguments": [(document.arguments, LONGEST_ARGUMENTS)],
-    }
+def terms_of(document: Document, tokenizer: Tokenizer) -> Told:
+    """Return the terms of each field of a document."""
+    tools, terms = document.tools[:MOST_TOOLS], tokenizer.terms
     return {
-        name: Counter(
-            term for value, longest in texts for term in tokenizer.terms(value, longest)[: MOST_TERMS.get(name)]
-        )
-        for name, texts in fields.items()
+        "name": terms(document.name, LONGEST_NAME)[: MOST_TERMS["name"]],
+        "title": terms(document.title, LONGEST_NAME)[: MOST_TERMS["title"]],
+        "description": terms(document.description, LONGEST_DESCRIPTION)[: MOST_TERMS["description"]],
+        "category": terms(document.category, LONGEST_NAME)[: MOST_TERMS["category"]],
+        "toolname": [term for tool in tools for term in terms(tool.name, LONGEST_NAME)],
+        "tooldesc": [term for tool in tools for term in terms(tool.description, LONGEST_TOOL_TEXT)],
+        "arguments": terms(document.arguments, LONGEST_ARGUMENTS),
     }
 
 
@@ -90,26 +84,31 @@ class Usual:
     whole: float
 
     @classmethod
-    def of(cls, collection: Sequence[Counted]) -> Self:
+    def of(cls, collection: Sequence[Told]) -> Self:
         """Return what is usual in ``collection``."""
-        lengths = [_lengths(counted) for counted in collection]
+        lengths = [_lengths(told) for told in collection]
         fields = (_usual([of[name] for of in lengths], typical) for name, typical in TYPICAL_LENGTHS.items())
         wholes = [_whole(of) for of in lengths]
         whole = math.fsum(wholes) / max(1, len(wholes)) or 1.0
         return cls(documents=len(collection), fields=tuple(fields), whole=whole)
 
-    def frequencies(self, counted: Counted) -> dict[str, tuple[float, int]]:
-        """Return for each term of a document its weighted, discounted frequency and its fields, one bit each."""
-        lengths = _lengths(counted)
+    def counts(self, told: Told) -> tuple[Mapping[str, float], Collection[int]]:
+        """Return what each term of a document counts before its rarity, and beside that its fields, one bit each.
+
+        It counts 0 to 1, ever more slowly as its weighted, discounted frequency grows.
+        """
+        lengths = _lengths(told)
         discount = 1 - B + B * _whole(lengths) / self.whole
-        found: dict[str, tuple[float, int]] = {}
+        found: dict[str, float] = {}
+        masks: dict[str, int] = {}
         for bit, (name, weight) in enumerate(WEIGHTS.items()):
             scale = weight / math.sqrt((1 - B + B * lengths[name] / self.fields[bit]) * discount)
-            for term, times in counted[name].items():
-                frequency, mask = found.get(term, (0.0, 0))
-                found[term] = (frequency + times * scale, mask | 1 << bit)
+            for term, times in Counter(told[name]).items() if told[name] else ():
+                found[term] = found.get(term, 0.0) + times * scale
+                masks[term] = masks.get(term, 0) | 1 << bit
         broad = min(1.0, BROAD / len(found)) if found else 1.0
-        return {term: (frequency * broad, mask) for term, (frequency, mask) in found.items()}
+        frequencies = ((term, frequency * broad) for term, frequency in found.items())
+        return {term: frequency / (K1 + frequency) for term, frequency in frequencies}, masks.values()
 
     def rarity(self, documents: int) -> float:
         """Return the inverse document frequency of a term that is in so many ``documents``; always more than 0.
@@ -120,18 +119,13 @@ class Usual:
         return math.log(1 + (everything - documents + 0.5) / (documents + 0.5))
 
 
-def impact(frequency: float) -> float:
-    """Return what a term counts where it has this weighted frequency, before its rarity: 0 to 1, ever more slowly."""
-    return frequency / (K1 + frequency)
-
-
 def fields_of(mask: int) -> tuple[str, ...]:
     """Return the names of the fields whose bits are set."""
     return _FIELDS[mask % len(_FIELDS)]
 
 
-def _lengths(counted: Counted) -> dict[str, int]:
-    return {name: counted[name].total() for name in WEIGHTS}
+def _lengths(told: Told) -> dict[str, int]:
+    return {name: len(told[name]) for name in WEIGHTS}
 
 
 def _whole(lengths: Mapping[str, int]) -> float:

@@ -5,9 +5,9 @@ The table is made by ``scripts/expansion.py``; its first lines name what it is m
 
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 FILE_NAME = "expansion.txt.gz"
 
@@ -18,8 +18,7 @@ WORTH_UNFOUND = 0.6
 """The same, where no document has the word itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
+class Near(NamedTuple):
     """A term, and how near in meaning it is to another one: 0 to 1."""
 
     term: str

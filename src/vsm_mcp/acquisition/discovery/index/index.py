@@ -26,9 +26,10 @@ class Index:
 
     def postings(self, term: str) -> tuple[tuple[int, Posting], ...]:
         """Return what is known of a term in each segment, with what to add to the numbers there."""
-        places = ((0, self.base), (len(self.base), self.recent))
-        found = ((offset, segment.posting(term)) for offset, segment in places if segment is not None)
-        return tuple((offset, posting) for offset, posting in found if posting is not None)
+        posting = self.base.posting(term)
+        found = () if posting is None else ((0, posting),)
+        recent = None if self.recent is None else self.recent.posting(term)
+        return found if recent is None else (*found, (len(self.base), recent))
 
     def key(self, number: int) -> str:
         """Return the key of a document."""

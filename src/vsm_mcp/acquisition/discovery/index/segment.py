@@ -2,18 +2,19 @@
 
 from array import array
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, repeat
+from operator import mul
+from typing import NamedTuple
 
-from vsm_mcp.acquisition.discovery.index.bm25f import Usual, count, impact
+from vsm_mcp.acquisition.discovery.index.bm25f import Usual, terms_of
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
 
-_Found = list[tuple[int, float, int]]
 
-
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One term in one segment: how rare it is, in which documents (ascending), what it counts there, in which fields.
 
     What it counts has the rarity in it already; fields are one bit each.
@@ -23,13 +24,6 @@ class Posting:
     numbers: Sequence[int]
     impacts: Sequence[float]
     fields: Sequence[int]
-
-    def at(self, number: int) -> tuple[float, int]:
-        """Return what the term counts in a document and in which fields it is there; zeros when it is not."""
-        place = bisect_left(self.numbers, number)
-        if place < len(self.numbers) and self.numbers[place] == number:
-            return self.impacts[place], self.fields[place]
-        return 0.0, 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +61,33 @@ class Segment:
         """
         by_key = {document.key: document for document in documents}
         keys = tuple(sorted(by_key))
-        counts = [count(by_key[key], tokenizer) for key in keys]
-        usual = Usual.of(counts) if beside is None else beside.usual
-        found: dict[str, _Found] = {}
-        for number, counted in enumerate(counts):
-            for term, (frequency, mask) in usual.frequencies(counted).items():
-                found.setdefault(term, []).append((number, impact(frequency), mask))
-        elsewhere = (0 if beside is None else beside.spread_of(term) for term in found)
-        spread = array("I", (known or len(entries) for known, entries in zip(elsewhere, found.values(), strict=True)))
-        return _packed(keys, usual, spread=spread, found=found)
+        told = [terms_of(by_key[key], tokenizer) for key in keys]
+        usual = Usual.of(told) if beside is None else beside.usual
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        numbers, counts, fields = array("I"), array("d"), array("B")
+        for number, one in enumerate(told):
+            counted, masks = usual.counts(one)
+            for place, term in enumerate(counted, len(numbers)):
+                places[term].append(place)
+            numbers.extend([number] * len(counted))
+            counts.extend(counted.values())
+            fields.extend(masks)
+        known = (0 if beside is None else beside.spread_of(term) for term in places)
+        spread = array("I", (one or len(entries) for one, entries in zip(known, places.values(), strict=True)))
+        order = [*chain.from_iterable(places.values())]
+        rarities = (
+            repeat(usual.rarity(one), len(entries)) for one, entries in zip(spread, places.values(), strict=True)
+        )
+        return cls(
+            keys=keys,
+            usual=usual,
+            terms={term: row for row, term in enumerate(places)},
+            spread=spread,
+            starts=array("I", accumulate(map(len, places.values()), initial=0)),
+            numbers=array("I", [numbers[place] for place in order]),
+            impacts=array("f", map(mul, chain.from_iterable(rarities), [counts[place] for place in order])),
+            fields=array("B", [fields[place] for place in order]),
+        )
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -86,9 +98,9 @@ class Segment:
         row = self.terms.get(term)
         if row is None:
             return None
-        part = slice(self.starts[row], self.starts[row + 1])
+        first, end = self.starts[row], self.starts[row + 1]
         rarity = self.usual.rarity(self.spread[row])
-        return Posting(rarity, self.numbers[part], self.impacts[part], self.fields[part])
+        return Posting(rarity, self.numbers[first:end], self.impacts[first:end], self.fields[first:end])
 
     def spread_of(self, term: str) -> int:
         """Return how many documents have a term."""
@@ -99,24 +111,3 @@ class Segment:
         """Return the number of a document."""
         place = bisect_left(self.keys, key)
         return place if place < len(self.keys) and self.keys[place] == key else None
-
-
-def _packed(keys: Sequence[str], usual: Usual, *, spread: "array[int]", found: Mapping[str, _Found]) -> Segment:
-    numbers, impacts, fields, starts = array("I"), array("f"), array("B"), array("I", [0])
-    for row, entries in enumerate(found.values()):
-        rarity = usual.rarity(spread[row])
-        for number, counts, mask in entries:
-            numbers.append(number)
-            impacts.append(rarity * counts)
-            fields.append(mask)
-        starts.append(len(numbers))
-    return Segment(
-        keys=keys,
-        usual=usual,
-        terms={term: row for row, term in enumerate(found)},
-        spread=spread,
-        starts=starts,
-        numbers=numbers,
-        impacts=impacts,
-        fields=fields,
-    )
