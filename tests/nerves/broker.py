@@ -4,8 +4,8 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,9 +47,28 @@ def program(name: str) -> str:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartableBroker(Broker):
+    """A broker that can be ended and started again in its place."""
+
+    start: Callable[[], None]
+    end: Callable[[], None]
+
+    def restart(self) -> None:
+        self.end()
+        self.start()
+
+
 @contextmanager
 def running_broker(home: Path) -> Generator[Broker]:
     """Start a broker, wait until it takes connections, and end it with all that belongs to it."""
+    with restartable_broker(home) as broker:
+        yield broker
+
+
+@contextmanager
+def restartable_broker(home: Path) -> Generator[RestartableBroker]:
+    """Start a broker that keeps what it has in ``home``."""
     names, port, inner = (_free_port() for _ in range(3))
     variables = {
         "PATH": os.environ["PATH"],
@@ -67,11 +86,17 @@ def running_broker(home: Path) -> Generator[Broker]:
         "RABBITMQ_PID_FILE": str(home / "pid"),
         "RABBITMQ_CONFIG_FILE": str(home / "none"),
     }
-    with (home / "said").open("wb") as said:
-        start = partial(subprocess.Popen[bytes], env=variables, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        with _ended(start(["epmd", "-port", str(names)])), _ended(start([program("rabbitmq-server")])) as server:
+    with (home / "said").open("wb") as said, ExitStack() as life:
+        begin = partial(subprocess.Popen[bytes], env=variables, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        life.enter_context(_ended(begin(["epmd", "-port", str(names)])))
+        running = life.enter_context(ExitStack())
+
+        def start() -> None:
+            server = running.enter_context(_ended(begin([program("rabbitmq-server")])))
             _wait_for(port, server, home / "said")
-            yield Broker(port=port, variables=variables)
+
+        start()
+        yield RestartableBroker(port=port, variables=variables, start=start, end=running.close)
 
 
 @contextmanager

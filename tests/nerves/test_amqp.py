@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
+from typing import Any
 
 import aio_pika
 import aiormq
@@ -16,7 +17,7 @@ import anyio.to_thread
 import pytest
 from pamqp.common import FieldValue
 from pydantic import SecretStr
-from tests.nerves.broker import Broker, running_broker
+from tests.nerves.broker import Broker, restartable_broker, running_broker
 
 from vsm_mcp import Message, Nerve
 from vsm_mcp.errors import BusError, ConfigurationError, PayloadError
@@ -50,6 +51,14 @@ def message(
 async def following(messages: AsyncIterator[Message], number: int = 1) -> list[str]:
     with anyio.fail_after(30):
         return [(await anext(messages)).topic for _ in range(number)]
+
+
+async def following_until_quiet(messages: AsyncIterator[Message]) -> list[str]:
+    topics = list[str]()
+    with anyio.move_on_after(0.5):
+        async for said in messages:
+            topics.append(said.topic)
+    return topics
 
 
 async def asked(broker: Broker, *arguments: str) -> list[list[str]]:
@@ -123,7 +132,7 @@ async def test_each_nerve_is_an_exchange_of_its_kind_and_subscriptions_are_bound
             line[0].rpartition(".")[0]: line[1] for line in await asked(broker, "list_queues", "name", "arguments")
         }
         pain = queues["kinds.algedonic"]
-        assert '{"x-max-priority",255}' in pain
+        assert '{"x-max-priority",1}' in pain
         assert '{"x-message-ttl",60000}' in pain
         for nerve in Nerve:
             assert '{"x-max-length",10000}' in queues[f"kinds.{nerve}"]
@@ -203,7 +212,8 @@ async def test_pain_goes_before_pain_that_waits_and_is_gone_after_a_minute(broke
             await queue.bind(f"vsm.{nerve}", str(nerve))
             await bus.publish(message("a", nerve))
         pain, audit = await queue.get(), await queue.get()
-        assert (pain.priority, pain.expiration, pain.delivery_mode) == (255, 60, aio_pika.DeliveryMode.NOT_PERSISTENT)
+        assert (pain.priority, pain.delivery_mode) == (255, aio_pika.DeliveryMode.NOT_PERSISTENT)
+        assert 50 < float(str(pain.expiration)) <= 60
         assert (audit.priority, audit.expiration, audit.delivery_mode) == (0, None, aio_pika.DeliveryMode.PERSISTENT)
 
 
@@ -212,6 +222,17 @@ async def test_a_slow_subscriber_is_waited_for_and_loses_nothing(broker: Broker)
         for number in range(40):
             await bus.publish(message(f"n{number}", Nerve.HORIZONTAL))
         assert await following(heard, 40) == [f"n{number}" for number in range(40)]
+
+
+async def test_what_was_delivered_and_not_taken_when_the_connection_broke_comes_again(broker: Broker) -> None:
+    async with AmqpBus(broker.url, prefetch=10, key=KEY) as bus, bus.subscribe(Nerve.HORIZONTAL) as heard:
+        for number in range(20):
+            await bus.publish(message(f"n{number}", Nerve.HORIZONTAL))
+        assert await following(heard, 2) == ["n0", "n1"]
+        await asked(broker, "close_all_connections", "the tests want it")
+        rest = await following(heard, 18)
+        assert {f"n{number}" for number in range(2, 20)} <= {*rest, *await following_until_quiet(heard)}
+        assert bus.refused == 0
 
 
 async def test_after_the_connection_broke_it_is_made_again_and_subscriptions_go_on(broker: Broker) -> None:
@@ -245,6 +266,63 @@ async def test_a_connection_without_a_sign_of_life_is_broken_and_no_publisher_is
         await publish_at_last(bus, message("after"))
 
 
+async def test_leaving_while_nothing_gets_through_takes_no_longer_than_a_farewell_for_each_part(broker: Broker) -> None:
+    way = Way(broker.port)
+    async with way.open() as port, AsyncExitStack() as life:
+        bus = await life.enter_async_context(AmqpBus(f"amqp://guest:guest@127.0.0.1:{port}/", timeout=30))
+        await life.enter_async_context(bus.subscribe(Nerve.AUDIT))
+        way.passable = anyio.Event()
+        began = anyio.current_time()
+        await life.aclose()
+        assert anyio.current_time() - began < 10
+        way.passable.set()
+
+
+async def test_who_still_listens_when_the_bus_is_left_is_told_that_nothing_more_comes(broker: Broker) -> None:
+    bus, topics, first = AmqpBus(broker.url), list[str](), anyio.Event()
+
+    async def listen(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+        async with bus.subscribe(Nerve.AUDIT) as heard:
+            task_status.started()
+            async for said in heard:
+                topics.append(said.topic)
+                first.set()
+        topics.append("(the end)")
+
+    async with anyio.create_task_group() as tasks, bus:
+        await tasks.start(listen)
+        await bus.publish(message("one", Nerve.AUDIT))
+        await first.wait()
+    assert topics == ["one", "(the end)"]
+    with pytest.raises(ConfigurationError, match="not entered"):
+        await bus.publish(message("late"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"pool_size": 0},
+        {"prefetch": 70_000},
+        {"heartbeat": 0},
+        {"timeout": float("nan")},
+        {"prefix": "a\0"},
+        {"url": "http://broker"},
+        {"url": "amqp://u:1234/secret@broker"},
+        {"url": "amqp://broker:99999/"},
+    ],
+)
+async def test_an_option_that_makes_no_sense_is_refused_and_the_url_not_quoted(wrong: dict[str, Any]) -> None:
+    wrong.setdefault("url", "amqp://broker")
+    with pytest.raises(ConfigurationError) as refused:
+        AmqpBus(**wrong)
+    assert "secret" not in str(refused.value)
+
+
+async def test_what_its_library_logs_is_not_printed_by_itself() -> None:
+    for name in ("aio_pika", "aiormq"):
+        assert any(isinstance(each, logging.NullHandler) for each in logging.getLogger(name).handlers)
+
+
 @pytest.mark.promise("C56")
 @pytest.mark.security
 async def test_a_wrong_password_is_said_and_never_shown(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
@@ -265,18 +343,18 @@ async def test_a_broker_that_is_not_there_or_has_other_exchanges_is_said_in_time
     async with connection:
         channel = await connection.channel()
         await channel.declare_exchange("other.audit", aio_pika.ExchangeType.DIRECT, durable=True)
-        with pytest.raises(BusError, match=r"has no exchange other\.audit of type fanout"):
+        with pytest.raises(BusError, match=r"does not give us the exchange other\.audit of type fanout"):
             await AmqpBus(broker.url, prefix="other", timeout=5).__aenter__()
         await channel.exchange_delete("other.audit")
 
 
 async def test_cancelling_leaves_no_connection_and_passes_as_what_it_is(broker: Broker) -> None:
     with anyio.move_on_after(0.5) as scope:
-        async with AmqpBus(broker.url) as bus, bus.subscribe(Nerve.AUDIT) as heard:
+        async with AmqpBus(broker.url, prefix="cancelled") as bus, bus.subscribe(Nerve.AUDIT) as heard:
             await anext(heard)
     assert scope.cancelled_caught
     assert await asked(broker, "list_connections", "name") == []
-    assert await asked(broker, "list_queues", "name") == []
+    assert not [line for line in await asked(broker, "list_queues", "name") if line[0].startswith("cancelled.")]
 
 
 async def test_a_bus_that_is_not_entered_or_entered_twice_says_so(broker: Broker) -> None:
@@ -293,3 +371,24 @@ async def test_a_bus_that_is_not_entered_or_entered_twice_says_so(broker: Broker
         with pytest.raises(ConfigurationError, match="entered already"):
             await bus.__aenter__()
     assert not bus.connected
+
+
+async def test_what_was_taken_by_the_broker_is_heard_also_by_who_comes_back_after_it_restarted(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with restartable_broker(tmp_path_factory.mktemp("restarted")) as broker:
+        way = Way(broker.port)
+        async with (
+            way.open() as port,
+            AmqpBus(f"amqp://guest:guest@127.0.0.1:{port}/") as there,
+            AmqpBus(broker.url) as here,
+            there.subscribe(Nerve.COMMANDS) as heard,
+        ):
+            await here.publish(message("before", Nerve.COMMANDS))
+            assert await following(heard) == ["before"]
+            way.passable = anyio.Event()  # who listens comes back late
+            await anyio.to_thread.run_sync(broker.restart)
+            await publish_at_last(here, message("first", Nerve.COMMANDS))
+            way.passable.set()
+            await publish_at_last(here, message("second", Nerve.COMMANDS))
+            assert "first" in await following(heard, 2)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from vsm_mcp import MemoryBus, Message, Nerve
@@ -54,6 +55,26 @@ async def test_who_is_slow_loses_its_own_oldest_messages_which_are_counted() -> 
     assert repr(bus) == "MemoryBus(subscribers=0, dropped=1)"
 
 
+async def test_who_answers_to_what_it_hears_lets_others_in() -> None:
+    bus, echoed = MemoryBus(), 0
+    async with bus.subscribe(Nerve.AUDIT) as heard:
+        await bus.publish(message("echo", Nerve.AUDIT))
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_end, scope)
+                async for said in heard:
+                    echoed += 1
+                    await bus.publish(said)
+    assert scope.cancelled_caught
+    assert echoed < 100
+
+
+async def _end(scope: anyio.CancelScope) -> None:
+    for _ in range(10):
+        await anyio.lowlevel.checkpoint()
+    scope.cancel()
+
+
 async def test_a_subscription_ends_with_its_context_and_needs_a_pattern() -> None:
     bus = MemoryBus()
     async with bus.subscribe(Nerve.AUDIT):
@@ -72,7 +93,9 @@ async def test_a_mailbox_gives_up_what_is_being_delivered_too_and_never_removes_
     assert await box.first() is first
     box.put(second)
     box.done(first)
-    assert (len(box), box.dropped) == (1, 1)
+    assert (len(box), box.dropped) == (1, 0)  # the first was delivered after all
+    box.put(message("c"))
+    assert box.dropped == 1
     box.done(await box.first())
     await box.emptied()
     with pytest.raises(ConfigurationError, match="too few"):

@@ -42,10 +42,16 @@ class Unreliable:
         self.away = False
         self.taken = list[Message]()
         self.stuck: set[Nerve] = set()
+        self.torn: set[Nerve] = set()
+        self.broken: set[str] = set()
 
     async def publish(self, message: Message, /) -> None:
         if message.topic == "never":
             raise PayloadError("It is too large.", remedies=("Say less.",))
+        if message.topic in self.broken:
+            raise ZeroDivisionError(message.topic)
+        if message.nerve in self.torn:
+            raise BusError("The nerve is torn.", remedies=("Wait.",))
         if message.nerve in self.stuck:
             await anyio.sleep_forever()
         if self.away:
@@ -164,6 +170,61 @@ async def test_at_the_end_what_waits_is_still_sent_unless_the_bus_hangs() -> Non
     async with teller.alive():
         teller.say(Nerve.HORIZONTAL, "lost", {})
     assert anyio.current_time() - began == pytest.approx(2.0)
+
+
+async def test_pain_that_is_a_minute_old_is_not_told_any_more() -> None:
+    bus = Unreliable()
+    teller = nervous(bus)
+    async with teller.alive():
+        bus.away = True
+        teller.hear(PAIN)
+        teller.say(Nerve.AUDIT, "kept", {})
+        await anyio.sleep(70)
+        bus.away = False
+        await anyio.sleep(10)
+    assert [each.topic for each in bus.taken] == ["kept"]
+    assert teller.count.dropped == 1
+
+
+async def test_one_nerve_that_fails_is_said_once_however_much_goes_over_the_others() -> None:
+    bus, heard = Unreliable(), list[Event]()
+    bus.torn.add(Nerve.AUDIT)
+    teller = nervous(bus, heard)
+    async with teller.alive():
+        teller.say(Nerve.AUDIT, "torn", {})
+        for number in range(5):
+            teller.say(Nerve.HORIZONTAL, f"n{number}", {})
+            await anyio.sleep(1)
+        assert heard == [BusLost(reason="The nerve is torn.")]
+        bus.torn.clear()
+        await anyio.sleep(10)
+    assert heard[1:] == [BusRestored(dropped=0)]
+
+
+async def test_a_bus_that_fails_in_its_own_way_is_asked_once_for_a_message() -> None:
+    bus, heard = Unreliable(), list[Event]()
+    bus.broken.add("odd")
+    teller = nervous(bus, heard)
+    async with teller.alive():
+        teller.say(Nerve.AUDIT, "odd", {})
+        teller.say(Nerve.AUDIT, "next", {})
+        await anyio.sleep(0.01)
+    assert heard == [MessageRefused(nerve="audit", topic="odd", reason="ZeroDivisionError: odd")]
+    assert [each.topic for each in bus.taken] == ["next"]
+
+
+async def test_a_sink_that_raises_ends_nothing() -> None:
+    bus = MemoryBus()
+
+    def sink(event: Event, /) -> None:
+        raise ZeroDivisionError(event)
+
+    listener = NervousSystem(bus, node="b", run="b", clock=LoopClock(), emit=sink)
+    async with listener.alive(), nervous(bus).alive():
+        for number in range(3):
+            await nervous(bus, node=f"other{number}").publish(Nerve.COMMANDS, "go", {})
+        await anyio.sleep(1)
+        assert listener.count.heard == 3
 
 
 async def test_a_bus_that_cannot_be_subscribed_to_is_said_on_entering() -> None:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from vsm_mcp import Message, Nerve
 from vsm_mcp.errors import ConfigurationError, PayloadError
 from vsm_mcp.model.json import JsonValue
+from vsm_mcp.nerves import wire
 from vsm_mcp.nerves.wire import MOST_BYTES, OLDEST, Reader, Wire
 
 KEY = SecretStr("sixteen characters at least")
@@ -129,6 +130,45 @@ def test_what_is_deep_or_large_is_refused() -> None:
         reader(None).read(b" " * (MOST_BYTES + 1), None)
     with pytest.raises(PayloadError, match=f"about a.b has .* {MOST_BYTES} are the most"):
         Wire(Standing()).write(message({"n": "x" * MOST_BYTES}))
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("body", [{"n": "\ud800"}, {"n": 10**5000}])
+def test_what_no_other_system_could_read_is_not_written(body: dict[str, JsonValue]) -> None:
+    with pytest.raises(PayloadError, match="cannot be written"):
+        Wire(Standing()).write(message(body))
+
+
+@pytest.mark.security
+def test_the_words_of_a_refusal_are_on_one_line_whatever_was_sent() -> None:
+    data, _ = Wire(Standing()).write(message())
+    odd = json.dumps({**json.loads(data), "\x1b[31m\nERROR owned\x07": 1}).encode()
+    with pytest.raises(PayloadError) as refused:
+        reader(None).read(odd, None)
+    assert refused.value.message.isprintable()
+
+
+@pytest.mark.security
+def test_a_message_of_another_place_is_not_read_though_the_key_is_the_same() -> None:
+    data, seal = Wire(Standing(), key=KEY, scope="staging").write(message())
+    with pytest.raises(PayloadError, match="another key"):
+        Wire(Standing(), key=KEY, scope="production").reader(Nerve.AUDIT).read(data, seal)
+
+
+@pytest.mark.security
+def test_more_messages_than_can_be_told_apart_are_refused_until_time_goes_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "MOST_REMEMBERED", 2)
+    clock = Standing()
+    sealing, mine = Wire(clock, key=KEY), reader(clock=clock)
+    first, second, third = (sealing.write(message(name=name)) for name in "123")
+    mine.read(*first)
+    mine.read(*second)
+    with pytest.raises(PayloadError, match="2 messages came"):
+        mine.read(*third)
+    with pytest.raises(PayloadError, match="read already"):
+        mine.read(*first)
+    mine.forget(message(name="1"))
+    assert mine.read(*third).id == "3"
 
 
 def test_what_is_no_json_or_has_no_proper_name_is_refused_where_it_is_written() -> None:

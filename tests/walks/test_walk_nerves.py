@@ -1,6 +1,8 @@
 """Systems on one bus: each tells the others what happens, and none obeys another."""
 
 import json
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import anyio
@@ -19,7 +21,7 @@ from vsm_mcp import (
     ViableSystem,
 )
 from vsm_mcp.errors import ConfigurationError, RateLimitError
-from vsm_mcp.events import MessageHeard
+from vsm_mcp.events import HandlerDetached, MessageHeard
 from vsm_mcp.guard.rates import RateLimit, RateOptions
 from vsm_mcp.testing.servers import memory_server
 
@@ -81,6 +83,47 @@ async def test_pain_of_one_system_is_felt_as_news_by_the_other(tmp_path: Path) -
         await anyio.wait_all_tasks_blocked()
         assert [(each.node, each.nerve, each.body["key"]) for each in heard] == [("a", "algedonic", "disk")]
         assert not listening.parts.vitals.algedonic.report().pains
+
+
+async def test_a_handler_may_answer_from_the_first_moment_to_the_last(tmp_path: Path) -> None:
+    bus, answered, detached = MemoryBus(), list[str](), list[HandlerDetached]()
+    vsm, chatty = system(tmp_path / "a", bus, node="a"), Chatty(bus)
+
+    def answer(message: MessageHeard) -> None:
+        vsm.nerves.say(Nerve.HORIZONTAL, "answer", {})
+        answered.append(message.topic)
+
+    vsm.events.attach("answer", MessageHeard, answer)
+    vsm.events.attach("failures", HandlerDetached, detached.append)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(chatty.talk)
+        async with vsm:
+            await vsm.acquire_capability("count words")
+            await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
+    assert answered
+    assert detached == []
+
+
+class Chatty:
+    """Somebody on the bus who never stops."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+
+    async def talk(self) -> None:
+        for number in count():
+            await self._bus.publish(
+                Message(
+                    nerve=Nerve.COMMANDS,
+                    topic="talk",
+                    body={},
+                    node="chatty",
+                    sent_at=datetime.now(UTC),
+                    id=f"c-{number}",
+                )
+            )
+            await anyio.sleep(0.001)
 
 
 async def test_without_a_bus_there_are_no_nerves_and_with_one_a_name_of_its_own(tmp_path: Path) -> None:

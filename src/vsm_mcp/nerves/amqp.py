@@ -1,9 +1,12 @@
 """The bus over AMQP 0-9-1 (RabbitMQ and its like): messages between systems on many machines; extra ``amqp``."""
 
 import asyncio
+import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from math import inf
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -15,7 +18,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from pydantic import SecretStr
 
 from vsm_mcp.errors import BusError, ConfigurationError, ExtraMissingError, PayloadError
-from vsm_mcp.nerves.message import Message, Nerve, fits, refuse_no_pattern
+from vsm_mcp.nerves.message import ALGEDONIC_SECONDS, Message, Nerve, fits, refuse_no_pattern
 from vsm_mcp.nerves.wire import Reader, Wire
 from vsm_mcp.world.clock import Clock, SystemClock
 
@@ -36,8 +39,7 @@ DEFAULT_PREFETCH = 50
 DEFAULT_HEARTBEAT = 30
 
 ALGEDONIC_PRIORITY = 255
-ALGEDONIC_SECONDS = 60
-"""Pain that nobody took for so long is no news any more."""
+MOST_PREFETCHED = 65_535
 
 _KINDS = {
     Nerve.COMMANDS: ExchangeType.TOPIC,
@@ -51,6 +53,11 @@ _MOST_QUEUED = 10_000
 _MOST_QUEUED_BYTES = 16 * 1024 * 1024
 _QUEUE_KEPT_MS = 60_000
 _RECONNECT_AFTER = 1.0
+_FAREWELL = 1.0
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+for _name in ("aio_pika", "aiormq"):  # or Python prints what they log where the host has configured nothing
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
 _BROKEN = (AMQPException, ConnectionError, OSError, RuntimeError, TimeoutError)
 
 
@@ -59,8 +66,8 @@ class AmqpBus:
 
     Each nerve is an exchange: ``vsm.commands`` (topic), ``vsm.audit`` (fanout), ``vsm.algedonic`` (direct, priority
     255, kept for 60 s at most), ``vsm.horizontal`` and ``vsm.intelligence`` (topic). Every subscription has a queue of
-    its own that the broker forgets a minute after its subscriber went. When the connection breaks it is made again, and
-    subscriptions go on.
+    its own that the broker forgets a minute after its subscriber went; what is older than two minutes when it is taken
+    is refused. When the connection breaks it is made again, and subscriptions go on.
 
     Use it as an asynchronous context manager.
 
@@ -98,17 +105,23 @@ class AmqpBus:
         """Keep where the broker is."""
         self._url = url if isinstance(url, SecretStr) else SecretStr(url)
         self._where = _place(self._url)
-        if min(pool_size, prefetch, heartbeat) < 1 or timeout <= 0:
+        if not (min(pool_size, heartbeat) >= 1 and 1 <= prefetch <= MOST_PREFETCHED and 0 < timeout < inf):
             raise ConfigurationError(
-                "pool_size, prefetch, heartbeat and timeout must be more than 0.", remedies=("Leave out what is not.",)
+                f"pool_size, heartbeat and timeout must be more than 0, and prefetch 1 to {MOST_PREFETCHED}.",
+                remedies=("Leave out what makes no sense.",),
             )
-        self._wire = Wire(clock or SystemClock(), key=key)
+        if _PREFIX.fullmatch(prefix) is None:
+            raise ConfigurationError(f"{prefix[:60]!r} is no prefix.", remedies=("Use letters, digits, _ . and -.",))
+        self._clock = clock or SystemClock()
+        self._wire = Wire(self._clock, key=key, scope=prefix)
         self._prefix = prefix
         self._pool_size = pool_size
         self._prefetch = prefetch
         self._heartbeat = heartbeat
         self._timeout = timeout
         self._life: AsyncExitStack | None = None
+        self._entered = False
+        self._streams: set[MemoryObjectSendStream[Message]] = set()
         self._connection: RobustConnection | None = None
         self._pool: Pool[AbstractRobustChannel] | None = None
         self.refused: int = 0
@@ -127,21 +140,22 @@ class AmqpBus:
         """Connect, and make the exchanges that are not there yet.
 
         Raises:
-            BusError: The broker cannot be reached.
-            ConfigurationError: It does not let us in, or has other exchanges of these names; the event loop is not
-                asyncio's; or the bus is entered already.
+            BusError: The broker cannot be reached, or has other exchanges of these names.
+            ConfigurationError: It does not let us in; the event loop is not asyncio's; or the bus is entered already.
         """
-        if self._life is not None:
+        if self._entered:
             raise ConfigurationError("This AmqpBus is entered already.", remedies=("Make another one.",))
         _refuse_other_loops()
+        self._entered = True
         async with AsyncExitStack() as stack:
+            stack.callback(self._left)
             self._connection = await self._connected(stack)
             declaring = await self._asked(self._channel(), "did not open a channel")
             stack.push_async_callback(self._ended, declaring.close)
             for nerve, kind in _KINDS.items():
                 await self._asked(
                     declaring.declare_exchange(self._exchange(nerve), kind, durable=True),
-                    f"has no exchange {self._exchange(nerve)} of type {kind.value}",
+                    f"does not give us the exchange {self._exchange(nerve)} of type {kind.value}",
                 )
             self._pool = Pool(self._channel, max_size=self._pool_size)
             stack.push_async_callback(self._ended, self._pool.close)
@@ -151,10 +165,15 @@ class AmqpBus:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connection."""
+        """End all subscriptions, and close the connection."""
         life, self._life = self._life, None
+        for stream in self._streams:
+            stream.close()
         if life is not None:
             await life.aclose()
+
+    def _left(self) -> None:
+        self._entered, self._connection, self._pool = False, None, None
 
     async def publish(self, message: Message, /) -> None:
         """Hand a message to the broker, and return when it has it.
@@ -166,13 +185,14 @@ class AmqpBus:
         """
         data, seal = self._wire.write(message)
         algedonic = message.nerve is Nerve.ALGEDONIC
+        age = (self._clock.now() - message.sent_at).total_seconds()
         letter = Letter(
             data,
             headers={} if seal is None else {_SEAL: seal},
             content_type="application/json",
             delivery_mode=DeliveryMode.PERSISTENT if message.nerve is Nerve.AUDIT else DeliveryMode.NOT_PERSISTENT,
             priority=ALGEDONIC_PRIORITY if algedonic else 0,
-            expiration=ALGEDONIC_SECONDS if algedonic else None,
+            expiration=max(0.0, ALGEDONIC_SECONDS - max(0.0, age)) if algedonic else None,
             message_id=message.id,
             timestamp=message.sent_at,
         )
@@ -180,7 +200,9 @@ class AmqpBus:
 
     @asynccontextmanager
     async def subscribe(self, nerve: Nerve, /, topic: str = "#") -> AsyncGenerator[AsyncIterator[Message]]:
-        """Hear a nerve within the context. What the broker holds waits for a slow subscriber, up to 10,000 messages.
+        """Hear a nerve within the context; the iteration ends when the bus is left.
+
+        What the broker holds waits for a slow subscriber, up to 10,000 messages and two minutes.
 
         Raises:
             BusError: The broker does not answer.
@@ -192,17 +214,21 @@ class AmqpBus:
         async with AsyncExitStack() as stack:
             stack.enter_context(to)
             stack.enter_context(taken)
+            self._streams.add(to)
+            stack.callback(self._streams.discard, to)
             channel = await self._asked(self._channel(), "did not open a channel")
             stack.push_async_callback(self._ended, channel.close)
             await self._asked(channel.set_qos(self._prefetch), "did not take a bound on deliveries")
             queue = await self._asked(
-                channel.declare_queue(f"{self._exchange(nerve)}.{uuid4().hex}", arguments=_queue_of(nerve)),
+                channel.declare_queue(
+                    f"{self._exchange(nerve)}.{uuid4().hex}", durable=True, arguments=_queue_of(nerve)
+                ),
                 "did not make a queue",
             )
-            stack.push_async_callback(self._ended, partial(queue.delete, if_unused=False, if_empty=False))
+            stack.push_async_callback(self._ended_there, partial(queue.delete, if_unused=False, if_empty=False))
             await self._asked(queue.bind(self._exchange(nerve), _key(nerve, topic)), "did not bind a queue")
             tag = await self._asked(queue.consume(take), "did not deliver")
-            stack.push_async_callback(self._ended, partial(queue.cancel, tag))
+            stack.push_async_callback(self._ended_there, partial(queue.cancel, tag))
             yield taken
 
     async def _connected(self, stack: AsyncExitStack) -> RobustConnection:
@@ -255,12 +281,18 @@ class AmqpBus:
             with suppress(*_BROKEN):
                 await letter.reject(requeue=False)
             return
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, *_BROKEN):
+        try:
             if fits(message.topic, topic):
                 await to.send(message)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return  # the subscriber went
+        except asyncio.CancelledError:  # the connection broke, and the broker will deliver it once more
+            reader.forget(message)
+            raise
+        with suppress(*_BROKEN):
             await letter.ack()
 
-    async def _asked(self, asked: Awaitable[T], otherwise: str) -> T:
+    async def _asked(self, asked: Awaitable[T], otherwise: str, seconds: float | None = None) -> T:
         """Return what the broker answers in time.
 
         Raises:
@@ -268,7 +300,7 @@ class AmqpBus:
         """
         reason: BaseException
         try:
-            with anyio.fail_after(self._timeout):
+            with anyio.fail_after(self._timeout if seconds is None else seconds):
                 return await asked
         except asyncio.CancelledError as error:  # the library ends its own futures like this when a connection breaks
             if _cancelled():
@@ -278,13 +310,18 @@ class AmqpBus:
             reason = error
         raise BusError(
             f"The broker at {self._where} {otherwise}: {type(reason).__name__}.",
-            remedies=("Look whether the broker is up and lets this host in.",),
+            remedies=("Look whether the broker is up and lets this host in: user, password, virtual host, rights.",),
         ) from reason
 
     async def _ended(self, end: Callable[[], Awaitable[object]]) -> None:
-        """End something at the broker, also when this task is cancelled; fine if the broker is gone."""
+        """End something, also when this task is cancelled; fine if the broker is gone."""
         with anyio.CancelScope(shield=True), suppress(BusError):
-            await self._asked(end(), "did not say farewell")
+            await self._asked(end(), "did not say farewell", _FAREWELL)
+
+    async def _ended_there(self, end: Callable[[], Awaitable[object]]) -> None:
+        """End something at the broker. Without a connection there is nothing to ask, and it ends by itself."""
+        if self.connected:
+            await self._ended(end)
 
     def _exchange(self, nerve: Nerve) -> str:
         return f"{self._prefix}.{nerve}"
@@ -303,8 +340,8 @@ def _queue_of(nerve: Nerve) -> dict[str, int | str]:
         "x-max-length-bytes": _MOST_QUEUED_BYTES,
         "x-overflow": "drop-head",
     }
-    if nerve is Nerve.ALGEDONIC:
-        bounds |= {"x-max-priority": ALGEDONIC_PRIORITY, "x-message-ttl": ALGEDONIC_SECONDS * 1000}
+    if nerve is Nerve.ALGEDONIC:  # for higher priorities 1 is the highest; more cost the broker megabytes
+        bounds |= {"x-max-priority": 1, "x-message-ttl": ALGEDONIC_SECONDS * 1000}
     return bounds
 
 
@@ -316,12 +353,19 @@ def _place(url: SecretStr) -> str:
     """
     try:
         parts = urlsplit(url.get_secret_value())
-        if parts.scheme in {"amqp", "amqps"} and parts.hostname:
+        if (
+            parts.scheme in {"amqp", "amqps"}
+            and parts.hostname
+            and "@" not in parts.path + parts.query + parts.fragment
+        ):
             return f"{parts.hostname}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
     except ValueError:
         pass  # and so it is none
     raise ConfigurationError(
-        "The URL of the broker makes no sense.", remedies=("Write it as amqps://user:password@host:5671/vhost.",)
+        "The URL of the broker makes no sense.",
+        remedies=(
+            "Write it as amqps://user:password@host:5671/vhost, with what is special in them as %40 and the like.",
+        ),
     )
 
 

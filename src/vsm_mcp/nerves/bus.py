@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+from anyio.lowlevel import checkpoint
+
 from vsm_mcp.nerves.mailbox import DEFAULT_MOST, Mailbox
 from vsm_mcp.nerves.message import Message, Nerve, fits, refuse_no_pattern
 
@@ -59,6 +61,7 @@ class MemoryBus:
 
     async def publish(self, message: Message, /) -> None:
         """Hand a message to whoever wants it now."""
+        await checkpoint()  # or who answers to what it hears would never let others in
         for box, (nerve, topic) in self._boxes.items():
             if nerve is message.nerve and fits(message.topic, topic):
                 box.put(message)

@@ -56,10 +56,12 @@ class Mailbox:
         return self._waiting[0]
 
     def done(self, message: Message) -> None:
-        """Remove the oldest message, if it is still this one."""
+        """Remove the oldest message. If it was given up meanwhile, it was not lost after all."""
         if self._waiting and self._waiting[0] is message:
             self._waiting.popleft()
             self._tell()
+        else:
+            self.dropped -= 1
 
     def __aiter__(self) -> Self:
         """Take one message after the other, for ever."""

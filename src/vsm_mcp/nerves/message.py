@@ -12,6 +12,9 @@ from vsm_mcp.model.json import JsonValue
 LONGEST_TOPIC = 255
 """Characters, as AMQP has it for routing keys."""
 
+ALGEDONIC_SECONDS = 60
+"""Pain that nobody took for so long is no news any more."""
+
 _TOPIC = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _PATTERN = re.compile(r"(?:[A-Za-z0-9_-]+|\*|#)(?:\.(?:[A-Za-z0-9_-]+|\*|#))*")
 

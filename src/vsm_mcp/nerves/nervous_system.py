@@ -1,25 +1,28 @@
 """NervousSystem: what one system tells others over a bus, and what it hears from them."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Literal, TypeAlias
 
 import anyio
 from anyio.abc import TaskStatus
 from pydantic import Field
 
-from vsm_mcp.errors import PayloadError, VSMError
+from vsm_mcp.errors import BusError, VSMError
 from vsm_mcp.events import BusLost, BusRestored, Event, EventSink, MessageHeard, MessageRefused
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.report import Report
 from vsm_mcp.nerves.bus import Bus
 from vsm_mcp.nerves.mailbox import DEFAULT_MOST, Mailbox
-from vsm_mcp.nerves.message import Message, Nerve
+from vsm_mcp.nerves.message import ALGEDONIC_SECONDS, Message, Nerve
 from vsm_mcp.nerves.routes import nerve_of, told
 from vsm_mcp.nerves.wire import OLDEST
 from vsm_mcp.world.clock import Clock
 
 FAREWELL = 2.0
 """Seconds in which what still waits is told when the system is left."""
+
+_Way: TypeAlias = Literal["in", "out"]
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
@@ -29,7 +32,7 @@ class NervesCount(Report, frozen=True):
     """What went over the nerves since the system was entered.
 
     Attributes:
-        connected: Whether the newest message could be delivered.
+        connected: Whether all nerves worked when they were used last.
         sent: Messages that the bus took.
         heard: Messages of others.
         waiting: Messages that are still to be sent.
@@ -53,8 +56,8 @@ class NervousSystem:
 
     Args:
         bus: Carries the messages.
-        node: The name of this system; what it said itself it does not hear.
-        run: Begins the names of its messages, which no other run may have.
+        node: The name of this system.
+        run: Begins the names of its messages, which no other run may have; what it said itself it does not hear.
         clock: Says when a message is sent, and when it is too old to be worth sending.
         emit: Hears of what others say, and of a bus that is lost.
         most: Messages that may wait on each nerve.
@@ -75,7 +78,7 @@ class NervousSystem:
         self._heard = 0
         self._late = 0
         self._refused = 0
-        self._connected = True
+        self._lost: set[tuple[Nerve, _Way]] = set()
 
     def __repr__(self) -> str:
         """Show who it speaks for and what went over it."""
@@ -92,7 +95,7 @@ class NervousSystem:
         """What went over the nerves until now."""
         boxes = self._boxes.values()
         return NervesCount(
-            connected=self._connected,
+            connected=not self._lost,
             sent=self._sent,
             heard=self._heard,
             waiting=sum(len(box) for box in boxes),
@@ -152,19 +155,18 @@ class NervousSystem:
             await tasks.__aexit__(None, None, None)  # what the body raised passes bare
 
     async def _say_farewell(self) -> None:
-        """Wait until all is sent, unless there is no hope or no time."""
-        if not self._connected:
-            return
+        """Wait until all is sent, as far as there is hope and time."""
         with anyio.move_on_after(FAREWELL, shield=True):
-            for box in self._boxes.values():
-                await box.emptied()
+            for nerve, box in self._boxes.items():
+                if (nerve, "out") not in self._lost:
+                    await box.emptied()
 
     def _message(self, nerve: Nerve, topic: str, body: JsonObject) -> Message:
         self._made += 1
         return Message(
             nerve=nerve,
             topic=topic,
-            body=body,
+            body=dict(body),
             node=self._node,
             sent_at=self._clock.now(),
             id=f"{self._run}-{self._made}",
@@ -180,22 +182,29 @@ class NervousSystem:
     async def _deliver(self, message: Message) -> None:
         """Give a message to the bus, however often that takes, until it is too old."""
         pause = _FIRST_PAUSE
-        while self._clock.now() - message.sent_at < OLDEST:
+        until = anyio.current_time() + self._left(message)
+        while anyio.current_time() < until:
             try:
                 await self._bus.publish(message)
-            except PayloadError as error:
-                self._refused += 1
-                self._emit(MessageRefused(nerve=message.nerve, topic=message.topic, reason=error.message))
-                return
+            except (BusError, OSError) as error:  # a TimeoutError is one, too
+                self._lose(message.nerve, "out", error)
             except Exception as error:  # noqa: BLE001 - a bus may be a host's own, and this task must go on
-                self._lost(error)
+                self._refused += 1
+                self._tell(MessageRefused(nerve=message.nerve, topic=message.topic, reason=_reason(error)))
+                return
             else:
                 self._sent += 1
-                self._found()
+                self._find(message.nerve, "out")
                 return
             await anyio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         self._late += 1
+
+    def _left(self, message: Message) -> float:
+        """Return for how many seconds a message is worth sending, also when the clock was set meanwhile."""
+        longest = ALGEDONIC_SECONDS if message.nerve is Nerve.ALGEDONIC else OLDEST.total_seconds()
+        age = (self._clock.now() - message.sent_at).total_seconds()
+        return longest - max(0.0, age)
 
     async def _listen(self, nerve: Nerve, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Say what others say; when the bus ends a subscription, subscribe again."""
@@ -203,22 +212,25 @@ class NervousSystem:
         while True:
             try:
                 async with self._bus.subscribe(nerve) as messages:
-                    if not begun:
+                    if begun:
+                        self._find(nerve, "in")
+                    else:
                         begun = True
                         task_status.started()
                     async for message in messages:
                         self._take(message)
+                self._lose(nerve, "in", BusError("A subscription ended.", remedies=("Look whether the bus is up.",)))
             except Exception as error:
                 if not begun:
                     raise
-                self._lost(error)
+                self._lose(nerve, "in", error)
             await anyio.sleep(_LONGEST_PAUSE)
 
     def _take(self, message: Message) -> None:
-        if message.node == self._node:
+        if message.id.startswith(f"{self._run}-"):
             return
         self._heard += 1
-        self._emit(
+        self._tell(
             MessageHeard(
                 node=message.node,
                 nerve=message.nerve,
@@ -228,13 +240,23 @@ class NervousSystem:
             )
         )
 
-    def _lost(self, error: Exception) -> None:
-        if self._connected:
-            self._connected = False
-            reason = error.message if isinstance(error, VSMError) else f"{type(error).__name__}: {error}"
-            self._emit(BusLost(reason=reason))
+    def _lose(self, nerve: Nerve, way: _Way, error: Exception) -> None:
+        first = not self._lost
+        self._lost.add((nerve, way))
+        if first:
+            self._tell(BusLost(reason=_reason(error)))
 
-    def _found(self) -> None:
-        if not self._connected:
-            self._connected = True
-            self._emit(BusRestored(dropped=self.count.dropped))
+    def _find(self, nerve: Nerve, way: _Way) -> None:
+        if self._lost:
+            self._lost.discard((nerve, way))
+            if not self._lost:
+                self._tell(BusRestored(dropped=self.count.dropped))
+
+    def _tell(self, event: Event) -> None:
+        """Tell the host. A sink must not raise; if one does, nobody outside shall be able to make it end the system."""
+        with suppress(Exception):
+            self._emit(event)
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, VSMError) else f"{type(error).__name__}: {error}"

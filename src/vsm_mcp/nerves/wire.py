@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from cachetools import TTLCache
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
 
-from vsm_mcp.errors import ConfigurationError, PayloadError
+from vsm_mcp.errors import ConfigurationError, PayloadError, printable
 from vsm_mcp.nerves.message import Message, Nerve
 from vsm_mcp.world.clock import Clock
 
@@ -16,7 +16,9 @@ OLDEST = timedelta(seconds=120)
 """A message that took longer is refused: by then it says how things were, or somebody kept it to say it again."""
 
 SHORTEST_KEY = 16
-_REMEMBERED = 20_000
+MOST_REMEMBERED = 100_000
+"""Sealed messages of the last minutes that one subscription can tell from repeated ones; more are refused."""
+
 _PURPOSE = b"vsm_mcp message, version 1\n"
 
 _Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._@-]+$")]
@@ -45,12 +47,13 @@ class Wire:
     Args:
         clock: Says when a message is too old.
         key: The shared key; with one, what is not sealed by it is refused.
+        scope: Where the messages are meant to be read; elsewhere the seal is wrong.
 
     Raises:
         ConfigurationError: The key is so short that it could be guessed.
     """
 
-    def __init__(self, clock: Clock, *, key: SecretStr | None = None) -> None:
+    def __init__(self, clock: Clock, *, key: SecretStr | None = None, scope: str = "") -> None:
         """Keep clock and key."""
         if key is not None and len(key.get_secret_value()) < SHORTEST_KEY:
             raise ConfigurationError(
@@ -59,10 +62,16 @@ class Wire:
             )
         self._clock = clock
         self._key = key
+        self._purpose = _PURPOSE + scope.encode() + b"\n"
 
     def __repr__(self) -> str:
         """Show whether it seals, never with what."""
-        return f"Wire(sealed={self._key is not None})"
+        return f"Wire(sealed={self.sealed})"
+
+    @property
+    def sealed(self) -> bool:
+        """Whether there is a key."""
+        return self._key is not None
 
     def write(self, message: Message) -> tuple[bytes, str | None]:
         """Return a message as bytes, with its seal if there is a key.
@@ -71,20 +80,14 @@ class Wire:
             PayloadError: It is too large, or says what no other system could read.
         """
         try:
-            written = _Written(
-                nerve=message.nerve,
-                topic=message.topic,
-                node=message.node,
-                id=message.id,
-                sent_at=message.sent_at,
-                body=dict(message.body),  # pyright: ignore[reportArgumentType] - pydantic looks at what is in it
-            )
-        except ValidationError as error:
+            data = _written(message).model_dump_json().encode()
+            if len(data) <= MOST_BYTES:
+                _Written.model_validate_json(data)  # not all that can be written could be read
+        except ValueError as error:
             raise PayloadError(
                 f"The message about {message.topic} cannot be written: {_wrong(error)}.",
                 remedies=("Say what is JSON, and name its node with letters, digits and . _ @ -.",),
             ) from None
-        data = written.model_dump_json().encode()
         if len(data) > MOST_BYTES:
             raise PayloadError(
                 f"The message about {message.topic} has {len(data)} bytes, and {MOST_BYTES} are the most.",
@@ -112,11 +115,11 @@ class Wire:
     def _seal(self, data: bytes) -> str | None:
         if self._key is None:
             return None
-        return hmac.new(self._key.get_secret_value().encode(), _PURPOSE + data, "sha256").hexdigest()
+        return hmac.new(self._key.get_secret_value().encode(), self._purpose + data, "sha256").hexdigest()
 
 
 class Reader:
-    """Reads what arrives in one subscription, and no message twice.
+    """Reads what arrives in one subscription; of sealed messages none twice.
 
     Args:
         wire: Knows the key.
@@ -130,7 +133,7 @@ class Reader:
         self._nerve = nerve
         self._clock = clock
         self._read: TTLCache[str, None] = TTLCache(
-            _REMEMBERED, ttl=2 * OLDEST.total_seconds(), timer=lambda: clock.now().timestamp()
+            MOST_REMEMBERED, ttl=2 * OLDEST.total_seconds(), timer=lambda: clock.now().timestamp()
         )
 
     def read(self, data: bytes, seal: str | None) -> Message:
@@ -164,6 +167,10 @@ class Reader:
         self._refuse_repeated(message)
         return message
 
+    def forget(self, message: Message) -> None:
+        """Let a message be read again: nobody has got it."""
+        self._read.pop(message.id, None)
+
     def _refuse_repeated(self, message: Message) -> None:
         """Refuse what was right once, or elsewhere."""
         if message.nerve is not self._nerve:
@@ -174,12 +181,32 @@ class Reader:
                 f"It was sent {age.total_seconds():.0f} s ago, by the clock of who sent it.",
                 remedies=("Let the clocks of all systems agree (NTP).",),
             )
+        if not self._wire.sealed:  # whoever repeats it could as well say it anew
+            return
         if message.id in self._read:
             raise PayloadError("It was read already.", remedies=("Look for who repeats messages.",))
+        if len(self._read) >= MOST_REMEMBERED:
+            raise PayloadError(
+                f"{MOST_REMEMBERED} messages came within minutes, and it could be any of them once more.",
+                remedies=("Subscribe to fewer topics at once.",),
+            )
         self._read[message.id] = None
 
 
-def _wrong(error: ValidationError) -> str:
+def _written(message: Message) -> _Written:
+    return _Written(
+        nerve=message.nerve,
+        topic=message.topic,
+        node=message.node,
+        id=message.id,
+        sent_at=message.sent_at,
+        body=dict(message.body),  # pyright: ignore[reportArgumentType] - pydantic looks at what is in it
+    )
+
+
+def _wrong(error: ValueError) -> str:
     """Return what is wrong first; nothing of the message is quoted but names of fields."""
+    if not isinstance(error, ValidationError):
+        return "it has characters that are none"
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'])[:60]}: {first['msg'].lower()[:100]}"
+    return printable(f"{'.'.join(str(part) for part in first['loc'])[:60]}: {first['msg'].lower()[:100]}")

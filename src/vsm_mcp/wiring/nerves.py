@@ -27,7 +27,7 @@ async def told(
         ExtraMissingError: The settings name a broker, and the extra ``amqp`` is not installed.
     """
     async with AsyncExitStack() as life:
-        bus = bus or await _broker(settings, world, life)
+        bus = await _broker(settings, world, life) if bus is None else bus
         if bus is None:
             yield None
             return
