@@ -72,13 +72,19 @@ async def test_a_server_that_proved_itself_is_found_by_its_tools_from_then_on_al
     async with system() as vsm:
         assert not (await vsm.discover_servers("count words")).ranked
         await vsm.acquire_capability("anything", server="odd")
-        (found,) = await vsm.discover_servers("count words")
+        (found,) = result = await vsm.discover_servers("count words")
         assert found.why[-1] == "proved itself here x1.05"
+        assert (found.tools, found.said_by["tools"]) == (("count_words",), "learned")
+        assert "  count_words  " in str(result)
+        assert result.model_dump(mode="json")["ranked"][0]["tools"] == ["count_words"]
     async with system() as vsm:
         (found,) = await vsm.discover_servers("count words")
-        assert found.candidate.name == "odd"
+        assert (found.candidate.name, found.tools) == ("odd", ("count_words",))
+        (listed,) = await vsm.discover_servers()
+        assert (listed.candidate, listed.tools) == (found.candidate, found.tools)
         reports = await vsm.rediscover_servers()
     assert {report.name for report in reports} == {"shelf", "learned"}
+    assert (reports.added, reports.removed, reports.changed) == ((), (), ())
 
 
 @pytest.mark.anyio

@@ -190,7 +190,7 @@ async def test_the_result_prints_as_a_table_and_dumps_as_json() -> None:
     result = await MCPDiscovery([Failing(LinkError("Away.")), shelf, Given([CLOCK])]).find("time zones")
     lines = str(result).splitlines()
     assert lines[0] == "2 servers for 'time zones'"
-    assert lines[1].split() == ["score", "server", "package", "source", "state", "why"]
+    assert lines[1].split() == ["score", "server", "package", "source", "state", "tools", "why"]
     assert any("npm:clock" in line and "untried" in line for line in lines)
     assert lines[-1] == "source failing: failed, 0 servers: Away."
     dumped = json.loads(result.model_dump_json())

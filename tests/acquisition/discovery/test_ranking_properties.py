@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vsm_mcp.acquisition.discovery.hit import Hit
 from vsm_mcp.acquisition.discovery.index.bm25f import MOST_TERMS, terms_of
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
+from vsm_mcp.acquisition.discovery.mixing import mixed
 from vsm_mcp.acquisition.discovery.ranking import Ranking
+from vsm_mcp.acquisition.discovery.semantic.meanings import Alike
 from vsm_mcp.model.server import ToolSummary
 
 TOKENIZER = Tokenizer()
@@ -26,6 +29,11 @@ DOCUMENTS = st.builds(
 CORPORA = st.lists(DOCUMENTS, min_size=1, max_size=6).map(
     lambda documents: [replace(one, key=f"k{number}") for number, one in enumerate(documents)]
 )
+FACTORS = st.lists(st.floats(allow_nan=False), min_size=6, max_size=6).map(
+    lambda factors: {f"k{number}": one for number, one in enumerate(factors)}
+)
+"""What is known of each document of a corpus besides its words, however much that is said to count."""
+
 SEED = 20
 SPOKEN = 1200
 
@@ -33,6 +41,10 @@ SPOKEN = 1200
 def place(documents: Sequence[Document], word: str, key: str) -> int:
     hits = [hit.key for hit in Ranking(documents, tokenizer=TOKENIZER).search(word, limit=len(documents))]
     return hits.index(key) if key in hits else len(documents)
+
+
+def scores(hits: Sequence[Hit]) -> dict[str, float]:
+    return {hit.key: hit.score for hit in hits}
 
 
 def with_word(field: str) -> Callable[[Document, str], Document]:
@@ -68,6 +80,31 @@ def test_the_words_that_were_found_add_up_to_the_score(corpus: list[Document], q
         assert all((one.wanted or one.term) in asked for one in hit.why)
 
 
+@given(CORPORA, TEXTS, FACTORS)
+def test_what_is_known_besides_the_words_moves_a_score_by_15_percent_at_most(
+    corpus: list[Document], query: str, factors: dict[str, float]
+) -> None:
+    ranking = Ranking(corpus, tokenizer=TOKENIZER)
+    plain = scores(ranking.search(query))
+    for hits in (ranking.search(query, prior=factors.__getitem__), ranking.found(query).hits(10, factors.__getitem__)):
+        moved = scores(hits)
+        assert moved.keys() == plain.keys()
+        assert all(0.85 * plain[key] <= score <= 1.15 * plain[key] for key, score in moved.items())
+
+
+@given(CORPORA, TEXTS, st.tuples(FACTORS, st.lists(st.floats(-1, 1), min_size=6, max_size=6)))
+def test_that_is_so_where_meaning_counts_as_well(
+    corpus: list[Document], query: str, known: tuple[dict[str, float], list[float]]
+) -> None:
+    (factors, likeness), found = known, Ranking(corpus, tokenizer=TOKENIZER).found(query)
+    rows = {key: row for row, key in enumerate(factors)}
+    alike = Alike(rows=rows, likeness=likeness, mean=0.1, spread=0.2)
+    plain = scores(mixed(found, alike))
+    moved = scores(mixed(found, alike, prior=factors.__getitem__))
+    assert moved.keys() == plain.keys()
+    assert all(0.85 * plain[key] <= score <= 1.15 * plain[key] for key, score in moved.items())
+
+
 @pytest.mark.parametrize("limit", [1, 2, 5, 10, 30])
 @pytest.mark.parametrize("gone", [0, 3, 9])
 def test_what_cannot_be_among_the_best_is_left_out_and_nothing_else(gone: int, limit: int) -> None:
@@ -82,7 +119,13 @@ def test_what_cannot_be_among_the_best_is_left_out_and_nothing_else(gone: int, l
                 assert ranking.search(query, limit=limit, prior=prior) == ranking.found(query).hits(limit, prior)
 
 
-@given(st.text(max_size=60), st.text(alphabet="\u200b\u200e\u202e\u2066\ufeff\u00ad", min_size=1, max_size=5))
+UNSEEN = (
+    "\u200b\u200e\u202e\u2066\ufeff\u00ad\u034f\u115f\u1160\u17b4\u17b5"
+    "\u180b\u180c\u180d\u180f\u3164\ufe00\ufe0f\uffa0\U000e0100"
+)
+
+
+@given(st.text(max_size=60), st.text(alphabet=UNSEEN, min_size=1, max_size=5))
 @pytest.mark.security
 def test_unseen_characters_change_nothing(text: str, unseen: str) -> None:
     hidden = unseen.join(text)

@@ -16,10 +16,38 @@ ANYTHING: st.SearchStrategy[JsonValue] = st.recursive(
     max_leaves=8,
 )
 
+# What Unicode calls default-ignorable.
+WITHOUT_SHAPE = [
+    (0xAD, 0xAD),
+    (0x34F, 0x34F),
+    (0x61C, 0x61C),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFF8),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+]
+
 
 def test_unseen_characters_are_removed_and_white_space_is_folded() -> None:
     assert clean("a\u200bb\u202ec\ufe0f  d\n\te\U000e0041\x00 \ud800f") == "abc d e f"
     assert clean("\uff30\uff24\uff26") == "PDF"
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(("first", "last"), WITHOUT_SHAPE)
+def test_a_character_without_a_shape_is_removed_and_words_stay_whole(first: int, last: int) -> None:
+    for code in range(first, last + 1):
+        assert clean(f"data{chr(code)}base") == "database"
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Protocol, TypeVar
 
 import anyio
@@ -20,10 +21,12 @@ from vsm_mcp.acquisition.discovery.memory.listings import Listings
 from vsm_mcp.acquisition.discovery.memory.merging import Merged, key_of, merge
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots
 from vsm_mcp.acquisition.discovery.mixing import mixed
-from vsm_mcp.acquisition.discovery.priors import prior, reasons
+from vsm_mcp.acquisition.discovery.priors import prior
 from vsm_mcp.acquisition.discovery.reading import clean
-from vsm_mcp.acquisition.discovery.result import Covering, DiscoveryResult, RankedServer, ServerCover, SourceReport
+from vsm_mcp.acquisition.discovery.rediscovery import Rediscovery
+from vsm_mcp.acquisition.discovery.result import Covering, DiscoveryResult, ServerCover
 from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder
+from vsm_mcp.acquisition.discovery.sifting import MOST_WITHHELD, Withholds, by_prior, sifted
 from vsm_mcp.acquisition.discovery.source import Listing, Source
 from vsm_mcp.errors import ConfigurationError, DiscoveryError, PayloadError
 from vsm_mcp.events import CandidatesFound, EventSink, SourceFailed, ignore
@@ -45,9 +48,6 @@ MOST_OPERATIONS = 50
 
 MEANT_AT_ONCE = 30
 """So many of the best by words are looked at by the embedder while a search waits, if it has not seen them before."""
-
-MOST_WITHHELD = 20
-"""So many servers may be blocked before fewer are found than were asked for."""
 
 _NEAR_NAMES = 3
 _T = TypeVar("_T")
@@ -93,6 +93,8 @@ class MCPDiscovery:
         fresh: Seconds for which an answer to the same words is given again.
         most_answers: How many answers are kept for that.
         embedder: Compares servers by meaning as well, such as `MiniLM` of the extra ``semantic``.
+        now: Tells the time in seconds; never runs back. How long an answer is given again, and how long a source that
+            failed is left alone.
     """
 
     def __init__(
@@ -104,10 +106,11 @@ class MCPDiscovery:
         resolvers: Sequence[Resolver] = (),
         clock: Clock | None = None,
         snapshots: Snapshots | None = None,
-        withholds: Callable[[Candidate], str | None] = _nothing,
+        withholds: Withholds = _nothing,
         fresh: float = FRESH,
         most_answers: int = MOST_ANSWERS,
         embedder: Embedder | None = None,
+        now: Callable[[], float] = anyio.current_time,
     ) -> None:
         """Keep the sources; nothing is asked yet."""
         names = Counter(source.name for source in sources)
@@ -124,12 +127,15 @@ class MCPDiscovery:
             emit=emit,
             timeout=timeout,
             changed=self._index_aside,
+            now=now,
         )
         self._snapshots = snapshots
         self._emit = emit
         self._resolvers = {resolver.name: resolver for resolver in resolvers}
         self._withholds = withholds
-        self._answers: Cache[tuple[str, int], DiscoveryResult] = Cache(self._answer, most=most_answers, fresh=fresh)
+        self._answers: Cache[tuple[str, int], DiscoveryResult] = Cache(
+            self._answer, most=most_answers, fresh=fresh, now=now
+        )
         self._comparison = None if embedder is None else Comparison(embedder, snapshots=snapshots, emit=emit)
         self._following = anyio.Lock()
         self._known: Known | None = None
@@ -158,6 +164,21 @@ class MCPDiscovery:
         result = answer.model_copy(update={"sources": self._listings.reports()})
         self._emit(CandidatesFound(wanted=asked, names=tuple(entry.candidate.name for entry in result)))
         return result
+
+    async def known(self, *, limit: int = 10) -> DiscoveryResult:
+        """Return the first ``limit`` of all servers that are known, or fewer; never more than 300.
+
+        Those come first of which most speaks for them besides their words, such as that they proved themselves here;
+        equals by name.
+
+        Raises:
+            DiscoveryError: There are sources, and none of them could answer.
+        """
+        known = await self._follow()
+        hits, most = await _aside(lambda: by_prior(known.servers)), min(max(0, limit), MOST_RANKED)
+        ranked, withheld = sifted(hits, known.servers, limit=most, withholds=self._withholds)
+        sources = self._listings.reports()
+        return DiscoveryResult(wanted="", ranked=tuple(ranked), withheld=tuple(withheld), sources=sources)
 
     async def cover(self, wanted: Sequence[str], *, limit: int = 10) -> ServerCover:
         """Return few servers that are together among the best for all of several operations.
@@ -208,14 +229,22 @@ class MCPDiscovery:
         errors = {report.name: report.error for report in self._listings.reports() if report.error}
         raise await anyio.to_thread.run_sync(_nobody_knows, asked, servers, errors)
 
-    async def refresh(self) -> Sequence[SourceReport]:
-        """Have every source asked anew, whatever its age, and return how they stand then.
+    async def refresh(self) -> Rediscovery:
+        """Have every source asked anew, whatever its age, and return how they stand then, and what differs.
+
+        What is remembered from an earlier process was known before.
 
         Raises:
             DiscoveryError: There are sources, and none of them could answer.
         """
-        await self._follow(insist=True)
-        return self._listings.reports()
+        if self._known is None:
+            remembered = tuple((await self._listings.remembered()).values())
+            before: Mapping[str, Merged] = await _aside(lambda: merge(remembered))
+        else:
+            before = self._known.servers
+        after = (await self._follow(insist=True)).servers
+        sources = self._listings.reports()
+        return await _aside(lambda: Rediscovery.between(before, after, sources=sources))
 
     def figures(self) -> CacheFigures:
         """Return how often an answer was there already."""
@@ -315,35 +344,27 @@ class MCPDiscovery:
     async def _answer(self, key: tuple[str, int]) -> DiscoveryResult:
         asked, limit = key
         known = self._known or Known.of({})
-        ranked, withheld = self._sifted(known, await self._hits(known, asked, limit))
-        if withheld:  # look further down, to find as many as were asked for
-            ranked, withheld = self._sifted(known, await self._hits(known, asked, limit + MOST_WITHHELD))
-        return DiscoveryResult(wanted=asked, ranked=tuple(ranked[:limit]), withheld=tuple(withheld))
+        deep = limit
+        while True:  # further down each time, until there are as many as were asked for
+            hits = await self._hits(known, asked, deep)
+            ranked, withheld = sifted(hits, known.servers, limit=limit, withholds=self._withholds)
+            if len(ranked) == limit or len(hits) < deep:
+                return DiscoveryResult(wanted=asked, ranked=tuple(ranked), withheld=tuple(withheld))
+            deep = max(4 * deep, deep + MOST_WITHHELD)
 
     async def _hits(self, known: Known, asked: str, limit: int) -> Sequence[Hit]:
         def factor(key: str) -> float:
             return prior(known.servers[key])
 
-        if self._comparison is None:  # in a thread it would take longer
-            return known.ranking.search(asked, limit=limit, prior=factor)
+        if self._comparison is None:
+            search = partial(known.ranking.search, asked, limit=limit, prior=factor)
+            return search() if limit <= MOST_RANKED else await _aside(search)  # a short one would take longer there
         found = known.ranking.found(asked)
         first = [found.index.key(number) for number, _ in found.best(MEANT_AT_ONCE)]
         alike = await self._comparison.alike(asked, first)
         if alike is None:
             return found.hits(limit, factor)
         return mixed(found, alike.among(known.servers), limit=limit, prior=factor)
-
-    def _sifted(self, known: Known, hits: Sequence[Hit]) -> tuple[list[RankedServer], list[RankedServer]]:
-        """Return the servers, and those among them that the policy blocks."""
-        ranked, withheld = list[RankedServer](), list[RankedServer]()
-        for hit in hits:
-            one = known.servers[hit.key]
-            reason = self._withholds(one.candidate)
-            if reason is None:
-                ranked.append(_entry(one, hit))
-            else:
-                withheld.append(RankedServer(candidate=one.candidate, score=hit.score, why=(reason,)))
-        return ranked, withheld
 
 
 async def _aside(work: Callable[[], _T]) -> _T:
@@ -359,11 +380,6 @@ def _checked(wanted: str) -> str:
             remedies=("Say in a short phrase what is needed, such as 'convert time zones'.",),
         )
     return asked
-
-
-def _entry(known: Merged, hit: Hit) -> RankedServer:
-    why = (*map(str, hit.why), *reasons(known))
-    return RankedServer(candidate=known.candidate, score=hit.score, why=why, said_by=known.said_by)
 
 
 def _nobody_knows(asked: str, known: Mapping[str, Merged], errors: Mapping[str, str]) -> DiscoveryError:

@@ -11,18 +11,22 @@ from vsm_mcp.model.json import JsonObject, JsonValue
 
 LONGEST_TEXT = 1024
 
-_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef"
+"""Fillers, joiners and variation selectors, for the brackets of a pattern: no one sees them, `str.isprintable` does."""
+
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 _SPACES = re.compile(r"\s+")
 
 
 def clean(text: str, longest: int = LONGEST_TEXT) -> str:
     """Return ``text`` in NFKC, on one line, without characters that are not seen, cut to ``longest`` characters.
 
-    What is not seen: control, zero-width, bidirectional and tag characters, variation selectors, lone surrogates.
+    What is not seen: control, zero-width, bidirectional and tag characters, fillers, variation selectors, and lone
+    surrogates.
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())[:longest]
-    cut = unicodedata.normalize("NFKC", _VARIATION.sub("", text[: 4 * longest]))
+    cut = unicodedata.normalize("NFKC", _UNSEEN.sub("", text[: 4 * longest]))
     seen = "".join(char for char in _SPACES.sub(" ", cut) if char.isprintable())
     return _SPACES.sub(" ", seen).strip()[:longest]
 

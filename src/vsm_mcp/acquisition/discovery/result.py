@@ -51,13 +51,22 @@ class SourceReport(BaseModel, frozen=True, extra="forbid"):
 
 
 class RankedServer(BaseModel, frozen=True, extra="forbid"):
-    """A candidate with its score and the reasons for it, the strongest first. Scores compare within one result only."""
+    """A candidate with its score and the reasons for it, the strongest first. Scores compare within one result only.
+
+    Attributes:
+        candidate: What would be acquired.
+        score: What it counts.
+        why: What brought it there.
+        said_by: Which source said it, for every field that is not the word of ``candidate.source``.
+        tools: The names of its tools, at most 64: those it listed when it was proven here, else published or described
+            ones.
+    """
 
     candidate: Candidate
     score: float
     why: tuple[str, ...] = ()
     said_by: Mapping[str, str] = Field(default_factory=dict[str, str])
-    """Which source said it, for every field that is not the word of ``candidate.source``."""
+    tools: tuple[str, ...] = ()
 
     @field_serializer("candidate")
     def _public(self, candidate: Candidate) -> Mapping[str, JsonValue]:
@@ -82,10 +91,11 @@ class DiscoveryResult(BaseModel, frozen=True, extra="forbid"):
     Ranked does not mean fitting: whether a server does what is wanted is shown by verification.
 
     Attributes:
-        wanted: What was asked.
+        wanted: What was asked; empty where servers were listed without being asked for anything.
         ranked: The servers.
         sources: Every source that was asked, in order.
-        withheld: Servers that would have been ranked and that the policy blocks; ``why`` says by which rule.
+        withheld: Servers that would stand among the ranked ones, were they not blocked by the policy: the best 20 at
+            most; ``why`` says by which rule.
     """
 
     wanted: str
@@ -112,18 +122,26 @@ class DiscoveryResult(BaseModel, frozen=True, extra="forbid"):
 
     def __str__(self) -> str:
         """Show a table, one line per server, then one line per source that failed."""
-        header = ("score", "server", "package", "source", "state", "why")
+        header = ("score", "server", "package", "source", "state", "tools", "why")
         rows = [header, *(_row(entry) for entry in self.ranked)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
         lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
         told = (str(source) for source in self.sources if source.error or source.omitted)
         blocked = (f"withheld {clean(one.candidate.name)}: {clean(' '.join(one.why))}" for one in self.withheld)
-        return "\n".join((f"{len(self)} servers for {self.wanted!r}", *lines, *blocked, *told))
+        title = f"{len(self)} servers" + (f" for {self.wanted!r}" if self.wanted else "")
+        return "\n".join((title, *lines, *blocked, *told))
 
 
 def _row(entry: RankedServer) -> tuple[str, ...]:
     one = entry.candidate
-    told = (one.name, str(one.package), one.source, one.readiness.value, "; ".join(entry.why[:2]))
+    told = (
+        one.name,
+        str(one.package),
+        one.source,
+        one.readiness.value,
+        ", ".join(entry.tools),
+        "; ".join(entry.why[:2]),
+    )
     cells = (clean(cell) for cell in told)  # whoever is shown has chosen most of it
     return (f"{entry.score:.2f}", *(cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…" for cell in cells))
 

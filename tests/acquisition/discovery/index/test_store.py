@@ -1,6 +1,9 @@
 """The stored index: the same as a new one, and refused whenever it might not be."""
 
+import unicodedata
 from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -65,6 +68,37 @@ def test_an_index_by_other_rules_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(store, "rules", lambda: "others")
     with pytest.raises(PayloadError, match="other rules"):
         store.read(data)
+
+
+def worked_out() -> str:
+    """Return the rules, worked out anew."""
+    store.rules.cache_clear()
+    return store.rules()
+
+
+@pytest.mark.parametrize("file", ["reading.py", "index/tokens.py", "index/bm25f.py"])
+def test_whatever_shapes_an_index_is_one_of_its_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    (tmp_path / "index").mkdir()
+    rooms = files("vsm_mcp.acquisition.discovery")
+    for one in ("reading.py", "index/tokens.py", "index/bm25f.py"):
+        (tmp_path / one).write_bytes(rooms.joinpath(one).read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "files", {"vsm_mcp.acquisition.discovery": tmp_path}.__getitem__)
+        before = worked_out()
+        assert worked_out() == before
+        (tmp_path / file).write_text("other code")
+        assert worked_out() != before
+    worked_out()
+
+
+def test_another_unicode_is_another_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = worked_out()
+    with monkeypatch.context() as patch:
+        patch.setattr(unicodedata, "unidata_version", "1.1.0")
+        assert worked_out() != before
+    assert worked_out() == before
 
 
 @pytest.mark.security

@@ -63,13 +63,19 @@ async def names(discovery: MCPDiscovery) -> Sequence[str]:
 
 
 @pytest.mark.promise("C65")
-async def test_a_source_is_asked_again_only_when_its_listing_has_grown_old_and_is_told_what_it_said() -> None:
-    clock, source = FakeClock(), Registry(listed("one", mark="here"), listed("two"))
+@pytest.mark.parametrize("seconds", [300, 3600])
+async def test_a_source_is_asked_again_only_when_its_listing_has_grown_old_and_is_told_what_it_said(
+    seconds: int,
+) -> None:
+    fresh_for = timedelta(seconds=seconds)
+    clock, source = FakeClock(), Registry(listed("one", mark="here"), listed("two"), fresh_for=fresh_for)
     discovery = MCPDiscovery([source], clock=clock)
     for _ in range(3):
         assert await names(discovery) == ["one"]
+    clock.advance(seconds - 1)
+    assert await names(discovery) == ["one"]
     assert source.told == [None]
-    clock.advance(3601)
+    clock.advance(1)
     assert await names(discovery) == ["two"]
     assert source.told == [None, listed("one", mark="here")]
 
@@ -122,8 +128,8 @@ async def test_a_prompt_source_that_failed_is_left_alone_as_well() -> None:
     ("said", "reason"),
     [
         (None, "It returned NoneType, not a Listing."),
-        (Listing(candidates=("x",)), "It lists a str, which is no server."),  # type: ignore[arg-type]
-        (Listing(descriptions=(1,)), "It lists a int, which is no server."),  # type: ignore[arg-type]
+        (Listing(candidates=("x",)), "It returned a Listing with str in its candidates."),  # type: ignore[arg-type]
+        (Listing(descriptions=(1,)), "It returned a Listing with int in its descriptions."),  # type: ignore[arg-type]
         (Listing(mark="x" * 1_000_001), "Its mark has 1000001 characters, more than the 1000000 allowed."),
     ],
 )

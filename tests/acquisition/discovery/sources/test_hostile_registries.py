@@ -104,14 +104,15 @@ async def test_the_other_sources_are_found_and_the_failing_one_is_named(trouble:
     assert [event.source for event in sink.of(SourceFailed)] == [NAME]
 
 
+@pytest.mark.parametrize("after", [timedelta(hours=2), timedelta(days=8)])
 @pytest.mark.parametrize("trouble", sorted(set(TROUBLES) - {"it hangs"}))
-async def test_what_it_listed_before_stays_in_use(trouble: str) -> None:
+async def test_what_it_listed_before_stays_in_use(trouble: str, after: timedelta) -> None:
     clock = FakeClock()
     registry = FakeRegistry(clock, base_url=BASE)
     registry.publish(clock_server())
     discovery = MCPDiscovery((McpRegistrySource(BASE, registry, clock, random=Hasty()),), clock=clock, fresh=0.001)
     assert [entry.candidate.name for entry in await discovery.find("time")] == ["org.test/clock"]
-    clock.advance(timedelta(days=8))
+    clock.advance(after)
     http, said = TROUBLES[trouble]
     assert isinstance(http, FakeRegistry)
     reply = await http.send("GET", f"{BASE}/v0.1/servers?limit=1", limit=100_000_000)

@@ -231,6 +231,23 @@ async def test_of_several_versions_the_newest_counts_whatever_the_order() -> Non
     assert candidate.version == "1.0.0"
 
 
+@pytest.mark.parametrize("days", [0.5, 6.9])
+async def test_a_single_change_that_makes_no_sense_is_counted_and_the_source_goes_on(days: float) -> None:
+    clock = FakeClock()
+    registry = filled(2, clock)
+    registered = source(registry, clock)
+    known = await registered.listing(None)
+    clock.advance(timedelta(days=days))
+    registry.answer_next(page_of({"id": 1}))
+    later = await registered.listing(known)
+    assert (names(later), later.omitted) == (["tool-0", "tool-1"], 1)
+    registry.answer_next(page_of({"id": 1}))
+    assert await registered.listing(later) is later
+    registry.answer_next(page_of({"id": 1}, {"id": 2}, official(server(2))))
+    last = await registered.listing(later)
+    assert (names(last), last.omitted) == (["tool-0", "tool-1", "tool-2"], 2)
+
+
 @pytest.mark.parametrize("days", [0, 6.9, 7.1, -1])
 async def test_everything_is_read_again_after_a_week_or_when_the_clock_was_set_back(days: float) -> None:
     clock = FakeClock()
@@ -386,6 +403,44 @@ async def test_pages_that_make_no_sense_are_an_error(page: Reply, said: str) -> 
     with pytest.raises(PayloadError, match=said):
         await registered.listing(None)
     assert names(await registered.listing(None)) == ["tool-0"]
+
+
+def nested(levels: int) -> bytes:
+    return b"[" * levels + b"]" * levels
+
+
+def lines_of(*odd: bytes) -> Reply:
+    """Return a page with a good server, and one that says something odd where publishers may, for each."""
+    entries = [json.dumps(server(0)).encode()]
+    for number, said in enumerate(odd, start=1):
+        provided = b'"_meta": {"io.modelcontextprotocol.registry/publisher-provided": {"a": %b}}, ' % said
+        entries.append(json.dumps(server(number)).encode().replace(b"{", b"{" + provided, 1))
+    return Reply(status=200, body=b'{"servers": [%b], "metadata": {}}' % b", ".join(entries))
+
+
+@pytest.mark.security
+async def test_what_one_publisher_nests_too_deeply_or_writes_with_too_many_digits_costs_nobody_anything() -> None:
+    registry = filled(0)
+    registry.answer_next(lines_of(nested(1500), b"9" * 5000, b"-" + b"9" * 5000, nested(400_000)))
+    listing = await source(registry).listing(None)
+    assert (names(listing), listing.omitted) == (["tool-0", "tool-1", "tool-2", "tool-3", "tool-4"], 0)
+
+
+@pytest.mark.security
+async def test_an_entry_that_is_nothing_but_deep_is_counted() -> None:
+    registry = filled(0)
+    body = b'{"servers": [%b, %b, {"server": %b}]}' % (nested(1500), json.dumps(server(1)).encode(), nested(1500))
+    registry.answer_next(Reply(status=200, body=body))
+    listing = await source(registry).listing(None)
+    assert (names(listing), listing.omitted) == (["tool-1"], 2)
+
+
+@pytest.mark.security
+async def test_a_cursor_with_too_many_digits_is_not_taken_for_the_last_page() -> None:
+    registry = filled(0)
+    registry.answer_next(Reply(status=200, body=b'{"servers": [], "metadata": {"nextCursor": %b}}' % (b"9" * 5000)))
+    with pytest.raises(PayloadError, match="where the next one is"):
+        await source(registry).listing(None)
 
 
 @pytest.mark.security

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import unicodedata
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,12 +52,17 @@ def digest_of(document: Document) -> bytes:
 
 @cache
 def rules() -> str:
-    """Return the digest of all that shapes an index: this version, and the code of this room where it can be read."""
+    """Return the digest of all that shapes an index: this version, and the code that does, where it can be read.
+
+    That is the code of this room and what cleans a text before its words are cut, and the Unicode that it knows.
+    """
     digest = hashlib.sha256(version("vsm_mcp").encode())
     digest.update(version("snowballstemmer").encode())
-    room = files("vsm_mcp.acquisition.discovery.index").iterdir()
-    for file in sorted((one for one in room if one.name.endswith(".py")), key=lambda one: one.name):
-        digest.update(file.read_bytes())
+    digest.update(unicodedata.unidata_version.encode())
+    rooms = files("vsm_mcp.acquisition.discovery")
+    room = (one for one in (rooms / "index").iterdir() if one.name.endswith(".py"))
+    for file in (rooms / "reading.py", *sorted(room, key=lambda one: one.name)):
+        digest.update(file.read_bytes() if file.is_file() else b"")
     return digest.hexdigest()
 
 

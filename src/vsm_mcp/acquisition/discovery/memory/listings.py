@@ -4,17 +4,19 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from vsm_mcp.acquisition.discovery.memory.checking import checked
 from vsm_mcp.acquisition.discovery.memory.snapshots import Snapshots, Taken
 from vsm_mcp.acquisition.discovery.reading import clean
 from vsm_mcp.acquisition.discovery.result import SourceReport, SourceState
-from vsm_mcp.acquisition.discovery.source import AT_ONCE, Description, Listing, Source
-from vsm_mcp.errors import ConfigurationError, DiscoveryError, PayloadError, VSMError
+from vsm_mcp.acquisition.discovery.source import AT_ONCE, Listing, Source
+from vsm_mcp.errors import ConfigurationError, DiscoveryError, VSMError
 from vsm_mcp.events import EventSink, SourceFailed, SourceListed
-from vsm_mcp.model.server import Candidate
 from vsm_mcp.world.clock import Clock
 
 FIRST_REST = 2.0
@@ -26,8 +28,6 @@ MOST_AT_ONCE = 20
 
 LONGEST_READING = 600.0
 """Seconds that a source may take in the background, where nobody waits for it."""
-
-LONGEST_MARK = 1_000_000
 
 _FRESH_AT_MOST = timedelta(days=3650)
 _LONGEST_REASON = 500
@@ -47,6 +47,7 @@ class Listings:
         emit: Hears which source was read and which failed.
         timeout: Seconds a search waits for a source.
         changed: Called after a source was read in the background.
+        now: Tells the time in seconds: how long a source that failed is left alone.
 
     Raises:
         ConfigurationError: A source does not say how long its listing is fresh.
@@ -61,6 +62,7 @@ class Listings:
         emit: EventSink,
         timeout: float,
         changed: Callable[[], Awaitable[None]],
+        now: Callable[[], float] = anyio.current_time,
     ) -> None:
         """Ask nobody yet."""
         self._all = [_Standing(source) for source in sources]
@@ -69,6 +71,7 @@ class Listings:
         self._emit = emit
         self._timeout = timeout
         self._changed = changed
+        self._now = now
         self._room = anyio.Semaphore(MOST_AT_ONCE)
         self._tasks: TaskGroup | None = None
 
@@ -94,9 +97,9 @@ class Listings:
             await tasks.__aexit__(None, None, None)  # what the body raised passes bare
 
     def aside(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
-        """Have some work done in the background, if there is one; it must not raise."""
+        """Have some work done in the background, if there is one; what goes wrong there is told and stops nothing."""
         if self._tasks is not None:
-            self._tasks.start_soon(work)
+            self._tasks.start_soon(self._survived, "background", work)
 
     async def now(self, *, insist: bool = False) -> Mapping[str, Listing]:
         """Return the listing of each source by its name, in the order of the sources; one without any is missing.
@@ -107,9 +110,7 @@ class Listings:
         Raises:
             DiscoveryError: A source could not answer, and no other one knows any server.
         """
-        for one in self._all:
-            if one.is_prompt and (insist or anyio.current_time() >= one.rests_until):
-                await self._ask(one)
+        await self._ask_prompt(insist=insist)
         due = [one for one in self._all if not one.is_prompt and (insist or self._is_due(one))]
         if due:
             async with anyio.create_task_group() as waiting:
@@ -125,6 +126,14 @@ class Listings:
         """Return what there is, without asking anybody."""
         return {one.source.name: one.listing for one in self._all if one.listing is not None}
 
+    async def remembered(self) -> Mapping[str, Listing]:
+        """Return what there is, from an earlier process as well; only those are asked that answer at once."""
+        await self._ask_prompt(insist=True)
+        for one in self._all:
+            if not one.is_prompt:
+                await self._restore(one)
+        return self.held()
+
     @property
     def prompt(self) -> Sequence[str]:
         """The names of the sources that are asked for every search."""
@@ -134,18 +143,36 @@ class Listings:
         """Return how each source stands."""
         return tuple(one.report() for one in self._all)
 
+    async def _ask_prompt(self, *, insist: bool) -> None:
+        """Ask the sources that answer at once, or say that they do."""
+        prompt = [one for one in self._all if one.is_prompt and (insist or self._now() >= one.rests_until)]
+        if sum(one.is_foreign for one in prompt) <= 1:  # ours do answer at once, and tasks take longer than they do
+            for one in prompt:
+                await self._ask(one)
+            return
+        room = anyio.Semaphore(MOST_AT_ONCE)
+
+        async def ask(one: "_Standing") -> None:
+            async with room:
+                await self._ask(one)
+
+        async with anyio.create_task_group() as asking:
+            for one in prompt:
+                asking.start_soon(ask, one)
+
     async def _ask(self, one: "_Standing") -> None:
         """Ask a source that answers at once."""
         try:
             with anyio.fail_after(self._timeout):
-                listing = _checked(await one.source.listing(one.listing))
+                said = await one.source.listing(one.listing)
+            listing = said if one.has_said(said) else checked(said)
         except Exception as error:  # noqa: BLE001 - a source may be foreign code: its defects must not stop the others
             self._failed(one, error, self._timeout)
             return
         one.took(listing, None)
 
     def _is_due(self, one: "_Standing") -> bool:
-        if anyio.current_time() < one.rests_until:
+        if self._now() < one.rests_until:
             return False
         return one.fresh_until is None or not one.taken or not one.taken <= self._clock.now() < one.fresh_until
 
@@ -159,7 +186,7 @@ class Listings:
             return
         if one.read.is_set() and not one.reading.locked():
             one.read = anyio.Event()
-            self._tasks.start_soon(self._read_in_background, one)
+            self._tasks.start_soon(self._survived, one.source.name, partial(self._read_in_background, one))
         if insist or (one.listing is None and not one.waited):
             await self._wait(one)
 
@@ -170,6 +197,14 @@ class Listings:
         if patience.cancelled_caught:
             one.waited = True
             one.error = f"It has not answered within {self._timeout:g} seconds, and is still being read."
+
+    async def _survived(self, source: str, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Do something beside the searches, and tell what goes wrong: all else in the background goes on."""
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - nobody waits for it
+            reason = f"Work in the background failed: {type(error).__name__}: {clean(str(error), 200)}"
+            self._emit(SourceFailed(source=source, reason=reason))
 
     async def _read_in_background(self, one: "_Standing") -> None:
         if await self._read(one, LONGEST_READING):
@@ -188,7 +223,8 @@ class Listings:
                 began = self._clock.now()
                 try:
                     with anyio.fail_after(timeout):
-                        listing = _checked(await one.source.listing(one.listing))
+                        said = await one.source.listing(one.listing)
+                    listing = said if one.has_said(said) else await _checked_aside(said)
                 except Exception as error:  # noqa: BLE001 - as above
                     self._failed(one, error, timeout)
                     return False
@@ -205,7 +241,7 @@ class Listings:
         one.attempts += 1
         rest = min(LONGEST_REST, FIRST_REST * 2.0 ** min(one.failures, 30))
         one.failures += 1
-        one.rests_until = anyio.current_time() + rest
+        one.rests_until = self._now() + rest
         one.error = _reason(error, timeout)
         self._emit(SourceFailed(source=one.source.name, reason=one.error))
 
@@ -247,6 +283,7 @@ class _Standing:
         self.source = source
         self.identity = str(identity)
         self.is_prompt = fresh_for == AT_ONCE
+        self.is_foreign = type(source).__module__.partition(".")[0] != __name__.partition(".")[0]
         self.fresh_for = min(fresh_for, _FRESH_AT_MOST)
         self.listing: Listing | None = None
         self.taken: datetime | None = None
@@ -261,6 +298,10 @@ class _Standing:
         self.reading = anyio.Lock()
         self.read = anyio.Event()
         self.read.set()
+
+    def has_said(self, said: object) -> bool:
+        """Tell whether it says what it said before, which was looked at then."""
+        return said is not None and said is self.listing
 
     def took(self, listing: Listing, at: datetime | None) -> None:
         self.listing, self.taken = listing, at
@@ -297,17 +338,8 @@ def _is(value: object, kind: type) -> bool:
     return isinstance(value, kind)
 
 
-def _checked(listing: object) -> Listing:
-    """Return what a source returned, if it is a listing: sources may be foreign code that no type checker saw."""
-    if not isinstance(listing, Listing):
-        raise PayloadError(f"It returned {type(listing).__name__}, not a Listing.")
-    odd = [one for one in listing.candidates if not _is(one, Candidate)]
-    strange = [one for one in listing.descriptions if not _is(one, Description)]
-    if odd or strange:
-        raise PayloadError(f"It lists a {type((*odd, *strange)[0]).__name__}, which is no server.")
-    if len(listing.mark) > LONGEST_MARK:
-        raise PayloadError(f"Its mark has {len(listing.mark)} characters, more than the {LONGEST_MARK} allowed.")
-    return listing
+async def _checked_aside(said: object) -> Listing:
+    return await anyio.to_thread.run_sync(checked, said, abandon_on_cancel=True)
 
 
 def _servers(listing: Listing) -> int:

@@ -11,9 +11,10 @@ from pathlib import Path
 import anyio.to_thread
 
 from vsm_mcp.acquisition.discovery.index.documents import LONGEST_NAME
-from vsm_mcp.acquisition.discovery.reading import clean, items, mapping, parse, text
+from vsm_mcp.acquisition.discovery.reading import clean, items, mapping, text
 from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.acquisition.discovery.sources.entries import Entry, read_entry
+from vsm_mcp.acquisition.discovery.sources.lenient import parse_leniently
 from vsm_mcp.acquisition.discovery.sources.pages import MOST_ENTRIES, MOST_TOOLS_IN_ALL, entries_of, too_many_tools
 from vsm_mcp.acquisition.discovery.sources.registry import listing_of
 from vsm_mcp.errors import ConfigurationError, PayloadError, VSMError
@@ -94,7 +95,7 @@ class FileSource:
         why = ""
         for file in found:
             try:
-                servers = _servers_in(parse(read_found(file, LARGEST_FILE), what=clean(file.name)))
+                servers = _servers_in(parse_leniently(read_found(file, LARGEST_FILE), what=clean(file.name)))
             except VSMError as error:  # one bad file does not sink the others, and is counted
                 omitted, why = omitted + 1, f": {error.message.removesuffix('.')}"
                 continue

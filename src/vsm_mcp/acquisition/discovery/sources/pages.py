@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import anyio.to_thread
 
-from vsm_mcp.acquisition.discovery.reading import items, mapping, parse
+from vsm_mcp.acquisition.discovery.reading import items, mapping
 from vsm_mcp.acquisition.discovery.sources.entries import Entry, read_entry
 from vsm_mcp.acquisition.discovery.sources.fetching import Fetching
+from vsm_mcp.acquisition.discovery.sources.lenient import parse_leniently
 from vsm_mcp.errors import ConfigurationError, PayloadError
 from vsm_mcp.events import EventSink, SourceRead
 from vsm_mcp.model.json import JsonObject, JsonValue
@@ -150,7 +151,7 @@ def too_many_tools(source: str) -> PayloadError:
 
 
 def _read(body: bytes, name: str) -> _Page:
-    told = mapping(parse(body, what=f"The page of {name}"))
+    told = mapping(parse_leniently(body, what=f"The page of {name}"))
     servers = told.get("servers")
     if not isinstance(servers, list):
         raise PayloadError(f"The page of {name} has no list of servers.", remedies=("Check its address.",))

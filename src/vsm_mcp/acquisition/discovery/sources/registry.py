@@ -140,10 +140,7 @@ class McpRegistrySource:
         if known is not None and reading.unchanged:
             return known
         if reading.omitted and not reading.entries:
-            raise PayloadError(
-                f"None of the {reading.omitted} entries of {self.name} makes sense.",
-                remedies=("Check its address, and whether it speaks version v0.1.",),
-            )
+            raise self._senseless(reading)
         return await anyio.to_thread.run_sync(_all, reading)
 
     async def _changes(self, known: Listing, mark: _Mark) -> Listing:
@@ -155,11 +152,19 @@ class McpRegistrySource:
             if not self._misunderstood:
                 raise
             return await self._whole(None)  # it does not know how to tell what changed
+        if reading.omitted > 1 and not reading.entries:  # a single one may well be one publisher's fault
+            raise self._senseless(reading)
         changed = await anyio.to_thread.run_sync(_changed, known, reading.entries)
-        if changed is known:
-            return known
         omitted = max(known.omitted, reading.omitted)
+        if changed is known and omitted == known.omitted:
+            return known
         return replace(changed, omitted=omitted, mark=str(replace(mark, since=reading.started)))
+
+    def _senseless(self, reading: Reading) -> PayloadError:
+        return PayloadError(
+            f"None of the {reading.omitted} entries of {self.name} makes sense.",
+            remedies=("Check its address, and whether it speaks version v0.1.",),
+        )
 
     async def _read(self, address: str, *, etag: str = "") -> Reading:
         """Read all pages, going on where an earlier call was stopped."""

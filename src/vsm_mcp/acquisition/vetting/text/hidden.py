@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vsm_mcp.acquisition.discovery.reading import UNSEEN
 from vsm_mcp.model.verdict import Severity
 
 _TAG_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f")
@@ -17,8 +18,8 @@ _ZERO_WIDTH = re.compile(
 _JOINERS = re.compile("(?<=[\x20-\x7e])[\u200c\u200d]+(?=[\x20-\x7e])")
 _BLANK = re.compile(r"\s{30,}")
 _INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\U000e0000-\U000e007f\U000e0100-\U000e01ef\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]+"
+    f"[{UNSEEN}\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]+"
 )
 _MANY_ZERO_WIDTH = 3
 _MANY_LINES = 30
