@@ -1,15 +1,20 @@
 """What the guards cost that stand before every call, and calls that leave out the protocol."""
 
 import statistics
+import tempfile
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from mcp.server import MCPServer
 
-from vsm_mcp.guard.agents import AgentOptions
+from vsm_mcp.events import Event
+from vsm_mcp.guard.agents import AgentOptions, AgentRule
 from vsm_mcp.guard.anomaly import AnomalyOptions
 from vsm_mcp.guard.audit_log import AuditTrail
+from vsm_mcp.guard.auditing.file import FileAudit
 from vsm_mcp.guard.chain import GuardChain, Ports, time_of_this_loop
 from vsm_mcp.guard.guards import Guards
 from vsm_mcp.guard.rates import RateLimit, RateOptions
@@ -26,6 +31,8 @@ SPEC = ToolSpec(
     input_schema={"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
 )
 RESULT = ToolResult(text="x" * 64, content=({"type": "text", "text": "x" * 64},))
+OFTEN = RateOptions(limits=(RateLimit(calls=1_000_000, per=1),))
+SECRET = "secret-under-test-0123"  # noqa: S105 - opens nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +51,49 @@ class Cost:
 
 
 def guarded(caller: Caller) -> GuardChain:
-    """Return ``caller`` behind every guard that there is, none of which has a reason to refuse."""
+    """Return ``caller`` behind every guard that there is, none of which has a reason to refuse.
+
+    The servers were given no secret, and the record is in memory.
+    """
+    guards = Guards(agents=AgentOptions(), zones=ZoneOptions(), rates=OFTEN, anomaly=AnomalyOptions())
+    return GuardChain(caller, guards, _ports(GivenSecrets(), AuditTrail()))
+
+
+@asynccontextmanager
+async def guarded_in_full(caller: Caller) -> AsyncGenerator[tuple[GuardChain, FileAudit]]:
+    """Put ``caller`` behind every guard, each with work to do: rules, a zone, a secret to hide, a log on disk.
+
+    Gives that log with it: its records are written a moment later, which is part of what calls cost.
+
+    Raises:
+        RuntimeError: A record was lost, or the log does not verify: then what was measured counts for nothing.
+    """
+    failures: list[Event] = []
     guards = Guards(
-        agents=AgentOptions(),
-        zones=ZoneOptions(),
-        rates=RateOptions(limits=(RateLimit(calls=1_000_000, per=1),)),
+        agents=AgentOptions(rules={"host": AgentRule(allow=("echo:*",), deny=("*:erase",))}),
+        zones=ZoneOptions(servers={"echo": "restricted"}),
+        rates=OFTEN,
         anomaly=AnomalyOptions(),
     )
-    ports = Ports(
+    secrets = GivenSecrets()
+    secrets.give("echo", (SECRET,))
+    with tempfile.TemporaryDirectory() as name:
+        async with FileAudit(Path(name), emit=failures.append) as log:
+            yield GuardChain(caller, guards, _ports(secrets, AuditTrail(file=log))), log
+            report = await log.verify()
+    if failures or report.lost or report.intact is False:
+        raise RuntimeError(f"The audit log is not whole: {failures or report}.")
+
+
+def _ports(secrets: GivenSecrets, trail: AuditTrail) -> Ports:
+    return Ports(
         objection=_nothing_known,
         lookup=lambda _, tool: SPEC if tool == SPEC.name else None,
         digest_of=_nothing_known,
-        secrets=GivenSecrets(),
-        trail=AuditTrail(),
+        secrets=secrets,
+        trail=trail,
         now=time_of_this_loop(),
     )
-    return GuardChain(caller, guards, ports)
 
 
 async def cost(calls: int) -> Cost:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-from calls_ways import HELLO, in_flight, starting
+from calls_ways import HELLO, Way, in_flight, starting
 
 from vsm_mcp.errors import LinkError, VSMError
 from vsm_mcp.model.call import ToolCall, ToolResult
@@ -47,7 +47,7 @@ class Lives:
     """What was measured.
 
     Attributes:
-        servers: How many were started at once.
+        servers: How many were connected at once, and answered a call when all of them were there.
         ready_s: Seconds until all of them had listed their tools.
         failover_s: Seconds from the death of a server to the next answer, without the server's own start.
         own_start_s: Seconds that such a server needs to start and answer when nothing else is done.
@@ -71,9 +71,10 @@ def connector() -> LeanConnector:
 async def leaks(calls: int) -> Leaks:
     """Make ``calls`` calls over one link, after as many to warm up as a tenth of them."""
     async with connector().stdio(starting(), name="echo", digest="e") as link:
-        await in_flight(lambda: link.call(HELLO), 10, calls // 10)
+        way = Way(lambda: link.call(HELLO))
+        await in_flight(way, 10, calls // 10)
         before = _state()
-        await in_flight(lambda: link.call(HELLO), 10, calls)
+        await in_flight(way, 10, calls)
         after = _state()
     rss, descriptors, threads, processes = (new - old for new, old in zip(after, before, strict=True))
     return Leaks(calls=calls, rss_kib=rss, descriptors=descriptors, threads=threads, processes=processes)
@@ -81,11 +82,11 @@ async def leaks(calls: int) -> Leaks:
 
 async def lives(*, servers: int, failovers: int, kills: int) -> Lives:
     """Measure starts, failovers and kills."""
-    ready = await _ready(servers)
+    ready, answered = await _ready(servers)
     own, whole = await _own_start(failovers), await _failover(failovers)
     orphans = await _orphans_of_servers(kills) + await _orphans_of_host(max(1, kills // 10))
     return Lives(
-        servers=servers,
+        servers=answered,
         ready_s=ready,
         failover_s=max(0.0, whole - own),
         own_start_s=own,
@@ -94,10 +95,14 @@ async def lives(*, servers: int, failovers: int, kills: int) -> Lives:
     )
 
 
-async def _ready(servers: int) -> float:
-    """Start servers, a few at a time, and list the tools of each; all stay up until the last is there."""
+async def _ready(servers: int) -> tuple[float, int]:
+    """Start servers, a few at a time, and list the tools of each; when the last is there, call them all at once.
+
+    Returns the seconds until the last was there, and how many answered that call.
+    """
     limit, makes = anyio.CapacityLimiter(STARTS_AT_ONCE), connector()
     there, count = anyio.Event(), iter(range(1, servers))
+    answers: list[ToolResult] = []
 
     async def keep() -> None:
         async with AsyncExitStack() as life:
@@ -107,6 +112,7 @@ async def _ready(servers: int) -> float:
             if next(count, None) is None:
                 there.set()
             await there.wait()
+            answers.append(await link.call(HELLO))
 
     began = lasted = time.perf_counter()
     async with anyio.create_task_group() as tasks:
@@ -114,7 +120,7 @@ async def _ready(servers: int) -> float:
             tasks.start_soon(keep)
         await there.wait()
         lasted = time.perf_counter()
-    return lasted - began
+    return lasted - began, sum(not answer.is_error for answer in answers)
 
 
 async def _own_start(times: int) -> float:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from calls_guards import guarded
+from calls_guards import guarded, guarded_in_full
 from mcp import Client, StdioServerParameters
 
 from vsm_mcp.model.call import ToolCall
@@ -32,10 +32,18 @@ TIMED = ToolCall(server="echo", tool="echo", arguments=TEXT, timeout=300.0)
 """The same as guards hand it on: they give every call an end."""
 IN_FLIGHT = (1, 10, 100)
 SLOW_SHARE = 10
-QUICK_ONES = {"lean", "raw", "floor", "least"}
+QUICK_ONES = {"lean", "lean_full", "raw", "floor", "least"}
 WARM_UP = 100
 
-Way = Callable[[], Awaitable[object]]
+Act = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to make a call, and what its calls leave to be done: they count as made when ``settle`` is done, too."""
+
+    call: Act
+    settle: Act | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +76,18 @@ async def ways() -> AsyncGenerator[Mapping[str, Way]]:
         await client.list_tools()
         floor = await life.enter_async_context(_floor())
         least = await life.enter_async_context(_least())
-        chain = guarded(lean)
-        found: dict[str, Way] = {
-            "lean": partial(chain.call, HELLO),
-            "raw": partial(lean.call, TIMED),
-            "floor": floor,
-            "least": least,
-            "sdk": partial(sdk.call, TIMED),
-            "client": partial(client.call_tool, "echo", TEXT),
+        in_full, log = await life.enter_async_context(guarded_in_full(lean))
+        found = {
+            "lean": Way(partial(guarded(lean).call, HELLO)),
+            "lean_full": Way(partial(in_full.call, HELLO), log.flush),
+            "raw": Way(partial(lean.call, TIMED)),
+            "floor": Way(floor),
+            "least": Way(least),
+            "sdk": Way(partial(sdk.call, TIMED)),
+            "client": Way(partial(client.call_tool, "echo", TEXT)),
         }
         if importlib.util.find_spec("fastmcp") is not None:
-            found["fastmcp"] = await life.enter_async_context(_fastmcp())
+            found["fastmcp"] = Way(await life.enter_async_context(_fastmcp()))
         for way in found.values():
             await in_flight(way, 10, WARM_UP)
         yield found
@@ -102,13 +111,15 @@ async def in_flight(way: Way, at_once: int, calls: int) -> Measured:
     async def work() -> None:
         for _ in left:
             before = time.perf_counter()
-            await way()
+            await way.call()
             times.append(time.perf_counter() - before)
 
     began, spent = time.perf_counter(), time.process_time()
     async with asyncio.TaskGroup() as tasks:
         for _ in range(at_once):
             tasks.create_task(work())
+    if way.settle is not None:
+        await way.settle()
     spent, lasted = time.process_time() - spent, time.perf_counter() - began
     times.sort()
     return Measured(
@@ -129,7 +140,7 @@ def _median(rounds: Sequence[Measured]) -> Measured:
 
 
 @asynccontextmanager
-async def _floor() -> AsyncGenerator[Way]:
+async def _floor() -> AsyncGenerator[Act]:
     """Speak bare JSON lines as one does by hand: the standard library, and no bounds, deadlines, errors or guards."""
     async with _lines(json.loads) as lines:
 
@@ -143,7 +154,7 @@ async def _floor() -> AsyncGenerator[Way]:
 
 
 @asynccontextmanager
-async def _least() -> AsyncGenerator[Way]:
+async def _least() -> AsyncGenerator[Act]:
     """Do the least that can be done: a quicker parser, and nothing holds back who writes more than is read."""
     async with _lines(orjson.loads) as lines:
 
@@ -198,7 +209,7 @@ def _message(number: int) -> object:
 
 
 @asynccontextmanager
-async def _fastmcp() -> AsyncGenerator[Way]:
+async def _fastmcp() -> AsyncGenerator[Act]:
     library: Any = importlib.import_module("fastmcp")
     transports: Any = importlib.import_module("fastmcp.client.transports")
     async with library.Client(transports.StdioTransport(command=sys.executable, args=[str(ECHO)])) as client:

@@ -148,7 +148,11 @@ class PayloadBounds:
         message = f"{what} {call.tool!r} of {call.server} cannot pass: {error.message}"
         self._emit(CallRefused(server=call.server, tool=call.tool, agent=call.agent, reason=message, guard="payloads"))
         return PayloadError(
-            message, remedies=("Ask for less at once, or send less.", "Raise the bound if it is too low.")
+            message,
+            remedies=(
+                "Ask for less at once, or send less.",
+                "Raise the bound if it is too low: the setting largest_request or largest_answer, or PayloadOptions.",
+            ),
         )
 
 

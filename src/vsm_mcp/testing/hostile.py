@@ -34,6 +34,7 @@ FAULTS = {
     "both-eras": "knows the new greeting and the old one",
     "slow-start": "sleeps for 1.5 seconds before it reads anything",
     "old-version": "speaks protocol 2024-10-07 only",
+    "future-version": "speaks protocol 2099-01-01 only",
     "needs-credentials": "says on its error output that DEMO_API_KEY is required and ends with code 1",
     "needs-credentials-in-list": "answers the request for its tools with an error about missing credentials",
     "needs-credentials-in-call": "answers every call with an error about missing credentials",
@@ -69,6 +70,7 @@ FAULTS = {
     "wants-input": "answers every call by asking for more input (new greeting only)",
     "orphan": "leaves a grandchild behind, in a session of its own, that holds its output open",
     "bad-output": "promises results of one form and answers calls with another",
+    "no-output": "promises results of one form and answers calls with text only",
     "endless-stderr": "writes 20 MB without the end of a line to its error output before it reads anything",
     "batch": "answers calls with a list of messages",
     "late-answer": "answers every call half a second late",
@@ -81,7 +83,7 @@ HUGE_RESULT = 11_000_000
 STORM = 5000
 NEW_VERSION = "2026-07-28"
 OLD_VERSION = "2025-11-25"
-OLDEST_VERSION = "2024-10-07"
+UNKNOWN_VERSIONS = {"old-version": "2024-10-07", "future-version": "2099-01-01"}
 COMPLETE: "dict[str, str | int]" = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
 INPUT_REQUIRED: "dict[str, object]" = {"resultType": "input_required", "requestState": "s", "inputRequests": {}}
 ROOTS: "dict[str, object]" = {"jsonrpc": "2.0", "method": "roots/list"}
@@ -180,7 +182,7 @@ class Hostile:
             forever(lambda: write(NO_PROTOCOL), 0)
         if "broken-json" in self.faults:
             forever(lambda: write(b'{"jsonrpc": "2.0", "id":\n' * 100), 0)
-        version = OLDEST_VERSION if "old-version" in self.faults else OLD_VERSION
+        version = next((UNKNOWN_VERSIONS[one] for one in self.faults & UNKNOWN_VERSIONS.keys()), OLD_VERSION)
         self.answer(
             message,
             {
@@ -205,7 +207,7 @@ class Hostile:
             self.refuse(message, -32603, "Connection failed during initialization: missing credentials DEMO_API_KEY")
             return
         tools: list[object] = [] if "no-tools" in self.faults else [*TOOLS, *self.bad_tools()]
-        if "bad-output" in self.faults:
+        if self.faults & {"bad-output", "no-output"}:
             tools = [{**one, "outputSchema": {"type": "object", "required": ["size"]}} for one in TOOLS]
         result: Json = {**COMPLETE, "tools": tools}
         if "same-cursor" in self.faults:

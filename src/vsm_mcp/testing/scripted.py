@@ -1,6 +1,6 @@
 """Servers that do what a test says: they come up, answer, hang and crash on cue, without any process."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,9 +42,11 @@ class ScriptedLink:
         self.calls: list[ToolCall] = []
         self.offers: tuple[ToolSpec, ...] = (WORK,)
         self.listings: int = 0
+        self.unlisted: VSMError | None = None
         self.answers: bool = True
         self.refusal: VSMError | None = None
         self.hold: anyio.Event | None = None
+        self.result: ToolResult | VSMError | None = None
         self._script = script
         self._over = anyio.Event()
         self._ending = Ending(reason="it was closed")
@@ -67,6 +69,8 @@ class ScriptedLink:
     async def tools(self) -> tuple[ToolSpec, ...]:
         """Return the tools it has at the moment: the one that is called, unless a test says otherwise."""
         self.listings += 1
+        if self.unlisted is not None:
+            raise self.unlisted
         return self.offers
 
     async def prompts(self) -> tuple[PromptSpec, ...]:
@@ -87,13 +91,15 @@ class ScriptedLink:
         return self._ending
 
     async def call(self, call: ToolCall, /) -> ToolResult:
-        """Answer with the number of this connection, once nothing holds it; or never."""
+        """Answer with the number of this connection or as a test says, once nothing holds it; or never."""
         self.calls.append(call)
         if not self.answers:
             await self._until_late(call.timeout or 60.0)
         if self.hold is not None:
             await self.hold.wait()
-        return ToolResult(text=str(self.number))
+        if isinstance(self.result, VSMError):
+            raise self.result
+        return self.result or ToolResult(text=str(self.number))
 
     async def _until_late(self, seconds: float) -> None:
         with anyio.move_on_after(seconds):
@@ -206,9 +212,13 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    supervision: Supervision | None = None, *names: str, scripts: dict[str, Script] | None = None, seed: int = 1
+    supervision: Supervision | None = None,
+    *names: str,
+    scripts: dict[str, Script] | None = None,
+    seed: int = 1,
+    disabled: Container[str] = (),
 ) -> AsyncGenerator[Stage]:
-    """Hold the servers of ``names`` (one when there are none), by their scripts."""
+    """Hold the servers of ``names`` (one when there are none), by their scripts; those in ``disabled`` are not used."""
     events: list[Event] = []
     known = {name: (scripts or {}).get(name) or Script() for name in names or ("one",)}
     connector = ScriptedConnector(known)
@@ -225,6 +235,7 @@ async def staged(
         emit=events.append,
         supervision=supervision,
         random=Random(seed),  # noqa: S311 - repeats a test
+        disabled=disabled,
     )
     async with spawner:
         for name in known:

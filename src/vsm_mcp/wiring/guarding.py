@@ -11,6 +11,7 @@ from vsm_mcp.guard.auditing.file import FileAudit
 from vsm_mcp.guard.auditing.record import AuditKind
 from vsm_mcp.guard.chain import GuardChain, Ports, time_of_this_loop
 from vsm_mcp.guard.guards import Guards
+from vsm_mcp.guard.payloads import Bounds
 from vsm_mcp.guard.redaction import GivenSecrets
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.server import Installed, Proven
@@ -40,6 +41,20 @@ def timed(guards: Guards, settings: Settings) -> Guards:
     if deadline is None or "idle" in deadline.model_fields_set or "call_timeout" not in settings.model_fields_set:
         return guards
     return guards.model_copy(update={"deadline": deadline.model_copy(update={"idle": settings.call_timeout})})
+
+
+def of_size(guards: Guards, settings: Settings) -> Guards:
+    """Return the guards with the sizes of calls and answers that were set, where the host gave no bounds of its own."""
+    payloads = guards.payloads
+    if payloads is None:
+        return guards
+    update: dict[str, Bounds] = {}
+    for side, name in (("arguments", "largest_request"), ("results", "largest_answer")):
+        if name in settings.model_fields_set:
+            bounds: Bounds = getattr(payloads, side)
+            given = bounds.model_fields_set if side in payloads.model_fields_set else frozenset[str]()
+            update[side] = bounds.model_copy(update=dict.fromkeys({"bytes", "text"} - given, getattr(settings, name)))
+    return guards.model_copy(update={"payloads": payloads.model_copy(update=update)})
 
 
 def make_chain(

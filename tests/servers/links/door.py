@@ -1,13 +1,14 @@
 """A server with a door: it lets in who has a token, and its authorization server grants them."""
 
-import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
+import anyio
 import httpx2
-from tests.servers.links.peer import Json, Net, Peer, Request, members, plain
+from tests.servers.links.peer import Net
 from tests.servers.links.ways import dial
 from typing_extensions import override
 
@@ -15,6 +16,8 @@ from vsm_mcp.model.authorization import Authorization, AuthorizationCode
 from vsm_mcp.model.launch import HttpLaunch
 from vsm_mcp.servers.links.link import Authorize, Consent, Link, Remote
 from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.testing.peer import Json, Peer, members
+from vsm_mcp.testing.remote import Answer, Connection, Request
 from vsm_mcp.world.tokens import MemoryTokens, Tokens
 
 SECRET = "secret-under-test-0123"  # noqa: S105 - opens nothing
@@ -64,36 +67,34 @@ class GuardedNet(Net):
         return f"http://127.0.0.1:{self.port}"
 
     @override
-    def at_the_door(self, writer: asyncio.StreamWriter, request: Request) -> bool:
+    def at_the_door(self, request: Request) -> Answer | None:
         path = urlsplit(request.path).path
         if path in self.door.fails:
-            return tell(writer, {"error": "broken"}, status=self.door.fails[path])
+            return Answer.of({"error": "broken"}, status=self.door.fails[path])
         known = {
             RESOURCE: self.resource,
             METADATA: self.metadata,
             "/register": self.register,
             "/grants/token": self.grant,
         }
-        return known.get(path, self.refuse)(writer, request)
+        return known.get(path, self.refuse)(request)
 
-    def resource(self, writer: asyncio.StreamWriter, _: Request) -> bool:
+    def resource(self, _: Request) -> Answer:
         said: Json = {"resource": f"{self.base}/mcp", "authorization_servers": [self.base]}
-        return tell(writer, {**said, **self.door.served})
+        return Answer.of({**said, **self.door.served})
 
-    def register(self, writer: asyncio.StreamWriter, request: Request) -> bool:
+    def register(self, request: Request) -> Answer:
         asked = json.loads(request.body)
-        return tell(writer, {**asked, "client_id": "guest", "token_endpoint_auth_method": "none"}, status=201)
+        return Answer.of({**asked, "client_id": "guest", "token_endpoint_auth_method": "none"}, status=201)
 
     @override
-    async def _streamable(
-        self, writer: asyncio.StreamWriter, path: str, *, headers: dict[str, str], message: Json
-    ) -> bool:
+    async def streamable(self, connection: Connection, path: str, *, headers: Mapping[str, str], message: Json) -> bool:
         if members(message, "params").get("name") == "sleep":
             self.peer.seen.append("sleep")
-            await asyncio.sleep(60)  # its answer does not even begin
-        return await super()._streamable(writer, path, headers=headers, message=message)
+            await anyio.sleep(60)  # its answer does not even begin
+        return await super().streamable(connection, path, headers=headers, message=message)
 
-    def metadata(self, writer: asyncio.StreamWriter, _: Request) -> bool:
+    def metadata(self, _: Request) -> Answer:
         said: Json = {
             "issuer": self.base,
             "authorization_endpoint": f"{self.base}/authorize",
@@ -102,13 +103,13 @@ class GuardedNet(Net):
             "code_challenge_methods_supported": ["S256"],
             "scopes_supported": ["read"],
         }
-        return tell(writer, {**said, **self.door.said})
+        return Answer.of({**said, **self.door.said})
 
-    def grant(self, writer: asyncio.StreamWriter, request: Request) -> bool:
+    def grant(self, request: Request) -> Answer:
         form = dict(parse_qsl(request.body.decode()))
         self.door.seen.append((form, request.headers.get("authorization", "")))
         if form["grant_type"] == "refresh_token" and not self.door.renews:
-            return tell(writer, {"error": "invalid_grant"}, status=400)
+            return Answer.of({"error": "invalid_grant"}, status=400)
         self.door.granted += 1
         token = f"token-under-test-{self.door.granted:04}"
         self.door.good = {token}
@@ -116,22 +117,18 @@ class GuardedNet(Net):
         if form["grant_type"] != "client_credentials":
             fresh["refresh_token"] = f"again-under-test-{self.door.granted:04}"
         garbled = {**fresh, **self.door.garbles}
-        return tell(writer, {name: value for name, value in garbled.items() if value is not None})
+        return Answer.of({name: value for name, value in garbled.items() if value is not None})
 
-    def refuse(self, writer: asyncio.StreamWriter, request: Request) -> bool:
+    def refuse(self, request: Request) -> Answer | None:
         _, _, token = request.headers.get("authorization", "").partition(" ")
         if token not in self.door.good:
             how = f'Bearer resource_metadata="{self.base}{RESOURCE}"'
-            return plain(writer, 401, b"", www_authenticate=how)
+            return Answer(401, headers={"www-authenticate": how})
         if self.door.needs and b"tools/call" in request.body:
             how = f'Bearer error="insufficient_scope", scope="{self.door.needs}"'
             self.door.needs = ""
-            return plain(writer, 403, b"", www_authenticate=how)
-        return False
-
-
-def tell(writer: asyncio.StreamWriter, said: Json, *, status: int = 200) -> bool:
-    return plain(writer, status, json.dumps(said).encode(), content_type="application/json")
+            return Answer(403, headers={"www-authenticate": how})
+        return None
 
 
 @dataclass

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.servers.links.peer import STATELESS
 
 from vsm_mcp.errors import ToolError
 from vsm_mcp.model.call import ToolCall
@@ -14,6 +13,7 @@ from vsm_mcp.model.json import JsonObject
 from vsm_mcp.servers.links.lean.connector import LeanConnector
 from vsm_mcp.servers.links.link import Connector, Consent
 from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.testing.peer import STATELESS
 from vsm_mcp.world.processes import Command, LocalProcesses
 
 pytestmark = pytest.mark.anyio

@@ -5,13 +5,14 @@ from contextlib import AbstractAsyncContextManager
 
 import anyio
 import pytest
-from tests.servers.links.peer import Net, Peer
+from tests.servers.links.peer import Net
 from tests.servers.links.ways import WAYS, Way
 
 from vsm_mcp.errors import CallTimeoutError, LinkError, PayloadError, ToolError, VSMError
 from vsm_mcp.model.call import ToolCall, ToolResult
 from vsm_mcp.model.json import JsonValue
 from vsm_mcp.servers.links.link import Link
+from vsm_mcp.testing.peer import Peer
 
 TOOLS = {"echo", "add", "fail", "sleep", "count", "huge", "announce"}
 REMOTE = [name for name, way in WAYS.items() if not way.here]
@@ -169,7 +170,7 @@ async def test_the_server_announces_that_its_tools_changed(way: Way, net: Net) -
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
-@pytest.mark.parametrize("way", ["sdk-tcp", "sdk-http"], indirect=True)
+@pytest.mark.parametrize("way", ["lean-stdio", "sdk-stdio", "sdk-tcp", "sdk-websocket", "sdk-http"], indirect=True)
 async def test_every_version_with_a_handshake_is_spoken_and_remembered(way: Way, net: Net, version: str) -> None:
     net.peer.version = version
     eras: dict[str, str] = {}

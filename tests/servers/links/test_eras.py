@@ -15,7 +15,7 @@ from vsm_mcp.testing.scripted import Script, ScriptedLink
 
 pytestmark = pytest.mark.anyio
 
-UP, DEAD, SILENT, REFUSED, OLDER = "up", "dead", "silent", "refused", "older"
+UP, DEAD, SILENT, REFUSED, OLDER, HANGING = "up", "dead", "silent", "refused", "older", "hanging"
 AUTO, LEGACY, OLDER_HTTP = Era.AUTO, Era.LEGACY, Era.OLDER_HTTP
 
 
@@ -35,8 +35,10 @@ class Attempts:
         await anyio.lowlevel.checkpoint()
         self.tried.append((era, round(seconds)))
         fate = self._fates[len(self.tried) - 1]
-        self.silent = self.silent or fate == SILENT
+        self.silent = self.silent or fate in {SILENT, HANGING}
         self.older_http = fate == OLDER
+        if fate == HANGING:
+            await anyio.sleep(seconds)
         if fate != UP:
             raise StartError(fate, exit_code=1 if fate == DEAD else None)
         yield ScriptedLink(Script(), 1)
@@ -72,7 +74,7 @@ async def test_the_first_greeting_that_is_understood_is_remembered(
     assert eras == {"d": learned}
     again = Attempts(UP)
     await greet(again, eras)
-    assert again.tried == [(Era(learned), 30)]
+    assert again.tried == [(Era(learned), 25)]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,57 @@ async def test_what_is_understood_in_no_way_is_an_error_and_nothing_is_learned(f
         await greet(attempts, eras)
     assert len(attempts.tried) == len(fates)
     assert eras == {}
+
+
+@pytest.mark.parametrize(
+    ("known", "fates", "tried", "learned"),
+    [
+        ("auto", [DEAD, UP], [(AUTO, 25), (LEGACY, 30)], "legacy"),
+        ("auto", [OLDER, UP], [(AUTO, 25), (OLDER_HTTP, 30)], "older-http"),
+        ("auto", [SILENT, REFUSED, UP], [(AUTO, 25), (LEGACY, 30), (AUTO, 30)], "auto"),
+        ("legacy", [REFUSED, UP], [(LEGACY, 25), (AUTO, 30)], "auto"),
+        ("legacy", [SILENT, UP], [(LEGACY, 25), (AUTO, 30)], "auto"),
+        ("legacy", [REFUSED, OLDER, UP], [(LEGACY, 25), (AUTO, 30), (OLDER_HTTP, 30)], "older-http"),
+        ("older-http", [REFUSED, UP], [(OLDER_HTTP, 25), (AUTO, 30)], "auto"),
+    ],
+)
+async def test_what_is_remembered_wrongly_costs_an_attempt_and_is_corrected(
+    known: str, fates: list[str], *, tried: list[tuple[Era, int]], learned: str
+) -> None:
+    attempts, eras = Attempts(*fates), {"d": known}
+    assert await greet(attempts, eras)
+    assert attempts.tried == tried
+    assert eras == {"d": learned}
+
+
+@pytest.mark.parametrize(
+    ("known", "fates", "said"),
+    [
+        ("auto", [DEAD, REFUSED], REFUSED),
+        ("legacy", [DEAD, REFUSED], DEAD),
+        ("older-http", [DEAD, OLDER, REFUSED], REFUSED),
+    ],
+)
+async def test_a_server_that_is_broken_now_is_an_error_and_what_was_learned_stays(
+    known: str, fates: list[str], said: str
+) -> None:
+    attempts, eras = Attempts(*fates), {"d": known}
+    with pytest.raises(StartError, match=said):
+        await greet(attempts, eras)
+    assert len(attempts.tried) == len(fates)
+    assert eras == {"d": known}
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("start", [2.0, 30.0])
+async def test_there_is_time_left_for_the_other_way_when_what_is_remembered_meets_silence(start: float) -> None:
+    attempts, eras = Attempts(HANGING, UP), {"d": "legacy"}
+    began = anyio.current_time()
+    await greet(attempts, eras, start=start)
+    assert eras == {"d": "auto"}
+    expected = (25, 5) if start > 5 else (1, 1)
+    assert attempts.tried == list(zip((LEGACY, AUTO), expected, strict=True))
+    assert anyio.current_time() - began < start
 
 
 async def test_no_greeting_takes_longer_than_all_of_them_may() -> None:

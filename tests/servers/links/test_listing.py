@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import anyio
 import pytest
 from mcp_types import JSONRPCResponse
-from tests.servers.links.peer import tool
 
 from vsm_mcp.errors import LinkError
 from vsm_mcp.servers.links.listing import LARGEST_TOOL, MOST_ENTRIES, MOST_PAGES, Listing
+from vsm_mcp.testing.peer import tool
 
 pytestmark = pytest.mark.anyio
 

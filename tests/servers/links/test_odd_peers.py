@@ -8,7 +8,7 @@ import pytest
 from mcp import MCPError
 from mcp.server import MCPServer
 from mcp_types import INVALID_REQUEST, ImageContent
-from tests.servers.links.peer import Json, Net, Peer, Send, members, tool
+from tests.servers.links.peer import Net
 from tests.servers.links.ways import Open, http, tcp
 
 from vsm_mcp.errors import LinkError, PayloadError, ToolError
@@ -18,6 +18,7 @@ from vsm_mcp.servers.links.arguments import sendable, size_of
 from vsm_mcp.servers.links.link import Consent, Link
 from vsm_mcp.servers.links.sdk.client import SdkConnector
 from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.testing.peer import Json, Peer, Send, members, tool
 
 pytestmark = pytest.mark.anyio
 

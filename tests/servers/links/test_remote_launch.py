@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.servers.links.peer import Net, Peer
+from tests.servers.links.peer import Net
 
 from vsm_mcp.errors import LinkError, NeedsConfigurationError, StartError
 from vsm_mcp.model.call import ToolCall
@@ -19,6 +19,7 @@ from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.servers.launcher import Launcher
 from vsm_mcp.servers.links.link import Connector, Link, Remote
 from vsm_mcp.servers.links.sdk.lazy import LazyConnector
+from vsm_mcp.testing.peer import Peer
 from vsm_mcp.testing.scripted import Script, ScriptedLink
 from vsm_mcp.testing.servers import memory_installed, memory_server
 from vsm_mcp.world.processes import LocalProcesses

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack
 
 import anyio
 import pytest
-from tests.servers.links.peer import STATELESS, Json, Net, Peer, Send
+from tests.servers.links.peer import Net
 from tests.servers.links.ways import WAYS, Open, Way, http, tcp
 
 from vsm_mcp.errors import CallTimeoutError, LinkError, ToolError
@@ -14,6 +14,7 @@ from vsm_mcp.model.json import JsonObject
 from vsm_mcp.servers.links.link import Consent, Link
 from vsm_mcp.servers.links.sdk.announcements import FIRST_PAUSE
 from vsm_mcp.servers.links.sdk.client import SdkConnector
+from vsm_mcp.testing.peer import STATELESS, Json, Peer, Send
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 import trustme
-from tests.servers.links.peer import Net, Peer
+from tests.servers.links.peer import Net
 from tests.servers.links.ways import remote
 
 from vsm_mcp.errors import StartError
@@ -16,6 +16,7 @@ from vsm_mcp.model.call import ToolCall
 from vsm_mcp.model.launch import HttpLaunch, WebSocketLaunch
 from vsm_mcp.servers.links.link import Link
 from vsm_mcp.servers.links.sdk.client import SdkConnector
+from vsm_mcp.testing.peer import Peer
 
 pytestmark = pytest.mark.anyio
 

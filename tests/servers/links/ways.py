@@ -13,7 +13,7 @@ import anyio
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from tests.servers.links.peer import HUGE, Net
+from tests.servers.links.peer import Net
 
 from vsm_mcp.errors import LinkError
 from vsm_mcp.model.launch import HttpLaunch, TcpLaunch, WebSocketLaunch
@@ -21,6 +21,7 @@ from vsm_mcp.sandbox.egress.addresses import UnreachableError, host_resolver, re
 from vsm_mcp.servers.links.lean.connector import LeanConnector
 from vsm_mcp.servers.links.link import Connector, Link, Remote
 from vsm_mcp.servers.links.sdk.client import SdkConnector
+from vsm_mcp.testing.peer import HUGE
 from vsm_mcp.world.processes import Command, LocalProcesses
 
 PEER = Path(__file__).with_name("peer.py")

@@ -1,7 +1,8 @@
 """Each way in which a server can misbehave ends in the right error, with a remedy, and leaves nothing behind."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -16,11 +17,17 @@ from vsm_mcp.errors import (
     ToolError,
     VSMError,
 )
+from vsm_mcp.events import Event, ResultMisshaped
+from vsm_mcp.guard.schemas import SchemaOptions, SchemaValidation
 from vsm_mcp.model.call import ToolCall, ToolSpec
 from vsm_mcp.model.server import Running
+from vsm_mcp.servers.links.lean.connector import LeanConnector
+from vsm_mcp.servers.links.link import Connector
+from vsm_mcp.servers.links.sdk.lazy import LazyConnector
 from vsm_mcp.servers.supervision.spawner import ServerStatus
 from vsm_mcp.testing.hostile import FAULTS
-from vsm_mcp.testing.servers import as_proven, hostile_server, make_spawner
+from vsm_mcp.testing.servers import HOSTILE, SYSTEM_PYTHON, as_proven, hostile_server, make_spawner
+from vsm_mcp.world.processes import Command, LocalProcesses
 
 NAME = "example/hostile"
 ALL_TOOLS = {"echo", "add", "write_file", "fail", "environment", "pid"}
@@ -32,6 +39,7 @@ AT_START: dict[str, tuple[type[VSMError], str]] = {
     "silence": (StartError, "did not answer the greeting"),
     "exit-at-once": (StartError, "exit code 3"),
     "old-version": (StartError, "2024-10-07"),
+    "future-version": (StartError, "2099-01-01"),
     "needs-credentials": (NeedsConfigurationError, "DEMO_API_KEY"),
     "needs-credentials-in-list": (NeedsConfigurationError, "DEMO_API_KEY"),
     "no-list": (StartError, "Method not found"),
@@ -63,7 +71,7 @@ AT_CALL: dict[str, tuple[type[VSMError], str]] = {
 HARMLESS = {
     "good", "garbage", "exit-on-probe", "silent-on-probe", "modern-only", "both-eras", "slow-start", "bad-schema",
     "task-tool", "poisoned", "duplicate-tools", "duplicate-ids", "stderr-flood", "notification-storm", "elicits",
-    "unending", "crash-after-call", "bad-output", "endless-stderr",
+    "unending", "crash-after-call", "bad-output", "no-output", "endless-stderr",
 }  # fmt: skip
 ELSEWHERE = {"bad-headers", "wants-input", "error-as-text", "no-tools", "orphan"}
 
@@ -189,6 +197,30 @@ async def test_a_tool_keeps_the_raw_form_it_came_in(tmp_path: Path) -> None:
     assert echo.raw["annotations"] == {"readOnlyHint": True}
     assert echo.read_only
     assert not echo.idempotent
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("engine", [LeanConnector, LazyConnector])
+async def test_a_promise_of_values_that_only_text_comes_of_is_told_and_refused_where_the_host_is_strict(
+    engine: Callable[..., Connector],
+) -> None:
+    start = partial(LocalProcesses().open, Command(argv=(SYSTEM_PYTHON, str(HOSTILE), "no-output")))
+    with anyio.fail_after(20):
+        async with engine(eras={}).stdio(start, name=NAME, digest="d") as link:
+            (echo,) = [tool for tool in await link.tools() if tool.name == "echo"]
+            assert echo.output_schema is not None
+            heard: list[Event] = []
+
+            def held_to(*, strict: bool) -> SchemaValidation:
+                options = SchemaOptions(strict_results=strict)
+                return SchemaValidation(link, options, lookup=lambda _server, _tool: echo, emit=heard.append)
+
+            result = await held_to(strict=False).call(HELLO)
+            assert (result.text, result.structured, result.is_error) == ("hello", None, False)
+            with pytest.raises(PayloadError, match=r"The call was made, but .* without structured content"):
+                await held_to(strict=True).call(HELLO)
+    why = "it declares an output schema and answered without structured content"
+    assert heard == [ResultMisshaped(server=NAME, tool="echo", why=why)] * 2
 
 
 @pytest.mark.anyio

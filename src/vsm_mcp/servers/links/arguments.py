@@ -25,7 +25,10 @@ def sendable(arguments: JsonObject, what: str, *, most: int) -> dict[str, JsonVa
     if len(text) > most:
         raise PayloadError(
             f"The arguments of {what} have {len(text)} bytes, more than the {most} allowed.",
-            remedies=("Send less at once, or put the data into a file that the server can read.",),
+            remedies=(
+                "Send less at once, or put the data into a file that the server can read.",
+                "The setting largest_request allows more.",
+            ),
         )
     return cast("dict[str, JsonValue]", json.loads(text))
 

@@ -3,7 +3,7 @@
 from collections.abc import MutableMapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import anyio
 
@@ -46,11 +46,25 @@ class Attempts(Protocol):
         ...
 
 
+@runtime_checkable
+class Lasting(Protocol):
+    """A memory of eras that outlives this process."""
+
+    async def keep(self, digest: str) -> None:
+        """Write down what is known of a package that was greeted, unless it stands there or the package does not stay.
+
+        What cannot be written down is learned again some day.
+        """
+        ...
+
+
 class Greeter:
     """Greets servers, and remembers for each package what worked.
 
+    What is remembered is tried first, and is no more than a hint: when it is wrong the other ways are tried after it.
+
     Args:
-        eras: What was learned, by digest of the package.
+        eras: What was learned, by digest of the package; written down where that is a `Lasting` memory.
         terms: How long greetings may take.
     """
 
@@ -60,24 +74,37 @@ class Greeter:
         self._probe = min(terms.probe, terms.start)
         self._start = terms.start
 
-    async def greet(self, attempts: Attempts, life: AsyncExitStack, digest: str) -> Link:
+    async def greet(self, attempts: Attempts, life: AsyncExitStack, digest: str, *, package: bool = True) -> Link:
         """Return a link that ends with ``life``.
+
+        Args:
+            attempts: Tries to come to an understanding.
+            life: Ends the link.
+            digest: What the server is remembered by.
+            package: Whether that is the digest of its code; only then it stays true and is written down.
 
         Raises:
             StartError: It did not come up or does not speak the protocol.
         """
-        era, link = await self._first_understood(attempts, life, self._eras.get(digest))
-        self._eras[digest] = era
+        known = self._eras.get(digest)
+        era, link = await self._first_understood(attempts, life, known)
+        if era != known:
+            self._eras[digest] = era
+        if package and isinstance(self._eras, Lasting):
+            await self._eras.keep(digest)
         return link
 
     async def _first_understood(self, attempts: Attempts, life: AsyncExitStack, known: str | None) -> tuple[Era, Link]:
         end = anyio.current_time() + self._start
-        if known is not None:
-            return await _enter(attempts, life, era=Era(known), seconds=self._start)
+        # What is remembered gets nearly all of the time, as when it was learned; the rest is for when it is wrong.
+        seconds = self._probe if known is None else self._start - min(self._probe, self._start / 2)
+        first = Era.AUTO if known is None else Era(known)
         try:
-            return await _enter(attempts, life, era=Era.AUTO, seconds=self._probe)
-        except StartError:
+            return await _enter(attempts, life, era=first, seconds=seconds)
+        except StartError as error:
             end += attempts.rested
+            if first is not Era.AUTO:
+                return await _newest_after_all(attempts, life, error, end=end)
             if attempts.older_http:
                 return await _enter(attempts, life, era=Era.OLDER_HTTP, seconds=_left(end))
         slow, attempts.silent = attempts.silent, False
@@ -88,6 +115,19 @@ class Greeter:
                 raise
         # Slow, and it refuses the old greeting: a new server that needs more time than a probe has.
         return await _enter(attempts, life, era=Era.AUTO, seconds=_left(end))
+
+
+async def _newest_after_all(
+    attempts: Attempts, life: AsyncExitStack, error: StartError, *, end: float
+) -> tuple[Era, Link]:
+    """Greet a server in the newest way that failed, with ``error``, in the old way that was remembered."""
+    try:
+        return await _enter(attempts, life, era=Era.AUTO, seconds=_left(end))
+    except StartError:
+        if not attempts.older_http:
+            raise error from None  # most likely the memory was right, and the server is broken
+        end += attempts.rested
+    return await _enter(attempts, life, era=Era.OLDER_HTTP, seconds=_left(end))
 
 
 async def _enter(attempts: Attempts, life: AsyncExitStack, *, era: Era, seconds: float) -> tuple[Era, Link]:

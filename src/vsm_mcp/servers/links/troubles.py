@@ -28,7 +28,10 @@ def refused(server: str, what: str, *, said: str, code: int) -> VSMError:
 
 def too_large(server: str, what: str, said: str) -> PayloadError:
     """Return the error for an answer of more than is read; ``said`` tells how much."""
-    return PayloadError(f"{server} answered {what} with too much: {said}.", remedies=("Ask for less at once.",))
+    return PayloadError(
+        f"{server} answered {what} with too much: {said}.",
+        remedies=("Ask for less at once.", "If it is too many bytes, the setting largest_answer allows more."),
+    )
 
 
 def unreadable(server: str, what: str, why: str) -> LinkError:

@@ -73,7 +73,7 @@ class SdkConnector:
         async with AsyncExitStack() as life:
             greeting = Greeting(reach=reach, name=name, terms=self._terms, discretion=discretion)
             try:
-                link = await self._greeter.greet(greeting, life, digest)
+                link = await self._greeter.greet(greeting, life, digest, package=False)
             except LinkError as error:
                 raise StartError(
                     f"{name} cannot be reached at {address_of(launch)}: {error.message.removesuffix('.')}.",
