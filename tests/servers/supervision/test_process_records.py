@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -120,6 +121,61 @@ async def test_a_number_that_was_given_to_another_process_is_never_killed(tmp_pa
 
 
 @pytest.mark.anyio
+@pytest.mark.security
+async def test_what_is_swept_after_one_host_is_what_that_one_left_and_nothing_else(tmp_path: Path) -> None:
+    others = [sleeper() for _ in range(3)]
+    try:
+        for number, other in enumerate(others):
+            began = int(Path(f"/proc/{other.pid}/stat").read_text().rpartition(")")[2].split()[19])
+            (tmp_path / name(began=1 + number // 2, mark=number)).write_text(f"{other.pid} {began - number % 2}")
+        host = name(began=1).rpartition(".")[0]
+        orphans = await anyio.to_thread.run_sync(ProcessRecords(tmp_path).sweep_after, host)
+        assert [orphan.pid for orphan in orphans] == [others[0].pid]
+        assert [other.poll() for other in others[1:]] == [None, None]
+        assert len(list(tmp_path.iterdir())) == 3
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+@pytest.mark.anyio
+async def test_who_sweeps_after_a_host_waits_for_its_end(tmp_path: Path) -> None:
+    host, other = sleeper(), sleeper()
+    orphans: list[int] = []
+
+    async def sweep() -> None:
+        found = await anyio.to_thread.run_sync(ProcessRecords(tmp_path).sweep_after, record.name.rpartition(".")[0])
+        orphans.extend(orphan.pid for orphan in found)
+
+    try:
+        began = [int(Path(f"/proc/{one.pid}/stat").read_text().rpartition(")")[2].split()[19]) for one in (host, other)]
+        record = tmp_path / name(pid=host.pid, began=began[0])
+        record.write_text(f"{other.pid} {began[1]}")
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(sweep)
+                while not held(host.pid):  # noqa: ASYNC110 - the kernel sets no event
+                    await anyio.sleep(0.01)
+                assert (other.poll(), orphans) == (None, [])
+                host.kill()
+        assert orphans == [other.pid]
+    finally:
+        for one in (host, other):
+            one.kill()
+            one.wait()
+
+
+def held(pid: int) -> bool:
+    """Return whether this process waits for the end of another one."""
+    for path in Path("/proc/self/fdinfo").iterdir():
+        with suppress(FileNotFoundError):
+            if f"Pid:\t{pid}\n" in path.read_text():
+                return True
+    return False
+
+
+@pytest.mark.anyio
 async def test_records_that_cannot_be_judged_from_here_are_left_and_those_of_an_earlier_boot_are_dropped(
     tmp_path: Path,
 ) -> None:
@@ -167,11 +223,11 @@ async def test_nothing_starts_that_cannot_be_written_down(tmp_path: Path) -> Non
         await records.sweep()
 
 
-def name(*, boot: str = "", space: str = "", pid: int = 0, began: int = 0) -> str:
+def name(*, boot: str = "", space: str = "", pid: int = 0, began: int = 0, mark: int | None = None) -> str:
     """Return the name of a record of this machine's, with other parts where they are given."""
     boot = boot or Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     space = space or str(Path("/proc/self/ns/pid").stat().st_ino)
-    return f"{boot}.{space}.{pid or os.getpid()}.{began}.{began:032x}"
+    return f"{boot}.{space}.{pid or os.getpid()}.{began}.{began if mark is None else mark:032x}"
 
 
 @pytest.mark.anyio

@@ -4,8 +4,8 @@ import os
 import re
 import select
 import signal
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -26,7 +26,7 @@ LARGEST_ENVIRONMENT = 4 * 2**20
 SECONDS_TO_END = 5.0
 ROUNDS = 10
 _LARGEST_RECORD = 64
-_NAME = re.compile(r"([0-9a-f-]{36})\.(\d{1,20})\.(\d{1,10})\.(\d{1,20})\.([0-9a-f]{32})")
+_NAME = re.compile(r"([0-9a-f-]{36}\.\d{1,20}\.\d{1,10}\.\d{1,20})\.([0-9a-f]{32})")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -55,12 +55,28 @@ class _Host:
             raise OSError(f"/proc says nothing of process {pid}")
         return cls(_BOOT.read_text().strip(), str(Path("/proc/self/ns/pid").stat().st_ino), pid, seen.began)
 
+    @classmethod
+    def read(cls, name: str) -> "_Host":
+        boot, space, pid, began = name.split(".")
+        return cls(boot, space, int(pid), int(began))
+
+    @property
+    def name(self) -> str:
+        return f"{self.boot}.{self.space}.{self.pid}.{self.began}"
+
     def gone(self, here: "_Host") -> bool:
         """Return whether it surely ended; where processes have other numbers than ``here``, nobody can tell."""
         if self.space != here.space:
             return False
         seen = _seen(self.pid)
         return seen is None or seen.over or seen.began != self.began
+
+    def outlive(self) -> None:
+        """Block until it ended, however long that takes."""
+        with suppress(ProcessLookupError), _watched(self.pid) as descriptor:
+            seen = _seen(self.pid)
+            if seen is not None and seen.began == self.began:
+                _ends(descriptor, None)
 
 
 class ProcessRecords:
@@ -84,6 +100,17 @@ class ProcessRecords:
     def __repr__(self) -> str:
         """Show the directory."""
         return f"ProcessRecords({str(self._directory)!r})"
+
+    def here(self) -> tuple[str, str]:
+        """Return the directory and how its files call this host: what another process needs for `sweep_after`.
+
+        Raises:
+            StartError: The kernel does not tell.
+        """
+        try:
+            return str(self._directory.absolute()), _Host.here().name
+        except OSError as error:
+            raise _unwritten(error, self._directory) from error
 
     @contextmanager
     def keep(self) -> Generator["Record"]:
@@ -109,12 +136,24 @@ class ProcessRecords:
         """
         return await anyio.to_thread.run_sync(self._sweep)
 
+    def sweep_after(self, host: str) -> Sequence[Orphan]:
+        """Block until one host is gone, then end what it left behind, and nothing of any other host's.
+
+        The files stay for the next `sweep`: what the host was about to start in its last moment may carry its mark only
+        a little later, and is found by them.
+
+        Args:
+            host: What its files call it, as `here` returned it there.
+        """
+        _Host.read(host).outlive()
+        return tuple(self._purge(dict(self._stale(_Host.here(), host))).ended)
+
     def _written(self) -> "Record":
         try:
             host = _Host.here()
             mark = f"{self._random.getrandbits(128):032x}"
             _make(self._directory)
-            path = self._directory / f"{host.boot}.{host.space}.{host.pid}.{host.began}.{mark}"
+            path = self._directory / f"{host.name}.{mark}"
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise _unwritten(error, self._directory) from error
@@ -125,29 +164,32 @@ class ProcessRecords:
             stale = dict(self._stale(_Host.here()))
         except OSError as error:
             raise _unwritten(error, self._directory) from error
-        if not stale:
-            return ()
-        purge = _Purge(self._patience)
-        for noted in filter(None, map(_noted, stale.values())):
-            purge.leader(*noted)
-        purge.marked(frozenset(stale))
+        purge = self._purge(stale)
         if not purge.refused:
             for path in stale.values():
                 path.unlink(missing_ok=True)
         return tuple(purge.ended)
 
-    def _stale(self, here: _Host) -> Iterator[tuple[str, Path]]:
+    def _purge(self, stale: Mapping[str, Path]) -> "_Purge":
+        purge = _Purge(self._patience)
+        for noted in filter(None, map(_noted, stale.values())):
+            purge.leader(*noted)
+        if stale:
+            purge.marked(frozenset(stale))
+        return purge
+
+    def _stale(self, here: _Host, only: str = "") -> Iterator[tuple[str, Path]]:
         """Find the records whose host is gone, by mark; those of an earlier boot mean nothing any more."""
         with suppress(FileNotFoundError), os.scandir(self._directory) as entries:
             for entry in islice(entries, MOST_RECORDS):
                 parts = _NAME.fullmatch(entry.name)
                 if parts is None:
                     continue
-                host = _Host(parts[1], parts[2], int(parts[3]), int(parts[4]))
+                host = _Host.read(parts[1])
                 if host.boot != here.boot:
                     Path(entry.path).unlink(missing_ok=True)
-                elif host.gone(here):
-                    yield parts[5], Path(entry.path)
+                elif only in {"", parts[1]} and host.gone(here):
+                    yield parts[2], Path(entry.path)
 
 
 def _make(directory: Path) -> None:
@@ -192,12 +234,20 @@ class RecordedProcesses:
     Args:
         processes: Really starts them.
         records: Where they are written down.
+        watching: Makes the context in which each lives, such as `Warden.watching`.
     """
 
-    def __init__(self, processes: Processes, records: ProcessRecords) -> None:
-        """Keep both."""
+    def __init__(
+        self,
+        processes: Processes,
+        records: ProcessRecords,
+        *,
+        watching: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    ) -> None:
+        """Keep all."""
         self._processes = processes
         self._records = records
+        self._watching = watching
 
     async def run(
         self, command: Command, *, timeout: float, stdin: bytes = b"", limit: int = DEFAULT_LIMIT
@@ -213,11 +263,12 @@ class RecordedProcesses:
 
     @asynccontextmanager
     async def _open(self, command: Command, run_as: int | None, pass_fds: Sequence[int]) -> AsyncGenerator[Process]:
-        with self._records.keep() as record:
-            marked = replace(command, env={**command.env, MARK: record.mark})
-            async with self._processes.open(marked, run_as=run_as, pass_fds=pass_fds) as process:
-                record.note(process.pid)
-                yield process
+        async with self._watching():
+            with self._records.keep() as record:
+                marked = replace(command, env={**command.env, MARK: record.mark})
+                async with self._processes.open(marked, run_as=run_as, pass_fds=pass_fds) as process:
+                    record.note(process.pid)
+                    yield process
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,9 +368,7 @@ class _Purge:
             os.killpg(pid, signal.SIGKILL)
         else:
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        end = select.poll()
-        end.register(descriptor, select.POLLIN)
-        if end.poll(self._patience * 1000):
+        if _ends(descriptor, self._patience):
             self.ended.append(Orphan(pid=pid, program=seen.program))
         else:
             self.refused = True
@@ -333,6 +382,13 @@ def _watched(pid: int) -> Generator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _ends(descriptor: int, seconds: float | None) -> bool:
+    """Wait for the end of a process that is held by a descriptor; return whether it came in time."""
+    end = select.poll()
+    end.register(descriptor, select.POLLIN)
+    return bool(end.poll(None if seconds is None else seconds * 1000))
 
 
 def _unwritten(error: OSError, directory: Path) -> StartError:
