@@ -11,11 +11,15 @@ from pathlib import Path
 
 import anyio
 import pytest
+from hypothesis import settings
 from trio.testing import MockClock
 
 from vsm_mcp.errors import VSMError
 from vsm_mcp.sandbox.sandbox import Sandbox
 from vsm_mcp.world.processes import LocalProcesses
+
+settings.register_profile("busy", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("busy")
 
 BACKENDS = ["asyncio", "trio"]
 ALLOWED = "allowed:"

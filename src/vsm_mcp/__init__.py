@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
     from vsm_mcp.acquisition.discovery.matching import CapabilityMatcher, KnownTool, Match
+    from vsm_mcp.acquisition.discovery.rediscovery import Rediscovery
     from vsm_mcp.acquisition.discovery.result import (
         Covering,
         DiscoveryResult,
@@ -116,6 +117,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "acquisition.discovery.discovery": ("MCPDiscovery",),
     "acquisition.discovery.matching": ("CapabilityMatcher", "KnownTool", "Match"),
+    "acquisition.discovery.rediscovery": ("Rediscovery",),
     "acquisition.discovery.result": (
         "Covering",
         "DiscoveryResult",
@@ -317,6 +319,7 @@ __all__ = [
     "RecheckReport",
     "Rechecked",
     "RedactionOptions",
+    "Rediscovery",
     "Regulation",
     "RegulationTable",
     "ResourceRequest",

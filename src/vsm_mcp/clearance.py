@@ -11,6 +11,7 @@ from vsm_mcp.model.operation import Operation
 from vsm_mcp.model.report import Report, printable
 from vsm_mcp.model.server import Proven, StdioLaunch
 from vsm_mcp.servers.launcher import References, how_to_give
+from vsm_mcp.servers.routing.router import Route
 from vsm_mcp.servers.supervision.spawner import ServerStatus
 from vsm_mcp.wiring.parts import Parts
 from vsm_mcp.world.secrets import Secrets
@@ -121,11 +122,12 @@ class Gate:
             return router.resolve(need)
         except CapabilityMissingError:
             pass
-        try:
-            best = router.route(Operation(needs=need))[0]
-        except CapabilityMissingError:
-            return "", ""
-        return best.server, best.tool
+        operation, named = Operation(needs=need), Operation(needs=need, tool=need)
+        if router.can(operation):
+            best: Route | None = router.route(operation)[0]
+        else:
+            best = router.disabled_for(named) or router.disabled_for(operation)
+        return ("", "") if best is None else (best.server, best.tool)
 
     async def _judge(self, proven: Proven, tool: str) -> tuple[Go, str, str]:
         name = proven.candidate.name
@@ -151,6 +153,8 @@ class Gate:
         state = self._parts.spawner.states().get(name)
         if state is None:
             return Go.OPERATOR, f"{name} is in the store and was not adopted", "Enter the system again and listen."
+        if state.status is ServerStatus.DISABLED:
+            return Go.OPERATOR, f"{name} is disabled", f"Enable it: await vsm.enable_server({name!r})."
         if state.status in {ServerStatus.RESTING, ServerStatus.FAILED}:
             return Go.RETRY, f"{name} is {state.status}: {state.last_error or 'unknown why'}", "Try again later."
         return Go.GO, f"{name} was proven and is unchanged", ""

@@ -24,6 +24,7 @@ The branch says what the caller does next::
       BusError *                               wait, or look after the bus
       CallError                                change the call
         CapabilityMissingError
+          DisabledError
         CallTimeoutError * (+TimeoutError)
         ToolError
         ArgumentError
@@ -263,6 +264,10 @@ class CallError(VSMError):
 
 class CapabilityMissingError(CallError):
     """Nothing that is available can do what was asked for."""
+
+
+class DisabledError(CapabilityMissingError):
+    """A server that is held could do what was asked for, and the host has disabled it."""
 
 
 class CallTimeoutError(CallError, TimeoutError):

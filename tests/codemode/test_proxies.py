@@ -235,7 +235,7 @@ SCHEMAS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(NAMES, NAMES, SCHEMAS, st.text(max_size=40), st.none() | SCHEMAS), max_size=4))
 def test_any_tools_have_a_stub_that_parses_and_says_nothing_else(
     tools: list[tuple[str, str, dict[str, JsonValue], str, dict[str, JsonValue] | None]],
@@ -259,7 +259,7 @@ def test_any_tools_have_a_stub_that_parses_and_says_nothing_else(
         )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(NAMES, max_size=8, unique=True), st.frozensets(st.sampled_from(["a", "a_b", "x"])))
 def test_any_names_become_different_identifiers(names: list[str], reserved: frozenset[str]) -> None:
     given_names = identifiers(names, reserved=reserved)
@@ -294,7 +294,7 @@ def bound_by_python(parameters: Parameters, args: Sequence[int], kwargs: Mapping
 PLAIN = st.sampled_from(["a", "b", "c", "d", "e"])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     names=st.lists(PLAIN, unique=True),
     needed=st.lists(PLAIN),

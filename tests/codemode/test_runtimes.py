@@ -146,7 +146,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from([*FILE, "security", "x"]), JSON, max_size=4))
 def test_any_content_is_understood_or_refused(content: dict[str, object]) -> None:
     try:

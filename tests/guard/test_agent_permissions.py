@@ -1,7 +1,7 @@
 """Agents call what their rules allow, and nothing that one of them denies."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -77,7 +77,6 @@ def test_a_target_that_is_none_is_an_error_where_it_is_written(target: str) -> N
         AgentRule(allow=(target,))
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["*", "a", "a:x", "*:x", "b:*", "?:y"])), st.sampled_from("ab"), st.sampled_from("xy"))
 def test_nothing_that_is_denied_is_ever_allowed(deny: list[str], server: str, tool: str) -> None:
     denied = AgentOptions(rules={"*": AgentRule(allow=("*",), deny=tuple(deny))})

@@ -128,7 +128,7 @@ async def test_the_first_record_that_was_changed_is_named(world: World, what: st
 
 
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_not_one_bit_can_be_changed_unseen(place: int, bit: int) -> None:
     chain = Chain(key=b"k")
     data = bytearray(b"".join(chain.seal({"kind": "call", "n": number}) for number in range(4)))

@@ -287,9 +287,9 @@ class Breaking(RuleBasedStateMachine):
 
 
 TestCounting = Counting.TestCase
-TestCounting.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestCounting.settings = settings(max_examples=25, stateful_step_count=30)
 TestBreaking = Breaking.TestCase
-TestBreaking.settings = settings(max_examples=8, stateful_step_count=25, deadline=None)
+TestBreaking.settings = settings(max_examples=8, stateful_step_count=25)
 
 
 @pytest.mark.anyio

@@ -179,7 +179,6 @@ TRIES = Guards(
 )
 
 
-@pytest.mark.promise("A33")
 @pytest.mark.parametrize(
     ("call", "error"),
     [

@@ -222,7 +222,7 @@ def test_a_limit_that_cannot_be_is_an_error_where_it_is_written(wrong: dict[str,
         RateLimit.model_validate(wrong)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     calls=st.integers(1, 20),
     per=st.floats(0.01, 100),
@@ -252,7 +252,6 @@ def test_in_no_stretch_of_time_more_than_the_burst_and_the_rate_pass(
                 assert many <= allowed
 
 
-@settings(deadline=None)
 @given(calls=st.integers(1, 50), per=st.floats(0.001, 1000), start=st.floats(0, 1e6), many=st.integers(1, 60))
 def test_after_the_time_that_was_told_the_call_passes_and_not_before(
     *, calls: int, per: float, start: float, many: int

@@ -205,7 +205,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(STEPS, st.sets(st.tuples(st.sampled_from(ZONES), st.sampled_from(ZONES), st.sampled_from("abc")), max_size=3))
 def test_no_sequence_of_calls_moves_data_down_without_a_rule(
     steps: list[tuple[str, str, str]], rules: set[tuple[str, str, str]]

@@ -353,6 +353,22 @@ def test_a_server_that_always_lists_something_new_is_not_told_of_for_ever() -> N
     assert len(events) == MOST_TOLD
 
 
+@pytest.mark.security
+@pytest.mark.promise("D8")
+def test_what_differs_is_told_again_when_a_server_was_out_of_use_and_stays_held_back() -> None:
+    events: list[Event] = []
+    custody = Custody(proven_with("a"), emit=events.append)
+    other = Listed(tools=(ToolSpec(name="a", description="Do something else."),))
+    for _ in range(2):
+        custody.review(other)
+    assert len(events) == 1
+    custody.tell_again()
+    custody.review(other)
+    assert len(events) == 2
+    with pytest.raises(QuarantinedError):
+        custody.check("a")
+
+
 def test_nothing_is_callable_before_it_was_compared() -> None:
     custody = Custody(proven_with("a"))
     assert custody.quarantine is None

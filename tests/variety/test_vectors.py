@@ -73,7 +73,7 @@ def test_the_bayesian_entropy_is_the_mean_of_its_definition(counts: list[int], k
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any), st.integers(0, 30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_bayesian_entropy_is_one_that_so_many_kinds_can_have(counts: list[int], more: int) -> None:
     kinds = sum(count > 0 for count in counts) + more
     bits = nemenman_shafee_bialek(counts, kinds=kinds)

@@ -3,15 +3,20 @@
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import pytest
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ToolAnnotations
 
 from vsm_mcp import (
     AgentOptions,
     AgentRule,
+    AnomalyOptions,
     AuditQuery,
     Autonomy,
     Confinement,
@@ -22,10 +27,12 @@ from vsm_mcp import (
     RateOptions,
     Settings,
     Shelf,
+    Supervision,
     ViableSystem,
     ZoneOptions,
 )
 from vsm_mcp.errors import (
+    AnomalyError,
     ArgumentError,
     AuditError,
     CallTimeoutError,
@@ -34,6 +41,7 @@ from vsm_mcp.errors import (
     ZoneError,
 )
 from vsm_mcp.events import ServerStarted
+from vsm_mcp.guard.anomaly import AnomalyAction
 from vsm_mcp.guard.auditing.file import FileAudit
 from vsm_mcp.testing.servers import memory_server
 
@@ -152,6 +160,91 @@ async def test_the_health_of_servers_is_told_without_asking_them(tmp_path: Path)
         await vsm.call_tool("count_words", {"text": "a"})
         assert str(vsm.health()["words"].condition) == "well"
         assert "words" in repr(vsm)
+
+
+class Clerk:
+    """Counts words and how often it was asked to, until its token expires; says that it only reads."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.expired = False
+
+    def count_words(self, text: str) -> int:
+        """Count the words of a text."""
+        self.asked += 1
+        if self.expired:
+            raise ToolError("the token expired")
+        return len(text.split())
+
+    def serve(self) -> MCPServer[None]:
+        server = memory_server({"note": publish})
+        server.add_tool(self.count_words, annotations=ToolAnnotations(read_only_hint=True))
+        return server
+
+
+def checked(state: Path, clerk: Clerk, guards: Guards) -> ViableSystem:
+    shelf = Shelf()
+    shelf.offer("words", clerk.serve, summary="Counts words.")
+    return ViableSystem(
+        Settings(state=state, autonomy=Autonomy.AUTO, sandbox=Confinement.NONE),
+        shelf=shelf,
+        sources=(shelf,),
+        policy=Policy(allow=("memory:*",)),
+        guards=guards,
+        supervision=Supervision(check_every=0.02),
+    )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(10):
+        while not condition():  # noqa: ASYNC110 - nobody tells of a check
+            await anyio.sleep(0.01)
+
+
+@pytest.mark.promise("A26", "B35")
+async def test_checks_find_an_expired_token_and_are_neither_recorded_nor_counted_as_calls(tmp_path: Path) -> None:
+    clerk = Clerk()
+    twice = Guards(rates=RateOptions(limits=(RateLimit(calls=2, per=3600.0),)))
+    async with checked(tmp_path, clerk, twice) as vsm:
+        await vsm.acquire_capability("count words", "words", probe=Probe(tool="count_words", arguments=TEXT))
+        await vsm.call_tool("count_words", TEXT)
+        before, clerk.expired = clerk.asked, True
+        await until(lambda: clerk.asked > before + 3)
+        assert str(vsm.health()["words"].condition) == "suspect"
+        assert "the token expired" in str(vsm.health()["words"].complaint)
+        clerk.expired = False
+        await until(lambda: str(vsm.health()["words"].condition) == "well")
+        await vsm.call_tool("count_words", TEXT)
+        assert len(vsm.audit.memory.recent(AuditQuery(tool="count_words"))) == 2
+
+
+async def test_no_check_calls_what_the_rules_forbid_the_host(tmp_path: Path) -> None:
+    clerk = Clerk()
+    rules = Guards(agents=AgentOptions(rules={"host": AgentRule(allow=("words:note",))}))
+    async with checked(tmp_path, clerk, rules) as vsm:
+        await vsm.acquire_capability("count words", "words", probe=Probe(tool="count_words", arguments=TEXT))
+        before = clerk.asked
+        await vsm.call_tool("note", {"text": "a"})
+        await anyio.sleep(0.3)
+        assert clerk.asked == before
+        assert str(vsm.health()["words"].condition) == "well"
+
+
+async def test_no_check_calls_what_is_stopped_because_of_an_anomaly(tmp_path: Path) -> None:
+    clerk = Clerk()
+    stops = Guards(anomaly=AnomalyOptions(action=AnomalyAction.QUARANTINE, learn=30))
+    async with checked(tmp_path, clerk, stops) as vsm:
+        await vsm.acquire_capability("count words", "words", probe=Probe(tool="count_words", arguments=TEXT))
+        for _ in range(40):
+            await vsm.call_tool("count_words", TEXT)
+        asked = clerk.asked
+        await until(lambda: clerk.asked > asked)
+        with pytest.raises(AnomalyError):
+            await vsm.call_tool("count_words", {"text": "a " * 50_000})
+        await anyio.sleep(0.1)
+        asked = clerk.asked
+        await anyio.sleep(0.3)
+        assert clerk.asked == asked
 
 
 @pytest.mark.promise("D51")

@@ -1,6 +1,5 @@
 """A host reads figures: what became of operations and how fast, fallbacks, batches, caches, connections, sandboxes."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
-from tests.servers.links.peer import Json, Net, Peer, Request, Send, plain
+from tests.servers.links.peer import Net
 
 from vsm_mcp import Autonomy, Confinement, Metrics, Operation, OperationalUnit, Policy, Settings, Shelf, ViableSystem
 from vsm_mcp.errors import CapacityError, StartError, ToolError
@@ -17,6 +16,8 @@ from vsm_mcp.model.launch import HttpLaunch
 from vsm_mcp.model.operation import Outcome, Stage
 from vsm_mcp.servers.supervision.restart import MOST_FAILURES
 from vsm_mcp.settings.settings import Engine
+from vsm_mcp.testing.peer import Json, Peer, Send
+from vsm_mcp.testing.remote import Answer, Request
 from vsm_mcp.testing.servers import memory_server
 
 pytestmark = pytest.mark.anyio
@@ -185,7 +186,7 @@ class Slow(Peer):
         self.most = max(self.most, self.under_way)
         try:
             while not self.may_answer:  # noqa: ASYNC110 - told by another thread
-                await asyncio.sleep(0.01)
+                await anyio.sleep(0.01)
             await super().call(number, params, send)
         finally:
             self.under_way -= 1
@@ -194,14 +195,13 @@ class Slow(Peer):
 class Keeping(Net):
     """Answers calls without a stream while it may, so that the connection can be kept."""
 
-    def at_the_door(self, writer: asyncio.StreamWriter, request: Request) -> bool:
+    def at_the_door(self, request: Request) -> Answer | None:
         assert isinstance(self.peer, Slow)
         asked = json.loads(request.body or b"{}")
         if asked.get("params", {}).get("name") != "echo" or not self.peer.may_answer:
-            return False
+            return None
         result = {"content": [{"type": "text", "text": json.dumps(asked["params"]["arguments"])}]}
-        said = {"jsonrpc": "2.0", "id": asked["id"], "result": result}
-        return plain(writer, 200, json.dumps(said).encode(), content_type="application/json")
+        return Answer.of({"jsonrpc": "2.0", "id": asked["id"], "result": result})
 
 
 async def test_calls_that_wait_for_a_server_to_come_up_are_counted(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.servers.links.peer import STATELESS, Json, Net, Peer, Send
+from tests.servers.links.peer import Net
 
 from vsm_mcp import Autonomy, Confinement, Policy, Probe, Settings, Shelf, ViableSystem
 from vsm_mcp.errors import AcquisitionError, QuarantinedError
 from vsm_mcp.model.launch import HttpLaunch, RemoteLaunch, TcpLaunch, WebSocketLaunch
+from vsm_mcp.testing.peer import STATELESS, Json, Peer, Send
 
 pytestmark = pytest.mark.anyio
 

@@ -29,7 +29,7 @@ def a_system(state: Path, *, block: tuple[str, ...] = ()) -> ViableSystem:
 
 
 @pytest.mark.anyio
-@pytest.mark.promise("C94", "D71")
+@pytest.mark.promise("C76", "C94", "D71")
 async def test_tools_are_listed_with_their_schemas_and_called_by_name(tmp_path: Path) -> None:
     async with a_system(tmp_path) as vsm:
         box: Toolbox = vsm

@@ -170,7 +170,7 @@ async def test_what_others_remove_at_the_same_time_is_no_error(tmp_path: Path) -
         assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     paths=st.lists(
         st.lists(st.sampled_from(["a", "b", "-", "..x", "\udcff", "ü" * 80, "\n"]), min_size=1, max_size=40),

@@ -80,6 +80,7 @@ class Attempt:
             RefusedError: Consent was not given, or it cannot be confined as required.
         """
         self._screen()
+        self.way.insist_on_enabled(self.candidate.name)
         async with self.way.installer.exclusively(self.candidate):
             known = await self.way.installer.find(self.candidate) or await self._in_another_version()
             if known is not None:
@@ -192,6 +193,7 @@ class Attempt:
 
         Only its proof is renewed: what it may be called for is what was approved before.
         """
+        self.way.insist_on_enabled(known.candidate.name)
         self.steps.begin(self.candidate.name, known.installed.vetted.artefact.resolution.rung.name)
         quarantine = self.way.spawner.quarantined(known.candidate.name)
         state = self.way.spawner.states().get(known.candidate.name)

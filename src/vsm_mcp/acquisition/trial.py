@@ -19,7 +19,7 @@ from vsm_mcp.acquisition.terms import Terms
 from vsm_mcp.acquisition.verification import Objection, Verifier, no_objection
 from vsm_mcp.acquisition.vetting.text.words import Words
 from vsm_mcp.acquisition.vetting.vetting import Vetting
-from vsm_mcp.errors import IntegrityError, NeedsConfigurationError, StartError
+from vsm_mcp.errors import IntegrityError, NeedsConfigurationError, StartError, VettingError
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.enforcement import Usage
 from vsm_mcp.model.server import Artefact, Candidate, Installed, Proven, Resolution, Rung, Running, Vetted
@@ -86,6 +86,19 @@ class WayIn:
     recorder: BehaviourRecorder = field(default_factory=BehaviourRecorder)
     on_record: OnRecord = unrecorded
     learn: Callable[[Proven], Awaitable[None]] = _nothing_learnt
+
+    def insist_on_enabled(self, server: str) -> None:
+        """Do nothing unless a server of this name is disabled: that is neither started nor replaced.
+
+        Raises:
+            VettingError: It is.
+        """
+        if self.spawner.is_disabled(server):
+            raise VettingError(
+                f"{server} is disabled.",
+                stage=Stage.VET,
+                remedies=(f"Enable it first: await vsm.enable_server({server!r}).",),
+            )
 
     @property
     def rung(self) -> Rung:

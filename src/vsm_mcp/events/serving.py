@@ -15,7 +15,21 @@ class CapabilityAdopted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityReleased(Event):
-    """A server was let go: its tools are gone and its process ended."""
+    """The tools of a server are gone and its process ended: it was let go, or disabled."""
+
+    server: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerDisabled(Event):
+    """The host disabled a server: it is held and not used, also by later hosts of this store."""
+
+    server: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerEnabled(Event):
+    """The host enabled a server that was disabled; when its tools are there again `CapabilityAdopted` says so."""
 
     server: str
 
@@ -92,6 +106,13 @@ class OrphanEnded(Event):
 
     pid: int
     program: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostUnwatched(Event):
+    """Servers run unconfined and nothing watches this host: if it is killed they live until the next one begins."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,11 @@ Objection = Callable[[str, str], str | None]
 """Says why a tool (second) of a server (first) may not be called; ``None`` when it may."""
 
 
+def no_objection(_server: str, _tool: str) -> str | None:
+    """Object to no tool of any server."""
+    return None
+
+
 class Permissions:
     """Lets pass what nobody objects to.
 

@@ -10,17 +10,13 @@ from vsm_mcp.errors import (
     QuarantinedError,
     ServerError,
 )
-from vsm_mcp.guard.permissions import Objection
+from vsm_mcp.guard.permissions import Objection, no_objection
 from vsm_mcp.model.call import Caller, ToolCall
 from vsm_mcp.model.pins import Pins
-from vsm_mcp.model.proof import Trial
 from vsm_mcp.model.server import Proven, Running
 from vsm_mcp.servers.diagnosis import complaint_of
+from vsm_mcp.servers.proofs import first_proof, only_reads
 from vsm_mcp.servers.supervision.spawner import DynamicSpawner
-
-
-def _none(_server: str, _tool: str) -> str | None:
-    return None
 
 
 class Inspection:
@@ -43,7 +39,7 @@ class Inspection:
         spawner: DynamicSpawner,
         *,
         caller: Caller | None = None,
-        objection: Objection = _none,
+        objection: Objection = no_objection,
         timeout: float = 60.0,
     ) -> None:
         """Keep the spawner."""
@@ -55,7 +51,8 @@ class Inspection:
     def can_inspect(self, server: str) -> bool:
         """Return whether there is a proof that could be repeated."""
         proven = self._spawner.proven(server)
-        return proven is not None and _proof(proven) is not None
+        disabled = self._spawner.is_disabled(server)
+        return proven is not None and first_proof(proven) is not None and not disabled
 
     async def inspect(self, server: str) -> bool:
         """Return whether the server answers the call that proved it as well as it did then.
@@ -64,7 +61,7 @@ class Inspection:
             CapabilityMissingError: No such server is held, or nothing was recorded that could be repeated.
         """
         proven = self._spawner.proven(server)
-        trial = None if proven is None else _proof(proven)
+        trial = None if proven is None else first_proof(proven)
         if proven is None or trial is None:
             raise CapabilityMissingError(
                 f"There is no proof of {server!r} that could be repeated.",
@@ -73,7 +70,7 @@ class Inspection:
         call = ToolCall(server=server, tool=trial.tool, arguments=trial.arguments, timeout=self._timeout)
         try:
             with anyio.fail_after(self._timeout):
-                if _only_reads(proven, trial.tool):
+                if only_reads(proven, trial.tool):
                     return complaint_of(await self._caller.call(call)) is None
                 return self._objection(server, trial.tool) is None and await self._repeat(proven, call)
         except (CallError, PayloadError, PermissionDeniedError, QuarantinedError, ServerError, TimeoutError):
@@ -82,14 +79,6 @@ class Inspection:
     async def _repeat(self, proven: Proven, call: ToolCall) -> bool:
         async with self._spawner.trial(proven.installed) as running:
             return _is_as_approved(proven, running, call.tool) and complaint_of(await running.link.call(call)) is None
-
-
-def _proof(proven: Proven) -> Trial | None:
-    return next((trial for trial in proven.evidence.trials if trial.passed), None)
-
-
-def _only_reads(proven: Proven, tool: str) -> bool:
-    return any(spec.name == tool and spec.read_only for spec in proven.tools)
 
 
 def _is_as_approved(proven: Proven, running: Running, tool: str) -> bool:

@@ -95,6 +95,11 @@ class Custody:
         self._callable = frozenset(unchanged)
         self._tell()
 
+    def tell_again(self) -> None:
+        """Tell what differs anew when it is reviewed next: whoever heard of it may have forgotten the server since."""
+        self._told.clear()
+        self._statements = (False, ())
+
     def check(self, tool: str) -> None:
         """Let a call of ``tool`` pass.
 

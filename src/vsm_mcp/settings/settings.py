@@ -19,6 +19,7 @@ from vsm_mcp.model.server import Artefact
 from vsm_mcp.nerves.wire import SHORTEST_KEY
 from vsm_mcp.sandbox.policy import Limits
 from vsm_mcp.servers.links.connections import DEFAULT_CONNECTIONS
+from vsm_mcp.servers.links.wire.wire import LARGEST_REQUEST, LARGEST_RESPONSE
 from vsm_mcp.settings.environment import (
     AS_JSON,
     PREFIX,
@@ -118,6 +119,8 @@ class Settings(BaseSettings):
         install_timeout: Seconds a package client may take.
         start_timeout: Seconds a server may take until it lists its tools.
         call_timeout: Seconds a call may take without a sign of progress, unless it or its deadline says otherwise.
+        largest_request: Bytes that the arguments of a call may have; ``PayloadOptions`` may say less.
+        largest_answer: Bytes that an answer may have, likewise.
         retry_failed_after: How long a need that could not be met is not tried again.
         variety_check_interval: Seconds between two cycles of `ViableSystem.regulate`.
         variety_half_life: Demands after which one weighs half; less where demand is little and changes fast.
@@ -155,7 +158,7 @@ class Settings(BaseSettings):
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", env_nested_delimiter="__"
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_nested_delimiter="__", hide_input_in_errors=True
     )
 
     state: Path = Field(default_factory=default_state)
@@ -194,6 +197,8 @@ class Settings(BaseSettings):
     install_timeout: _Seconds = 300.0
     start_timeout: _Seconds = 30.0
     call_timeout: _Seconds = 60.0
+    largest_request: int = Field(default=LARGEST_REQUEST, ge=1 << 10, le=1 << 26)
+    largest_answer: int = Field(default=LARGEST_RESPONSE, ge=1 << 16, le=1 << 30)
     retry_failed_after: timedelta = Field(default=timedelta(minutes=10), ge=timedelta(0), le=LONGEST_AGE)
     variety_check_interval: _Seconds = 60.0
     variety_half_life: float = Field(default=1000.0, ge=1, le=1e12, allow_inf_nan=False)
@@ -310,7 +315,7 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            raise wrong(error) from error
+            raise wrong(error) from None  # what was given may be a secret
         except SettingsError as error:  # a list or mapping that is not JSON; it names the setting, not the value
             raise ConfigurationError(
                 f"The environment gives settings that make no sense: {error}.", remedies=(AS_JSON,)

@@ -13,6 +13,7 @@ from vsm_mcp.model.proof import Probe
 from vsm_mcp.preflight import Preflight, PreflightReport
 from vsm_mcp.sandbox.selftest.report import IsolationReport, SelfTestReport
 from vsm_mcp.security_report import SecurityReport, security_report
+from vsm_mcp.servers.disabled import refusal
 from vsm_mcp.servers.pinned import Quarantine
 from vsm_mcp.servers.workspace import LARGEST_FILE
 from vsm_mcp.status import ConnectionTest
@@ -31,6 +32,7 @@ class Security(Entered):
 
         Raises:
             DiscoveryError: No server of this name is held.
+            DisabledError: It is disabled.
             PolicyError: MCP servers are switched off.
         """
         parts = self.parts
@@ -45,6 +47,8 @@ class Security(Entered):
                     "Try one that is not held with test_server.",
                 ),
             )
+        if parts.spawner.is_disabled(server):
+            raise refusal(server)
         began = anyio.current_time()
         try:
             async with parts.spawner.trial(held[server].installed) as running:

@@ -9,13 +9,14 @@ from typing import Self
 
 import anyio
 
-from vsm_mcp.acquisition.discovery.result import DiscoveryResult, ServerCover, SourceReport
+from vsm_mcp.acquisition.discovery.rediscovery import Rediscovery
+from vsm_mcp.acquisition.discovery.result import DiscoveryResult, ServerCover
 from vsm_mcp.acquisition.discovery.source import Source
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.acquisition.report import AcquisitionPlan, AcquisitionReport
 from vsm_mcp.acquisition.vetting.check import Check
 from vsm_mcp.acquisition.vetting.policy import Policy
-from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, PermissionDeniedError
+from vsm_mcp.errors import CapabilityMissingError, ConfigurationError, DisabledError, PermissionDeniedError
 from vsm_mcp.events import Event, Events, EventSink, ignore
 from vsm_mcp.guard.guards import Guards
 from vsm_mcp.measured import with_what_is_measured
@@ -31,6 +32,7 @@ from vsm_mcp.system.entered import SERVERS_ON
 from vsm_mcp.system.figures import Figures
 from vsm_mcp.system.history import History
 from vsm_mcp.system.security import Security
+from vsm_mcp.system.switches import Switches
 from vsm_mcp.system.tools import Coder, Tools
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.systems.charter import Charter
@@ -49,7 +51,7 @@ from vsm_mcp.world.world import World
 _GUARDS = "the guards of this system"
 
 
-class ViableSystem(Tools, Figures, Security, History):
+class ViableSystem(Tools, Switches, Figures, Security, History):
     """A system that does what it is asked, measures what it cannot, and safely acquires what it lacks.
 
     Use it as an asynchronous context manager; nothing happens before it is entered, and when it is left every server it
@@ -156,7 +158,8 @@ class ViableSystem(Tools, Figures, Security, History):
             stack.enter_context(self.events.attach(_GUARDS, Event, parts.housekeeping.hear))
             if parts.guarded.trail.file is not None:
                 await stack.enter_async_context(parts.guarded.trail.file)
-            nerves = await stack.enter_async_context(
+            stack.callback(setattr, self, "_nerves", None)
+            self._nerves = await stack.enter_async_context(
                 told(self.settings, self._bus, events=self.events, trail=parts.guarded.trail, world=self._world)
             )
             await parts.rollback.recover()
@@ -165,14 +168,14 @@ class ViableSystem(Tools, Figures, Security, History):
             if self.settings.servers:
                 await parts.system4.adopt_held()
             self._life = stack.pop_all()
-        self._parts, self._nerves = parts, nerves
+        self._parts = parts
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End every server. The body's own exception passes unchanged."""
-        life, self._life, self._parts, self._coder, self._nerves = self._life, None, None, None, None
+        life, self._life, self._parts, self._coder = self._life, None, None, None
         if life is not None:
             await life.aclose()
 
@@ -184,7 +187,8 @@ class ViableSystem(Tools, Figures, Security, History):
 
         Raises:
             CapabilityMissingError: Nothing can do it, and autonomy does not allow to acquire, or there is nobody to
-                ask; from ``SUGGEST`` on its remedies name servers that could.
+                ask; from ``SUGGEST`` on its remedies name servers that could. `DisabledError` when a server could that
+                is held and disabled: nothing is acquired in its place.
             AcquisitionError: Nothing could be acquired for it.
             CallError: The tool failed.
             ServerError: Its server is not usable.
@@ -193,6 +197,8 @@ class ViableSystem(Tools, Figures, Security, History):
         parts = self.parts
         try:
             return await parts.system1.execute(operation)
+        except DisabledError:  # nothing takes the place of what the host does not want to be used
+            raise
         except CapabilityMissingError as missing:
             self._refuse_forbidden(operation, missing)
             if not self.settings.servers:
@@ -226,13 +232,16 @@ class ViableSystem(Tools, Figures, Security, History):
         )
         return outcome
 
-    async def discover_servers(self, wanted: str, *, limit: int = 10) -> DiscoveryResult:
+    async def discover_servers(self, wanted: str | None = None, *, limit: int = 10) -> DiscoveryResult:
         """Return the best ``limit`` servers for ``wanted`` among all that the sources know; nothing is installed.
+
+        Without ``wanted`` the first of all are listed: proven ones first, those to be configured last, then by name.
 
         Raises:
             DiscoveryError: No source could be asked.
         """
-        return await self.parts.discovery.find(wanted, limit=limit)
+        discovery = self.parts.discovery
+        return await (discovery.known(limit=limit) if wanted is None else discovery.find(wanted, limit=limit))
 
     async def cover_operations(self, wanted: Sequence[str], *, limit: int = 10) -> ServerCover:
         """Return few servers that are together among the best ``limit`` for all operations; nothing is installed.
@@ -243,8 +252,8 @@ class ViableSystem(Tools, Figures, Security, History):
         """
         return await self.parts.discovery.cover(wanted, limit=limit)
 
-    async def rediscover_servers(self) -> Sequence[SourceReport]:
-        """Ask every source anew, however new its list is, and return how they stand then.
+    async def rediscover_servers(self) -> Rediscovery:
+        """Ask every source anew, however new its list is, and return how they stand then, and what differs.
 
         Raises:
             DiscoveryError: No source could be asked.
@@ -292,6 +301,7 @@ class ViableSystem(Tools, Figures, Security, History):
             ConfigurationError: What it granted could not be forgotten, so it is still held.
         """
         await self.parts.system4.release(server)
+        await self.parts.switching.forget(server)
 
     async def make_decision(self, context: DecisionContext | Mapping[str, object]) -> Decision:
         """Decide on a matter of policy: rules first, then what is worth most, with the rationale in numbers.

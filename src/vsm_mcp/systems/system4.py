@@ -9,6 +9,7 @@ from vsm_mcp.acquisition.discovery.discovery import MCPDiscovery
 from vsm_mcp.acquisition.installation.installer import Installer
 from vsm_mcp.acquisition.installation.store import Record
 from vsm_mcp.acquisition.report import AcquisitionReport
+from vsm_mcp.acquisition.unheld import unheld
 from vsm_mcp.errors import AcquisitionError, CapabilityMissingError, DiscoveryError, IntegrityError, ServerError
 from vsm_mcp.events import (
     CapabilityAdopted,
@@ -125,6 +126,7 @@ class System4:
             search_again=patience,
             tolerated_gap=tolerated_gap,
             refused=acquisition.refuses,
+            disabled=router.is_disabled,
         )
         self.reports: list[AcquisitionReport] = []
         self.homeostat: Homeostat = Homeostat()
@@ -180,8 +182,9 @@ class System4:
 
     async def idle(self) -> tuple[Idle, ...]:
         """Return the servers that are held and no longer earn their keep, the least used first."""
-        held = {name: since.timestamp() for name, since in (await self._held()).items()}
-        return self.upkeep.idle(held, now=self._clock.now().timestamp())
+        held, off = await self._held(), self._spawner.is_disabled  # what is disabled cannot earn anything
+        since = {name: at.timestamp() for name, at in held.items() if not off(name)}
+        return self.upkeep.idle(since, now=self._clock.now().timestamp())
 
     async def close_gap(self, operation: Operation, *, approve: Approver | None = None) -> None:
         """Acquire what ``operation`` lacks; its own call, made on a throw-away instance, is the proof.
@@ -193,7 +196,7 @@ class System4:
         """
         kind = operation.kind
         async with self._system2.exclusively(kind):
-            if self._can(operation):
+            if self._router.can(operation):
                 return
             self._failures.recall(kind, operation.tool)
             probe = Probe(tool=operation.tool, arguments=operation.arguments)
@@ -242,11 +245,7 @@ class System4:
         """
         records = {record.name: record for record in await self._installer.records()}
         if server not in {*records, *(broken.server for broken in await self._installer.broken())}:
-            raise DiscoveryError(
-                f"No server named {server!r} is held.",
-                stage="release",
-                remedies=(f"Held are: {', '.join(sorted(records)) or 'none'}.",),
-            )
+            raise unheld(server, records, stage="release")
         record = records.pop(server, None)
         await self._let_go(server, needs=() if record is None else record.needs, others=records.values())
         if record is not None:
@@ -268,15 +267,19 @@ class System4:
         return None if self._pinned is None else await self._pinned(proven)
 
     def offer(self, proven: Proven, needs: Sequence[str] = ()) -> None:
-        """Make the tools of a held server reachable, those that the policy allows."""
+        """Make the tools of a held server reachable, those that the policy allows; of a disabled one none."""
         name = proven.candidate.name
         tools = tuple(tool for tool in proven.tools if self._objection(proven, tool.name) is None)
         self._router.adopt(name, tools, needs=tuple(kind_of(need) for need in needs))
+        if self._spawner.is_disabled(name):
+            self._router.disable(name)
+            return
         self._emit(CapabilityAdopted(server=name, tools=tuple(tool.name for tool in tools)))
 
     async def _let_go(self, server: str, *, needs: Sequence[str], others: Iterable[Record]) -> None:
         self._router.release(server)
-        served = {kind_of(need) for record in others for need in record.needs}
+        off = self._spawner.is_disabled
+        served = {kind_of(need) for record in others if not off(record.name) for need in record.needs}
         for need in {kind_of(need) for need in needs} - served:
             self._variety.forget_capability(need)
         await self._spawner.release(server)
@@ -290,7 +293,7 @@ class System4:
 
     def _take(self, record: Record) -> None:
         self._adopt(record.proven, record.needs)
-        for need in record.needs:
+        for need in () if self._spawner.is_disabled(record.name) else record.needs:
             self._note(record.proven, kind_of(need))
 
     async def adopt_held(self) -> None:
@@ -323,13 +326,6 @@ class System4:
             return await self._installer.verify(proven)
         except IntegrityError as error:
             return error.message
-
-    def _can(self, operation: Operation) -> bool:
-        try:
-            self._router.route(operation)
-        except CapabilityMissingError:
-            return False
-        return True
 
     async def _acquire(
         self, wanted: str, server: str | None, probe: Probe | Sequence[Probe] | None, *, approve: Approver | None

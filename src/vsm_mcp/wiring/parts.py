@@ -36,6 +36,7 @@ from vsm_mcp.systems.operations.unit import UnitInspection
 from vsm_mcp.systems.operations.ways import SafeToRepeat
 from vsm_mcp.systems.regulation import Organs
 from vsm_mcp.systems.renewal import Renewal
+from vsm_mcp.systems.switching import Switching
 from vsm_mcp.systems.system1 import System1
 from vsm_mcp.systems.system2 import System2
 from vsm_mcp.systems.system3 import System3
@@ -68,6 +69,7 @@ class Parts:
     vitals: Vitals
     organs: Organs
     renewal: Renewal
+    switching: Switching
     discovery: MCPDiscovery
     acquisition: Acquisition
     vetting: Vetting
@@ -220,6 +222,18 @@ async def build(
         system4=system4,
         system5=system5,
     )
+    switching = Switching(
+        disabled=serving.disabled,
+        installer=entrance.installer,
+        spawner=spawner,
+        router=router,
+        learner=system1.learner,
+        variety=variety,
+        system3=system3,
+        system4=system4,
+        clock=world.clock,
+        emit=emit,
+    )
     organs = Organs(
         system2=system2,
         system3=system3,
@@ -240,6 +254,7 @@ async def build(
         vitals=vitals,
         organs=organs,
         renewal=renewal,
+        switching=switching,
         discovery=entrance.discovery,
         acquisition=entrance.acquisition,
         vetting=entrance.vetting,

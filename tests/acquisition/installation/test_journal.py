@@ -100,7 +100,7 @@ async def test_only_its_owner_may_read_it(journal: Journal) -> None:
     assert str(journal.path) in repr(journal)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(name=st.text(max_size=50), parts=st.lists(st.text("abc.-_ ü", min_size=1, max_size=8), min_size=1, max_size=4))
 def test_whatever_is_written_is_read_back(
     name: str, parts: list[str], tmp_path_factory: pytest.TempPathFactory

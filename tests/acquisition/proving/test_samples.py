@@ -3,7 +3,7 @@
 from itertools import islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.proving.samples import MOST_ITEMS, nonsense, sample_arguments, variants
@@ -223,7 +223,6 @@ SUBSCHEMA = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(
     schema=st.fixed_dictionaries(
         {},

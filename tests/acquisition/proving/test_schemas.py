@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.proving.schemas import violation
@@ -73,7 +73,6 @@ JSON = st.recursive(
 WORDS = st.sampled_from(["type", "properties", "items", "anyOf", "not", "$ref", "required", "contains", "if", "then"])
 
 
-@settings(deadline=None)
 @given(schema=st.dictionaries(WORDS, JSON), value=JSON)
 def test_no_schema_and_no_value_break_it(schema: dict[str, JsonValue], value: JsonValue) -> None:
     try:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.vetting import sarif as module
@@ -133,7 +133,6 @@ def test_a_library_that_is_not_installed_has_a_version_all_the_same(monkeypatch:
     assert '"version": "0"' in json.dumps(sarif([], subject="s"))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.sampled_from(Severity), st.booleans())
 def test_every_finding_makes_a_valid_log(where: str, severity: Severity, unknown: bool) -> None:  # noqa: FBT001 - drawn
     results(sarif([finding(severity, where, unknown=unknown)], subject=where or "s"))

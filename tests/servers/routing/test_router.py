@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery.matching import CapabilityMatcher, KnownTool, matching
-from vsm_mcp.errors import CapabilityMissingError, PayloadError
+from vsm_mcp.errors import CapabilityMissingError, DisabledError, PayloadError
 from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.operation import Operation
@@ -367,7 +367,7 @@ OFFERS = st.tuples(
 CHANGES = st.tuples(st.sampled_from("ab"), st.lists(OFFERS, max_size=3), st.sampled_from([*ASKED, None]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(CHANGES, max_size=4))
 def test_a_router_that_remembers_says_what_one_says_that_knows_nothing_yet(
     changes: list[tuple[str, list[tuple[str, str, dict[str, str]]], Operation | None]],
@@ -393,3 +393,31 @@ def routes_or_error(router: CapabilityRouter, operation: Operation) -> object:
         return router.route(operation)
     except CapabilityMissingError as error:
         return str(error)
+
+
+@pytest.mark.promise("D8")
+def test_what_a_disabled_server_can_do_is_said_and_not_done_and_its_needs_are_kept() -> None:
+    router, wanted = CapabilityRouter(matching=MATCHING), Operation(needs="tell the hour")
+    router.adopt("clock", TIME, needs=("tell the hour",))
+    assert router.route(wanted)
+    assert router.disabled_for(wanted) is None
+    router.disable("clock")
+    router.disable("unknown")
+    assert (router.offered(), dict(router.names())) == ((), {})
+    for operation in (wanted, Operation(needs="x", tool="convert_time"), Operation(needs="x", tool="clock__add_slide")):
+        known = operation.tool != "clock__add_slide"
+        with pytest.raises(CapabilityMissingError) as refusal:
+            router.route(operation)
+        assert (isinstance(refusal.value, DisabledError), router.disabled_for(operation) is not None) == (known, known)
+    with pytest.raises(DisabledError, match="'convert_time' of clock"):
+        router.resolve(router.name_of("clock", "convert_time"))
+    assert [router.is_disabled(kind) for kind in ("tell the hour", "x", "y")] == [True, True, False]
+    router.adopt("clock", TIME)
+    assert router.route(wanted)
+    assert router.disabled_for(wanted) is None
+    assert not router.is_disabled("x")
+    router.disable("clock")
+    router.release("clock")
+    with pytest.raises(CapabilityMissingError) as missing:
+        router.route(wanted)
+    assert not isinstance(missing.value, DisabledError)

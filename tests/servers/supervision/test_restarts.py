@@ -21,7 +21,7 @@ def status(stage: Stage, name: str = "one") -> ServerStatus:
     return stage.spawner.states()[name].status
 
 
-@pytest.mark.promise("A27")
+@pytest.mark.promise("A27", "A33")
 @pytest.mark.parametrize("kind", [RestartType.PERMANENT, RestartType.TRANSIENT])
 async def test_a_server_that_crashes_is_up_again_before_the_next_call_notices(kind: RestartType) -> None:
     async with staged(Supervision(otherwise=kind, jitter=0.0)) as stage:
@@ -209,6 +209,7 @@ async def test_what_rests_on_a_server_starts_after_it() -> None:
         assert stage["middle"].starts[0] >= stage["base"].starts[0] + STARTING
 
 
+@pytest.mark.promise("A33")
 async def test_what_rests_on_a_server_that_crashed_is_ended_and_comes_back_after_it() -> None:
     options = Supervision(groups=(GROUP,), otherwise=RestartType.PERMANENT)
     async with staged(options, "base", "middle", "top") as stage:

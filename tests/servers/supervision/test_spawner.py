@@ -356,6 +356,40 @@ async def test_calls_under_way_may_finish_when_a_server_is_released(tmp_path: Pa
 
 
 @pytest.mark.anyio
+async def test_calls_under_way_may_finish_when_the_host_leaves_and_nothing_new_begins(tmp_path: Path) -> None:
+    entered, leave, left = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def slow() -> str:
+        entered.set()
+        await leave.wait()
+        return "done"
+
+    results: list[ToolResult] = []
+    call = ToolCall(server=NAME, tool="slow")
+    installed = memory_installed(lambda: memory_server({"slow": slow}), name=NAME)
+
+    async def ask(spawner: DynamicSpawner) -> None:
+        results.append(await spawner.call(call))
+        assert not left.is_set()
+
+    async def late(spawner: DynamicSpawner) -> None:
+        await anyio.sleep(0.1)
+        with pytest.raises(ConfigurationError, match="not entered"):
+            await spawner.call(call)
+        leave.set()
+
+    with anyio.fail_after(4):
+        async with anyio.create_task_group() as tasks:
+            async with make_spawner(tmp_path) as spawner:
+                spawner.adopt(as_proven(installed))
+                tasks.start_soon(ask, spawner)
+                await entered.wait()
+                tasks.start_soon(late, spawner)
+            left.set()
+    assert [result.text for result in results] == ["done"]
+
+
+@pytest.mark.anyio
 async def test_calls_under_way_are_broken_off_when_the_time_to_drain_is_over(tmp_path: Path) -> None:
     entered = anyio.Event()
 

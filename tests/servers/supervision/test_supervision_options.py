@@ -24,6 +24,7 @@ TIMES = st.lists(st.floats(0, 1000, allow_nan=False), max_size=40).map(sorted)
         '{"pool": {"*": 0}}',
         '{"pool": {"*": 65}}',
         '{"spares": -1}',
+        '{"ping_only": [""]}',
         '{"starts_at_once": 0}',
         '{"restart": {"*": "sometimes"}}',
         '{"restart": {"": "permanent"}}',

@@ -164,13 +164,13 @@ def test_the_published_series_agrees_with_the_definition_in_matrices() -> None:
     compare([float(sold) for sold in CP6], PRIOR, forms=PUBLISHED.forms, discount=1.0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.floats(-30, 30), min_size=2, max_size=25), st.sampled_from([1.0, 0.995, 0.9]))
 def test_any_series_agrees_with_the_definition_in_matrices(series: list[float], discount: float) -> None:
     compare(series, UNIT, forms=OPERATIONS.forms, discount=discount)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.one_of(st.none(), st.floats(-1e60, 1e60), st.sampled_from([0.0, 1e60, -1e60, 1e-300])),

@@ -55,7 +55,7 @@ def test_an_arbiter_decides_and_is_held_to_the_contenders() -> None:
     assert len(conflicts.recorded) == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.floats(0.5, 4.0), st.floats(0.1, 5.0)), min_size=2, max_size=5), st.integers(10, 200))
 def test_units_that_always_want_it_differ_by_no_more_than_a_turn_each(
     units: list[tuple[float, float]], turns: int

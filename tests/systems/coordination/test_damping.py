@@ -30,7 +30,7 @@ def test_the_cobweb_converges_below_its_limit_and_diverges_above() -> None:
 
 
 @pytest.mark.promise("C10")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(0.81, 5.0))
 def test_with_the_limiter_what_would_diverge_converges(gain: float) -> None:
     limiter = GainLimiter(gain=gain)
@@ -61,7 +61,6 @@ def test_noise_never_takes_all_of_the_gain() -> None:
     assert limiter.gain >= 0.01
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 1.0), max_size=50), st.floats(0.0, 0.5), st.floats(0.5, 1.0))
 def test_inside_the_band_nothing_switches(values: list[float], low: float, high: float) -> None:
     switch = Hysteresis(low=low, high=high)
@@ -82,7 +81,7 @@ def test_after_switching_it_stays_for_the_dwell() -> None:
     assert "on=False" in repr(switch)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 1000), st.floats(0.0, 1e6), st.floats(0.0, 1.0))
 def test_jitter_stays_within_its_spread(seed: int, seconds: float, spread: float) -> None:
     jitter = Jitter(random=Random(seed), spread=spread)  # noqa: S311

@@ -34,7 +34,7 @@ def test_two_flaps_and_seldom_ones_do_not_suppress() -> None:
     assert damper.penalty("route", now=999 * 15 * MINUTE) == pytest.approx(2000.0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.floats(0.0, 600.0), min_size=1, max_size=200))
 def test_nothing_stays_suppressed_longer_than_an_hour_after_its_last_flap(pauses: list[float]) -> None:
     damper, now = FlapDamper(), 0.0

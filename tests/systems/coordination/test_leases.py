@@ -78,7 +78,7 @@ Command = tuple[str, frozenset[str], int, float] | tuple[str, int] | tuple[str, 
 
 
 @pytest.mark.promise("C9")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(COMMANDS)
 def test_every_claim_is_granted_exactly_when_the_plain_rules_say_so(commands: list[Command]) -> None:
     leases, model = Leases(capacities=CAPACITIES), Model()
@@ -114,7 +114,7 @@ def compare(leases: Leases, model: Model) -> None:
     assert model.living() or not model.waiting(), "waiting for nobody is a deadlock"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.frozensets(st.sampled_from("abcdefgh"), min_size=1), max_size=12))
 def test_what_shares_nothing_with_anybody_is_never_made_to_wait(wanted: list[frozenset[str]]) -> None:
     leases, taken = Leases(), set[str]()
@@ -125,7 +125,7 @@ def test_what_shares_nothing_with_anybody_is_never_made_to_wait(wanted: list[fro
         taken |= names
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.frozensets(st.sampled_from("abcde"), min_size=1), min_size=1, max_size=20))
 def test_tokens_only_grow_and_everybody_gets_a_turn(wanted: list[frozenset[str]]) -> None:
     leases, tokens = Leases(), list[int]()

@@ -167,7 +167,7 @@ def test_what_is_no_measurement_is_refused_and_left_out(value: float) -> None:
     assert detector.n == 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-1e120, 1e120), max_size=100))
 def test_whatever_is_measured_the_figures_stay_finite(values: list[float]) -> None:
     detector = OscillationDetector(intervals=2)
@@ -177,7 +177,7 @@ def test_whatever_is_measured_the_figures_stay_finite(values: list[float]) -> No
     assert detector.spread is None or 0.0 <= detector.spread < inf
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.sampled_from([0.001, 8.0, 4096.0]))
 def test_the_unit_of_measurement_does_not_matter(seed: int, scale: float) -> None:
     one, other = OscillationDetector(), OscillationDetector()

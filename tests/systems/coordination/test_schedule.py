@@ -48,7 +48,7 @@ def play(timetable: Timetable, *, until: float, step: float = 1.0) -> list[Ran]:
 
 
 @pytest.mark.promise("C9")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=8))
 def test_short_pieces_that_fit_are_never_late(periods: list[int]) -> None:
     assume(sum(1.0 / period for period in periods) <= 1.0)
@@ -63,7 +63,7 @@ def test_short_pieces_that_fit_are_never_late(periods: list[int]) -> None:
 
 
 @pytest.mark.promise("C9")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["a", "b", "ab", "bc", "c"]), st.integers(4, 20), st.integers(1, 4)), max_size=8

@@ -186,7 +186,7 @@ def test_pleasure_neither_hides_pain_nor_takes_its_place() -> None:
     assert [climb.key for climb in bench.after(10)] == ["good 1", "disk"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0.25, 60), min_size=1, max_size=30))
 def test_it_does_not_matter_how_often_one_looks(steps: list[float]) -> None:
     watched, unwatched = Bench(), Bench()
@@ -220,7 +220,7 @@ def play(bench: Bench, acts: Sequence[tuple[str, int, int]]) -> None:
                 bench.channel.advance()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(ACTS, max_size=200), st.integers(1, 8))
 def test_no_other_traffic_drops_filters_or_delays_a_pain(acts: list[tuple[str, int, int]], most: int) -> None:
     bench = Bench(most=most)
@@ -232,7 +232,7 @@ def test_no_other_traffic_drops_filters_or_delays_a_pain(acts: list[tuple[str, i
     assert bench.channel.relieve("mine")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(ACTS, max_size=150), st.integers(1, 8))
 def test_every_pain_is_open_relieved_or_joined_with_others(acts: list[tuple[str, int, int]], most: int) -> None:
     bench = Bench(most=most)

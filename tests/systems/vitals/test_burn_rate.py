@@ -97,7 +97,7 @@ def test_a_clock_that_is_set_back_neither_loses_nor_invents_outcomes() -> None:
     assert 0 <= report.watched_s < 180
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 900), st.booleans()), min_size=1, max_size=60))
 def test_every_rate_is_the_bad_share_of_its_window_over_the_budget(steps: list[tuple[float, bool]]) -> None:
     burn = BurnRate(slo=SLO)

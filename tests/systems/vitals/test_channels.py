@@ -173,7 +173,7 @@ def test_no_rate_is_given_before_a_second_was_watched() -> None:
     assert (traffic.n, traffic.rate, traffic.utilisation) == (50, None, None)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=60))
 def test_the_variety_of_a_channel_is_the_entropy_of_its_messages(kinds: list[str]) -> None:
     channels = Channels(now=0.0)

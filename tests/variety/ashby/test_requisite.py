@@ -91,7 +91,7 @@ def test_kinds_that_all_tools_treat_alike_are_merged_first() -> None:
 
 @pytest.mark.promise("A39")
 @given(FLEETS, TOLERATED)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_bounds_hold_against_every_deterministic_regulator(
     fleet: tuple[list[int], list[list[float]]], tolerated: float
 ) -> None:
@@ -117,7 +117,7 @@ def test_the_bounds_hold_against_every_deterministic_regulator(
 
 
 @given(FLEETS, TOLERATED, TOLERATED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_who_tolerates_more_needs_no_more_and_the_need_is_convex(
     fleet: tuple[list[int], list[list[float]]], one: float, other: float
 ) -> None:
@@ -191,7 +191,7 @@ def test_what_a_sensor_reaches_is_told_exactly() -> None:
 
 
 @given(FLEETS, st.lists(st.integers(0, 2), min_size=4, max_size=4), TOLERATED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_sensor_that_suffices_never_tells_less_than_is_requisite(
     fleet: tuple[list[int], list[list[float]]], seen_as: list[int], tolerated: float
 ) -> None:

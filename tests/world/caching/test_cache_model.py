@@ -112,7 +112,7 @@ async def follow(deeds: Sequence[Deed], source: Counted, *, cache: Cache[str, in
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("owned", [True, False])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(deeds=DEEDS)
 def test_a_cache_gives_what_the_rules_say(deeds: Sequence[Deed], *, backend: str, owned: bool) -> None:
     async def run() -> None:
@@ -245,7 +245,7 @@ class Storm:
 
 @pytest.mark.promise("E29")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(deeds=STORM)
 def test_whoever_comes_goes_or_breaks_everybody_is_answered_and_nothing_is_left(
     deeds: Sequence[tuple[str, str, int]], *, backend: str

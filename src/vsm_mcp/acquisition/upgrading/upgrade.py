@@ -206,6 +206,7 @@ class _Attempt:
         if tree is None:
             self.say(UpgradeVerdict.CURRENT, "It is a part of the host's own process.")
             return None
+        self.way.insist_on_enabled(self.record.name)
         held = self.record.proven.candidate
         candidate = replace(held, version=None, package=replace(held.package, version=None))
         screened = self.way.vetting.screen(candidate)

@@ -10,6 +10,7 @@ from vsm_mcp.model.call import ToolSpec
 from vsm_mcp.model.json import JsonObject
 from vsm_mcp.model.offer import OfferedTool
 from vsm_mcp.model.operation import LONGEST_NEED, Operation, kind_of
+from vsm_mcp.servers.disabled import refusal
 from vsm_mcp.servers.routing.fitting import misfit
 from vsm_mcp.servers.routing.likeness import UNLIKE, Compared, Likeness, Matching, by_name_only
 from vsm_mcp.servers.routing.names import qualified
@@ -80,6 +81,8 @@ class CapabilityRouter:
         self._names: dict[str, tuple[str, str]] = {}
         self._matching = matching
         self._compared: Compared | None = None
+        self._disabled: CapabilityRouter | None = None
+        self._in_vain: set[str] = set()
 
     def __repr__(self) -> str:
         """Show how much is known."""
@@ -88,18 +91,20 @@ class CapabilityRouter:
     def adopt(self, server: str, tools: Sequence[ToolSpec], *, needs: Sequence[str] = ()) -> None:
         """Make the tools of a server reachable, for ``needs`` (kinds of demand) above all.
 
-        A server that is known already gets the new tools instead of its old ones, and the new needs besides the old.
+        A server that is known already gets the new tools instead of its old ones, and the new needs besides the old;
+        one that was disabled is not any more.
 
         Raises:
             PayloadError: A tool's name is taken by another tool; nothing was changed.
         """
         names = {qualified(server, tool.name): (server, tool.name) for tool in tools}
+        disabled = self._disabled
+        taken = self._names if disabled is None else {**disabled.names(), **self._names}
         for name, pair in names.items():
-            if self._names.get(name, pair) != pair:
-                raise PayloadError(f"The name {name} is taken by {self._names[name]}.")
-        known = self._servers.get(server)
+            if taken.get(name, pair) != pair:
+                raise PayloadError(f"The name {name} is taken by {taken[name]}.")
+        all_needs = frozenset([*needs, *self.needs_of(server)])
         self.release(server)
-        all_needs = frozenset([*needs, *(known.needs if known else ())])
         self._servers[server] = _Server(all_needs, {tool.name: tool for tool in tools})
         self._names.update(names)
         self._forget()
@@ -109,6 +114,39 @@ class CapabilityRouter:
         if self._servers.pop(server, None) is not None:
             self._names = {name: pair for name, pair in self._names.items() if pair[0] != server}
             self._forget()
+        if self._disabled is not None and any(name == server for name, _ in self._disabled.names().values()):
+            self._disabled.release(server)
+            self._in_vain.clear()
+
+    def disable(self, server: str) -> None:
+        """Lead nobody to a server any more, and say so to who asks for what it does; `adopt` ends it."""
+        known = self._servers.get(server)
+        if known is None:
+            return
+        self.release(server)
+        self._disabled = self._disabled or CapabilityRouter(matching=self._matching)
+        self._disabled.adopt(server, tuple(known.tools.values()), needs=tuple(known.needs))
+
+    def needs_of(self, server: str) -> frozenset[str]:
+        """Return the kinds of demand that a server serves, disabled or not; none for one that is not known."""
+        known = self._servers.get(server)
+        if known is not None:
+            return known.needs
+        return frozenset() if self._disabled is None else self._disabled.needs_of(server)
+
+    def disabled_for(self, operation: Operation) -> Route | None:
+        """Return what could do ``operation`` best if it were not disabled; ``None`` when nothing that is could."""
+        if self._disabled is None or not self._disabled.can(operation):
+            return None
+        return self._disabled.route(operation)[0]
+
+    def is_disabled(self, kind: str) -> bool:
+        """Return whether a kind of demand is what a disabled server would serve, as was seen or as its words say."""
+        return kind in self._in_vain or self.disabled_for(Operation(needs=kind)) is not None
+
+    def can(self, operation: Operation) -> bool:
+        """Return whether there is anything that can do ``operation``."""
+        return bool(self._matches(operation.needs, operation.tool).routes(operation))
 
     def route(self, operation: Operation) -> tuple[Route, ...]:
         """Return what can do ``operation``, best first.
@@ -117,7 +155,7 @@ class CapabilityRouter:
         come first; those of other servers count when they have most of its telling words and the arguments fit them.
 
         Raises:
-            CapabilityMissingError: There is nothing.
+            CapabilityMissingError: There is nothing; `DisabledError` when a server that is disabled could do it.
         """
         found = self._matches(operation.needs, operation.tool).routes(operation)
         if not found:
@@ -136,8 +174,10 @@ class CapabilityRouter:
         """Return server and tool behind a name made by `name_of`.
 
         Raises:
-            CapabilityMissingError: No held tool has this name.
+            CapabilityMissingError: No held tool has this name; `DisabledError` when a server that is disabled has it.
         """
+        if self._disabled is not None and name in self._disabled.names():
+            raise refusal(*self._disabled.resolve(name))
         if name not in self._names:
             raise CapabilityMissingError(
                 f"No tool is known as {name[:100]!r}.",
@@ -212,6 +252,11 @@ class CapabilityRouter:
         self._kept.clear()
 
     def _missing(self, operation: Operation) -> CapabilityMissingError:
+        disabled = self.disabled_for(operation)
+        if disabled is not None:
+            if len(self._in_vain) < MOST_MATCHES:
+                self._in_vain.add(operation.kind)
+            return refusal(disabled.server, disabled.tool)
         if operation.tool is None:
             return CapabilityMissingError(
                 f"No tool that is held can do {operation.needs!r} with the arguments {sorted(operation.arguments)}.",

@@ -1,7 +1,8 @@
 """One connection to one server and the task that owns it from its first byte to its last."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from functools import partial
 from math import inf
 
 import anyio
@@ -9,14 +10,17 @@ import anyio
 from vsm_mcp.errors import (
     CallError,
     CallTimeoutError,
+    CapabilityMissingError,
     LinkError,
     NeedsConfigurationError,
     PayloadError,
+    QuarantinedError,
     StartError,
     ToolError,
     VSMError,
 )
 from vsm_mcp.model.call import ToolCall, ToolResult
+from vsm_mcp.servers.diagnosis import complaint_of
 from vsm_mcp.servers.links.link import Ending, Link
 from vsm_mcp.servers.pinned import Custody, Listed
 from vsm_mcp.servers.supervision.pulse import Pulse, Watch
@@ -173,10 +177,7 @@ class Connection:
         self._under_way += 1  # before anything waits: one that is called is not idle
         try:
             link = await self.ready()
-            if self._custody is not None:
-                if self._is_outdated(link):
-                    await self._review_again(link)
-                self._custody.check(call.tool)
+            await self._admit(link, call.tool)
             return await self._served(link, call)
         finally:
             self._under_way -= 1
@@ -195,6 +196,14 @@ class Connection:
         """Wait until everything is cleaned up."""
         await self._over.wait()
 
+    async def _admit(self, link: Link, tool: str) -> None:
+        """Let a call of ``tool`` pass, if by what the server lists now it is what was approved."""
+        if self._custody is None:
+            return
+        if self._is_outdated(link):
+            await self._review_again(link)
+        self._custody.check(tool)
+
     async def _served(self, link: Link, call: ToolCall) -> ToolResult:
         """Make the call; what comes of it tells how well the server is."""
         began = anyio.current_time()
@@ -211,7 +220,7 @@ class Connection:
             raise
         finally:
             pulse.used = anyio.current_time()
-        pulse.answered(pulse.used, pulse.used - began)
+        pulse.served(result, pulse.used, pulse.used - began)
         return result
 
     async def _succeed(self) -> None:
@@ -287,6 +296,39 @@ class Connection:
             self._custody.review(self.listed)
         self._changes, self._reviewed = changes, asked
 
+    async def _check(self, link: Link, watch: Watch) -> str | None:
+        """Have it show that it works; return what speaks against it.
+
+        This is no call of anybody: it goes to the link itself, so it counts in no limit and keeps no idle server.
+
+        Raises:
+            LinkError: The connection broke.
+            CallTimeoutError: No answer came.
+        """
+        try:
+            call = await self._repeatable(link, watch)
+            if call is None:
+                with suppress(ToolError):  # an error is an answer, too: not every server knows what a ping is
+                    await link.ping()
+                return None
+            complaint = complaint_of(await link.call(call))
+        except CallTimeoutError:
+            raise
+        except (CallError, NeedsConfigurationError, PayloadError) as error:
+            complaint = error.message
+        return None if complaint is None else link.quoted(complaint)
+
+    async def _repeatable(self, link: Link, watch: Watch) -> ToolCall | None:
+        """Return the call that it can be checked by, if that may be made now."""
+        call = None if self._custody is None else watch.proof(self._custody.proven)
+        if call is None:
+            return None
+        try:
+            await self._admit(link, call.tool)
+        except (CapabilityMissingError, QuarantinedError):
+            return None
+        return call
+
     async def _until_over(self, link: Link, pulse: Pulse) -> None:
         async with anyio.create_task_group() as tasks:
 
@@ -295,7 +337,9 @@ class Connection:
                 tasks.cancel_scope.cancel()
 
             async def cut(watch: Watch) -> None:
-                self.ending = Ending(reason=await watch.until_hung(link, pulse, self._busy))
+                self.ending = Ending(
+                    reason=await watch.until_hung(partial(self._check, link, watch), pulse, self._busy)
+                )
                 tasks.cancel_scope.cancel()
 
             async def retire(watch: Watch, seconds: float) -> None:

@@ -15,6 +15,7 @@ class ServerStatus(StrEnum):
     RUNNING = "running"
     FAILED = "failed"
     RESTING = "resting"
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class ServerState:
 
     Attributes:
         status: Idle until the first call; failed after a crash, until it is started anew; resting when it failed too
-            often and is left alone.
+            often and is left alone; disabled when the host does not let it be used.
         generation: How often it was started.
         pid: Its process on this host, while it runs; of several the first.
         tools: The names of its tools, as proven.
@@ -50,7 +51,8 @@ class Condition(StrEnum):
 
     Attributes:
         WELL: All of its instances answered lately.
-        SUSPECT: One of them did not answer when it was last asked, or was not heard of for too long.
+        SUSPECT: One of them did not answer when it was last asked, answered that it cannot do any more what proved it,
+            or was not heard of for too long.
         DOWN: It failed, and is not up again.
         UNKNOWN: It does not run, so nobody can tell.
     """
@@ -73,6 +75,8 @@ class ServerHealth(Report, frozen=True):
         latency: Seconds that the last answer of that instance took; ``None`` before the first one.
         misses: How many answers of an instance in a row are missing, at most.
         last_error: Why it failed last.
+        complaint: What an instance said instead of a good answer when it was last checked, which no restart would
+            change: an expired token, say; ``None`` when nothing speaks against what they answer.
     """
 
     server: str
@@ -83,3 +87,4 @@ class ServerHealth(Report, frozen=True):
     latency: float | None
     misses: int
     last_error: str | None
+    complaint: str | None = None

@@ -1,12 +1,14 @@
 """A held server: its processes, what happened to it, and what is told about each of its lives."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vsm_mcp.errors import CapacityError, NeedsConfigurationError, StartError
+from vsm_mcp.errors import CapacityError, CircuitOpenError, NeedsConfigurationError, PayloadError, StartError
 from vsm_mcp.events import EventSink, ServerGivenUp, ServerStarted, ServerStopped
 from vsm_mcp.model.enforcement import Usage
+from vsm_mcp.model.server import Proven
+from vsm_mcp.servers.disabled import refusal
 from vsm_mcp.servers.launcher import Opening
 from vsm_mcp.servers.links.connections import ConnectionCount
 from vsm_mcp.servers.pinned import Custody
@@ -27,13 +29,16 @@ class Held:
         pool: Its processes.
         budget: What it may still fail.
         silence: Seconds after which an instance that was not heard of is suspect.
+        disabled: The names of the servers that may not be used.
 
     Attributes:
         starts: How often a process of it was started.
         last_error: Why it failed last.
     """
 
-    def __init__(self, custody: Custody, pool: Pool, budget: Budget, *, silence: float) -> None:
+    def __init__(
+        self, custody: Custody, pool: Pool, budget: Budget, *, silence: float, disabled: Container[str] = ()
+    ) -> None:
         """Begin with nothing running."""
         self.name: str = custody.proven.candidate.name
         self.custody = custody
@@ -42,6 +47,24 @@ class Held:
         self.starts: int = 0
         self.last_error: str | None = None
         self._silence = silence
+        self._disabled = disabled
+
+    def refuse(self, now: float) -> None:
+        """Do nothing if it may be started.
+
+        Raises:
+            DisabledError: The host has disabled it.
+            CircuitOpenError: It failed too often and is left alone.
+        """
+        if self.name in self._disabled:
+            raise refusal(self.name)
+        seconds = self.budget.closed_for(now)
+        if seconds is not None:
+            raise CircuitOpenError(
+                f"{self.name} failed {self.budget.count(now)} times in a short while and is left alone "
+                f"for {seconds:.0f} seconds: {self.last_error}",
+                remedies=("Try again later.", "Release it and acquire another server."),
+            )
 
     def state(self, now: float | None) -> ServerState:
         """Return what it is doing at ``now``; ``None`` while nobody can start it."""
@@ -65,15 +88,17 @@ class Held:
         silent = min(pulses, key=lambda pulse: pulse.last, default=None)
         answered = None if silent is None or now is None else max(0.0, now - silent.last)
         misses = max((pulse.misses for pulse in pulses), default=0)
+        complaint = next((pulse.complaint for pulse in pulses if pulse.complaint is not None), None)
         return ServerHealth(
             server=self.name,
-            condition=self._condition(status, answered, misses),
+            condition=self._condition(status, answered, bad=misses > 0 or complaint is not None),
             status=status,
             processes=len(pulses),
             answered=answered,
             latency=None if silent is None else silent.latency,
             misses=misses,
             last_error=self.last_error,
+            complaint=complaint,
         )
 
     def usage(self) -> Usage | None:
@@ -100,6 +125,8 @@ class Held:
         return [life.pulse for life in lives if life is not None and life.pulse is not None]
 
     def _status(self, now: float | None) -> ServerStatus:
+        if self.name in self._disabled:
+            return ServerStatus.DISABLED
         if self.pool.usable:
             return ServerStatus.RUNNING if self._running() else ServerStatus.STARTING
         if now is not None and self.budget.closed_for(now) is not None:
@@ -108,12 +135,12 @@ class Held:
             return ServerStatus.IDLE
         return ServerStatus.FAILED
 
-    def _condition(self, status: ServerStatus, answered: float | None, misses: int) -> Condition:
+    def _condition(self, status: ServerStatus, answered: float | None, *, bad: bool) -> Condition:
         if status in (ServerStatus.FAILED, ServerStatus.RESTING):
             return Condition.DOWN
         if answered is None:
             return Condition.UNKNOWN
-        return Condition.SUSPECT if misses or answered > self._silence else Condition.WELL
+        return Condition.SUSPECT if bad or answered > self._silence else Condition.WELL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +178,14 @@ class Life:
         if self.held is not None and self.failed is not None and (failure or ending):
             self.held.last_error = reason
             self.failed(self.held, connection)
+
+
+def same_files(held: Proven, proven: Proven) -> bool:
+    """Return whether both are the same files, approved with the same words; words that cannot be read are not."""
+    try:
+        return held.installed.digest == proven.installed.digest and held.pins == proven.pins
+    except PayloadError:
+        return False
 
 
 def fault(connection: Connection) -> bool:

@@ -1,6 +1,6 @@
 """Starts servers when they are first called, keeps them, starts them anew after a crash, and ends them."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from random import Random
@@ -10,18 +10,20 @@ from typing import Self
 import anyio
 from anyio.abc import TaskGroup
 
-from vsm_mcp.errors import CapabilityMissingError, CircuitOpenError, ConfigurationError, PayloadError
+from vsm_mcp.errors import CapabilityMissingError, CircuitOpenError, ConfigurationError, DisabledError
 from vsm_mcp.events import EventSink, OrphanEnded, ignore
+from vsm_mcp.guard.permissions import Objection, no_objection
 from vsm_mcp.model.call import ToolCall, ToolResult
 from vsm_mcp.model.enforcement import Usage
 from vsm_mcp.model.pins import Pins
 from vsm_mcp.model.server import Installed, Proven, Running
+from vsm_mcp.servers.disabled import refusal
 from vsm_mcp.servers.launcher import Launcher
 from vsm_mcp.servers.links.connections import ConnectionCount
 from vsm_mcp.servers.pinned import Custody, Quarantine
 from vsm_mcp.servers.supervision.connection import Connection
 from vsm_mcp.servers.supervision.health import ServerHealth, ServerState, ServerStatus
-from vsm_mcp.servers.supervision.held import Held, Life, clean, fault, given_up
+from vsm_mcp.servers.supervision.held import Held, Life, clean, fault, given_up, same_files
 from vsm_mcp.servers.supervision.pool import Pool, Slot
 from vsm_mcp.servers.supervision.pulse import Watch
 from vsm_mcp.servers.supervision.records import ProcessRecords
@@ -48,6 +50,8 @@ class DynamicSpawner:
         restarts: How patient it is with servers that fail, if not as ``supervision`` says.
         records: Where its processes are written down; what an earlier host left behind is ended when it is entered.
         random: Spreads pauses and checks in time.
+        objection: Says why a tool of a server may not be called, not even to check whether the server works.
+        disabled: The names of the servers that are held and not used.
         drain: Seconds that calls under way get to end when a server is let go.
         trust_first_use: Take what a server lists at its first start for approved if it was held without any known tool.
             For servers that the host made by hand; what was proven always knows its tools.
@@ -63,6 +67,8 @@ class DynamicSpawner:
         restarts: RestartPolicy | None = None,
         records: ProcessRecords | None = None,
         random: Random | None = None,
+        objection: Objection = no_objection,
+        disabled: Container[str] = (),
         drain: float = DRAIN_SECONDS,
         trust_first_use: bool = False,
     ) -> None:
@@ -74,9 +80,10 @@ class DynamicSpawner:
         self._restarts = restarts or self._options.policy
         self._records = records
         self._random = random or Random()  # noqa: S311 - spreads load, keeps no secret
-        self._watch = Watch(self._options, self._random)
+        self._watch = Watch(self._options, self._random, objection)
         self._order = Order(self._options.groups)
         self._starts = anyio.Semaphore(self._options.starts_at_once)
+        self._disabled = disabled
         self._drain = drain
         self._trust_first_use = trust_first_use
         self._held: dict[str, Held] = {}
@@ -139,6 +146,17 @@ class DynamicSpawner:
         held = self._held.pop(server, None)
         if held is not None:
             await _end(held.pool.connections)
+
+    async def stop(self, server: str) -> None:
+        """End what runs of a server that stays held: calls under way may finish. Unknown names are fine."""
+        held = self._held.get(server)
+        if held is not None:
+            held.custody.tell_again()
+            await _end(held.pool.connections)
+
+    def is_disabled(self, server: str) -> bool:
+        """Return whether the host has disabled the server of this name, whether it is held or not."""
+        return server in self._disabled
 
     async def forget(self, installed: Installed) -> None:
         """Forget what a server elsewhere granted that was released and is not meant to come back."""
@@ -203,7 +221,7 @@ class DynamicSpawner:
         A call is never repeated: when the connection breaks it may have been executed.
 
         Raises:
-            CapabilityMissingError: No server of this name is held.
+            CapabilityMissingError: No server of this name is held, or it is disabled (`DisabledError`).
             CircuitOpenError: It failed too often and is left alone for a while.
             NeedsConfigurationError: It does not start without settings that are not given.
             StartError: It did not come up.
@@ -214,6 +232,8 @@ class DynamicSpawner:
             QuarantinedError: The tool is not what was approved.
         """
         held = self._known(call.server)
+        if call.server in self._disabled:  # what still runs of it only ends what it has begun
+            raise refusal(call.server, call.tool)
         self._group()
         result = await self._serving(held, call.agent).call(call)
         if held.budget.spent and held.budget.trying(anyio.current_time()):
@@ -259,11 +279,11 @@ class DynamicSpawner:
         prepare = partial(self._launcher.prepare, proven.installed, self._workspace.directory(name))
         pool = Pool(prepare, size=options.size_of(name), supervision=options)
         silence = options.check_every * (1 + options.check_jitter) + options.check_timeout
-        return Held(custody, pool, Budget(self._restarts, self._random), silence=silence)
+        return Held(custody, pool, Budget(self._restarts, self._random), silence=silence, disabled=self._disabled)
 
     def _custody(self, previous: Held | None, proven: Proven) -> Custody:
         """Return who watches the tools: for the same files, approved with the same words, whoever did before."""
-        if previous is None or not _same(previous.custody.proven, proven):
+        if previous is None or not same_files(previous.custody.proven, proven):
             return Custody(proven, emit=self._emit, first_use=self._trust_first_use)
         previous.custody.proven = proven
         return previous.custody
@@ -292,9 +312,10 @@ class DynamicSpawner:
 
         Raises:
             CircuitOpenError: The server, or one that it rests on, is left alone.
+            DisabledError: It is disabled, or one that it rests on is.
         """
         tasks, now = self._group(), anyio.current_time()
-        _refuse_resting(held, now)
+        held.refuse(now)
         rests_on = [self._standing(self._held[name]) for name in self._order.before(held.name) if name in self._held]
         held.starts += 1
         slot.connection = Connection(
@@ -319,7 +340,7 @@ class DynamicSpawner:
 
     def _begin_again(self, held: Held, slot: Slot) -> None:
         """Begin a connection that nobody waits for; what is left alone stays alone."""
-        with suppress(CircuitOpenError):
+        with suppress(CircuitOpenError, DisabledError):
             self._begin(held, slot)
 
     def _came_up(self, held: Held) -> None:
@@ -369,24 +390,6 @@ class DynamicSpawner:
                 remedies=("Use it as `async with spawner:`.",),
             )
         return self._tasks
-
-
-def _refuse_resting(held: Held, now: float) -> None:
-    seconds = held.budget.closed_for(now)
-    if seconds is not None:
-        raise CircuitOpenError(
-            f"{held.name} failed {held.budget.count(now)} times in a short while and is left alone "
-            f"for {seconds:.0f} seconds: {held.last_error}",
-            remedies=("Try again later.", "Release it and acquire another server."),
-        )
-
-
-def _same(held: Proven, proven: Proven) -> bool:
-    """Return whether both are the same files, approved with the same words; words that cannot be read are not."""
-    try:
-        return held.installed.digest == proven.installed.digest and held.pins == proven.pins
-    except PayloadError:
-        return False
 
 
 async def _end(connections: Sequence[Connection]) -> None:

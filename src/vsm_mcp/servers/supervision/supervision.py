@@ -79,11 +79,14 @@ class Supervision(BaseModel, frozen=True, extra="forbid"):
         first_pause: Seconds to wait after the second failure; doubled by each further one. The first costs no pause.
         longest_pause: The most seconds to wait.
         jitter: The share by which a pause may be shorter, by chance, so that servers do not all start at once.
-        check_every: Seconds without a sign of life after which a server is asked for one. A served call is such a sign.
+        check_every: Seconds without a sign of life after which a server is checked: it repeats a quick call that proved
+            it, of a tool that only reads, or is pinged where there is none. A call served well is such a sign.
         check_jitter: The share by which ``check_every`` varies in both directions, by chance.
+        ping_only: By pattern, the servers that are only pinged: those that are charged for by the call, say.
         check_timeout: Seconds that a server may take to answer.
         check_misses: After so many missing answers in a row it hangs: it is ended and started anew.
-        list_every: Seconds after which the next call has the server list its tools anew, though it announced no change.
+        list_every: Seconds after which the next call, or check by a call, has the server list its tools anew, though it
+            announced no change.
         idle: Seconds without a call after which a process is ended; the next call starts one. ``None``: never.
         pool: By pattern, how many processes of a server there may be at once; 1 where no pattern matches. They share
             the writable directory of the server.
@@ -103,6 +106,7 @@ class Supervision(BaseModel, frozen=True, extra="forbid"):
     jitter: _Share = JITTER
     check_every: _Seconds = 30.0
     check_jitter: _Share = 0.1
+    ping_only: tuple[_Name, ...] = Field(default=(), max_length=MOST_NAMES)
     check_timeout: _Seconds = 5.0
     check_misses: int = Field(default=3, ge=1, le=100)
     list_every: _Seconds = 3600.0
@@ -141,6 +145,10 @@ class Supervision(BaseModel, frozen=True, extra="forbid"):
     def size_of(self, server: str) -> int:
         """Return how many processes of ``server`` there may be at once."""
         return _first(self.pool, server, 1)
+
+    def only_pings(self, server: str) -> bool:
+        """Return whether ``server`` is never called to check it."""
+        return any(fnmatchcase(server, pattern) for pattern in self.ping_only)
 
 
 class Order:

@@ -1,7 +1,7 @@
 """The scan: what System 4 sees outside and ahead, and what it proposes to do about it."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import nlargest
 from math import sqrt
@@ -90,6 +90,7 @@ class Scanner:
         random: Where scenarios are drawn from.
         tolerated_gap: The share of demand that may stay undone.
         refused: Says why a server is not allowed.
+        disabled: Says whether a server that is held does a kind of demand and was disabled: none is proposed for it.
         search_again: For how long what discovery found for a kind is good enough.
     """
 
@@ -102,6 +103,7 @@ class Scanner:
         random: Random,
         tolerated_gap: float = TOLERATED_GAP,
         refused: Refuses | None = None,
+        disabled: Callable[[str], bool] | None = None,
         search_again: timedelta = timedelta(minutes=10),
     ) -> None:
         """Start without having seen anything."""
@@ -111,6 +113,7 @@ class Scanner:
         self._random = random
         self._tolerated = tolerated_gap
         self._refused = refused
+        self._disabled = disabled
         self._search_again = search_again
         self._searches: dict[str, tuple[datetime, tuple[Candidate, ...]]] = {}
         self._forecaster = TrendForecaster(lowest=0.0, highest=1.0)
@@ -165,6 +168,8 @@ class Scanner:
         found: list[Found] = []
         failed: dict[str, str] = {}
         for kind in kinds:
+            if self._disabled is not None and self._disabled(kind.kind):
+                continue
             try:
                 candidates = await self._candidates(kind.kind, failed)
             except DiscoveryError as error:  # no source answered: the other kinds may have been searched before

@@ -64,6 +64,7 @@ class Upkeep:
         self._grace = grace
         self._least_demands = least_demands
         self._used: dict[str, float] = {}
+        self._since: dict[str, float] = {}
         self._total = 0.0
         self._weight = 1.0
         self._n = 0
@@ -83,9 +84,14 @@ class Upkeep:
         if self._weight > _LARGEST:
             self._rescale()
 
+    def begin_anew(self, server: str, *, now: float) -> None:
+        """Leave a server alone as if it were acquired now: so far nobody could use it."""
+        self._since[server] = now
+
     def forget(self, server: str) -> None:
         """Forget the use of a server that was let go."""
         self._used.pop(server, None)
+        self._since.pop(server, None)
 
     def used_share(self, server: str) -> float | None:
         """Return the share of demand that ``server`` absorbed of late; ``None`` before the first demand."""
@@ -100,6 +106,7 @@ class Upkeep:
         """
         if self._n < self._least_demands:
             return ()
+        held = {server: max(since, self._since.get(server, since)) for server, since in held.items()}
         idle = (
             Idle(server=server, used_share=self._used.get(server, 0.0) / self._total, held_s=now - since, n=self._n)
             for server, since in held.items()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.vetting.advisories.advisory import Answer, Pinned
@@ -252,7 +252,6 @@ KEYS = ("id", "affected", "aliases", "severity", "database_specific", "modified"
 PARTS = ("package", "ranges", "versions", "severity", "ecosystem_specific")
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(KEYS), JSON),
     st.lists(st.dictionaries(st.sampled_from(PARTS), JSON), max_size=3),

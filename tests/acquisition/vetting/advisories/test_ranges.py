@@ -1,7 +1,7 @@
 """Ranges: which versions an advisory speaks of, in the order of each ecosystem."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 from semver import Version as SemanticVersion
@@ -104,7 +104,6 @@ PYTHON = st.tuples(NUMBERS, NUMBERS, NUMBERS, st.sampled_from(["", "rc1", ".dev2
 ECOSYSTEMS = st.sampled_from(["npm", "pypi"])
 
 
-@settings(deadline=None)
 @given(SEMANTIC, SEMANTIC, SEMANTIC)
 def test_a_range_of_npm_means_from_here_to_before_there(version: str, first: str, fixed: str) -> None:
     one, start, end = (SemanticVersion.parse(text) for text in (version, first, fixed))
@@ -112,7 +111,6 @@ def test_a_range_of_npm_means_from_here_to_before_there(version: str, first: str
         assert holds(since(first, fixed=fixed), version, ecosystem="npm") is (start <= one < end)
 
 
-@settings(deadline=None)
 @given(PYTHON, PYTHON, PYTHON)
 def test_a_range_of_python_means_from_here_until_there(version: str, first: str, last: str) -> None:
     if Version(first) <= Version(last):
@@ -120,7 +118,6 @@ def test_a_range_of_python_means_from_here_until_there(version: str, first: str,
         assert holds(since(first, last=last), version, ecosystem="pypi") is inside
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40), st.tuples(st.text(max_size=40), st.text(max_size=40)), ECOSYSTEMS)
 def test_no_text_breaks_the_reading_of_ranges(version: str, bounds: tuple[str, str], ecosystem: str) -> None:
     first, fixed = bounds

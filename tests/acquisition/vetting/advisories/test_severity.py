@@ -1,7 +1,7 @@
 """Severity: from vectors of every version of CVSS, and from words."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.vetting.advisories.severity import of_score, of_vector, rated
@@ -36,14 +36,12 @@ def test_the_worst_of_what_is_stated_counts() -> None:
     assert rated() is None
 
 
-@settings(deadline=None)
 @given(st.floats(0, 10), st.floats(0, 10))
 def test_a_higher_score_is_never_less_severe(one: float, other: float) -> None:
     low, high = sorted((one, other))
     assert of_score(low) <= of_score(high)
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(max_size=80), st.text(max_size=60).map("CVSS:3.1/{}".format)))
 def test_no_text_breaks_the_reading_of_vectors(text: str) -> None:
     assert of_vector(text) in {None, *Severity}

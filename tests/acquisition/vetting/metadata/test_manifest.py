@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.vetting.metadata import manifest
@@ -81,7 +81,6 @@ def test_links_pipes_and_giants_are_not_read(tmp_path: Path, monkeypatch: pytest
     assert read_manifest(package, PYTHON) is None
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_metadata_breaks_the_reading(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     root = tmp_path_factory.mktemp("wheel")

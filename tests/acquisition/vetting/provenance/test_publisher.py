@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.vetting.provenance.history import Release
@@ -99,7 +99,6 @@ def test_a_repository_is_the_same_however_its_address_is_written(address: str, w
     assert place(address) == where
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_address_breaks_the_comparison(address: str) -> None:
     assert place(address) == place(f" {address.upper()} ".lower())

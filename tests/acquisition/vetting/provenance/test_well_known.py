@@ -7,7 +7,7 @@ from random import Random
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry
@@ -97,7 +97,6 @@ def test_the_shipped_names_are_names_in_order_and_none_is_there_twice() -> None:
 LETTERS = st.text(string.ascii_lowercase, min_size=6, max_size=14)
 
 
-@settings(deadline=None)
 @given(LETTERS, st.integers(0, 5), st.sampled_from(string.ascii_lowercase))
 def test_every_single_edit_of_a_long_name_is_found(name: str, place: int, letter: str) -> None:
     known = WellKnown("npm", [name])
@@ -114,7 +113,6 @@ def test_every_single_edit_of_a_long_name_is_found(name: str, place: int, letter
             assert known.resemblance(other) is not None
 
 
-@settings(deadline=None)
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_one_edit_is_the_same_in_both_directions_and_nothing_breaks_it(one: str, other: str) -> None:
     assert one_edit(one, other) is one_edit(other, one)
