@@ -109,8 +109,8 @@ for line in sys.stdin:
         if lie == "pings":
             notice = '{"jsonrpc":"2.0","id":"p","method":"ping"}'
         for _ in range(12 if lie == "busy" else 6):
-            write("\\n".join([notice] * (1000 if lie == "busy" else 170)))
-            for _ in range(170 * (lie == "pings")):
+            write("\\n".join([notice] * (1000 if lie == "busy" else 60)))
+            for _ in range(60 * (lie == "pings")):
                 sys.stdin.readline()
             time.sleep(0 if lie == "busy" else 0.5)
         send(id=number, result={"content": [{"type": "text", "text": "done"}]})

@@ -14,7 +14,7 @@ MOST_NOISE_BYTES = 4 * 2**20
 MOST_VALUES = 200_000
 """A message of so many values takes a few tenths of a second to read; ten megabytes can hold millions."""
 
-MOST_REQUESTS = 100
+MOST_REQUESTS = 300
 REQUESTS_PER_SECOND = 100
 MOST_NOTICES = 10_000
 NOTICES_PER_SECOND = 1_000
