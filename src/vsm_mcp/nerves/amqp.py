@@ -55,10 +55,10 @@ _QUEUE_KEPT_MS = 60_000
 _RECONNECT_AFTER = 1.0
 _FAREWELL = 1.0
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_BROKEN = (AMQPException, OSError, RuntimeError)
+
 for _name in ("aio_pika", "aiormq"):  # or Python prints what they log where the host has configured nothing
     logging.getLogger(_name).addHandler(logging.NullHandler())
-
-_BROKEN = (AMQPException, ConnectionError, OSError, RuntimeError, TimeoutError)
 
 
 class AmqpBus:
@@ -251,14 +251,14 @@ class AmqpBus:
 
     async def _channel(self) -> AbstractRobustChannel:
         if self._connection is None:
-            raise ConfigurationError("This AmqpBus is not entered.", remedies=("Use it as `async with AmqpBus(...)`.",))
+            raise _not_entered()
         channel = self._connection.channel()
         await channel
         return channel
 
     async def _publish(self, letter: Letter, message: Message) -> None:
         if self._pool is None:
-            raise ConfigurationError("This AmqpBus is not entered.", remedies=("Use it as `async with AmqpBus(...)`.",))
+            raise _not_entered()
         async with self._pool.acquire() as channel:
             exchange = await channel.get_exchange(self._exchange(message.nerve), ensure=False)
             await exchange.publish(letter, _key(message.nerve, message.topic), mandatory=False)
@@ -325,6 +325,10 @@ class AmqpBus:
 
     def _exchange(self, nerve: Nerve) -> str:
         return f"{self._prefix}.{nerve}"
+
+
+def _not_entered() -> ConfigurationError:
+    return ConfigurationError("This AmqpBus is not entered.", remedies=("Use it as `async with AmqpBus(...)`.",))
 
 
 def _key(nerve: Nerve, topic: str) -> str:
