@@ -6,9 +6,10 @@ from typing import overload
 import anyio
 
 from vsm_mcp.acquisition.proving.report import TrialReport
+from vsm_mcp.acquisition.unheld import unheld
 from vsm_mcp.acquisition.vetting.advisories.recheck import RecheckReport
 from vsm_mcp.clearance import Clearance, Gate
-from vsm_mcp.errors import DiscoveryError, VSMError
+from vsm_mcp.errors import VSMError
 from vsm_mcp.model.proof import Probe
 from vsm_mcp.preflight import Preflight, PreflightReport
 from vsm_mcp.sandbox.selftest.report import IsolationReport, SelfTestReport
@@ -20,8 +21,6 @@ from vsm_mcp.status import ConnectionTest
 from vsm_mcp.system.entered import Entered
 from vsm_mcp.systems.system5 import Approver
 from vsm_mcp.wiring.machine import choose_python
-
-_MOST_NAMED = 20
 
 
 class Security(Entered):
@@ -39,14 +38,7 @@ class Security(Entered):
         self._refuse_without_servers()
         held = {record.name: record.proven for record in await parts.installer.records()}
         if server not in held:
-            raise DiscoveryError(
-                f"No server named {server!r} is held.",
-                stage="test",
-                remedies=(
-                    f"Held are: {', '.join(sorted(held)[:_MOST_NAMED]) or 'none'}.",
-                    "Try one that is not held with test_server.",
-                ),
-            )
+            raise unheld(server, held, stage="test", besides=("Try one that is not held with test_server.",))
         if parts.spawner.is_disabled(server):
             raise refusal(server)
         began = anyio.current_time()

@@ -20,13 +20,13 @@ from vsm_mcp.acquisition.report import (
 from vsm_mcp.acquisition.stages import AcquisitionStage as Stage
 from vsm_mcp.acquisition.steps import Steps
 from vsm_mcp.acquisition.trial import Gate, Sighting, WayIn
+from vsm_mcp.acquisition.unheld import unheld
 from vsm_mcp.acquisition.upgrading import changes, comparison
 from vsm_mcp.errors import (
     AcquisitionError,
     CallError,
     ConfigurationError,
     CoordinationError,
-    DiscoveryError,
     IntegrityError,
     PayloadError,
     RefusedError,
@@ -127,11 +127,7 @@ class Upgrade:
         held = {record.name: record for record in await self._way.installer.records()}
         unknown = sorted(set(servers) - held.keys())
         if unknown:
-            raise DiscoveryError(
-                f"No server named {unknown[0]!r} is held.",
-                stage="upgrade",
-                remedies=(f"Held are: {', '.join(sorted(held)) or 'none'}.",),
-            )
+            raise unheld(unknown[0], held, stage="upgrade")
         for name, record in held.items():
             if not servers or name in servers:
                 yield await self._upgrade(record, consent, canary=canary)
