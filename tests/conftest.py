@@ -79,11 +79,16 @@ def published_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Write the marks of each test into the report, so that CI can count what ran; give live tests time."""
+    """Write the marks of each test into the report, so that CI can count what ran; give live tests time.
+
+    Files with tests that are given time come first: of several processes that share the work, none is left with them.
+    """
     for item in items:
         item.user_properties += [("mark", mark) for mark in COUNTED if item.get_closest_marker(mark)]
         if item.get_closest_marker("live") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LIVE_TIMEOUT))
+    long = {item.path for item in items if item.get_closest_marker("timeout")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 def pytest_collection_finish() -> None:
