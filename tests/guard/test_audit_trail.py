@@ -208,3 +208,18 @@ def test_sizes_are_those_of_the_json_and_unknown_when_there_is_none() -> None:
     assert size_of_result(ToolResult(text="abc", structured=[1, 2], content=blocks)) == 3 + 5 + 29
     assert size_of_result(ToolResult(text="abc", structured=2**70)) is None
     assert size_of_result(ToolResult(text="abc", content=({"type": "image", "data": 2**70},))) is None
+
+
+async def test_listeners_hear_every_record_within_their_context_and_nothing_after_it() -> None:
+    trail = AuditTrail()
+    log, nerves = list[str](), list[str]()
+    guarded = Audit(Server(*(ToolResult(text="fine") for _ in range(3))), trail)
+    with trail.told_to(lambda record: log.append(record.tool)):
+        await ask(guarded, tool="first")
+        with trail.told_to(lambda record: nerves.append(record.tool)):
+            await ask(guarded, tool="second")
+        await ask(guarded, tool="third")
+    trail.note((await trail.query(limit=1))[0])
+
+    assert log == ["first", "second", "third"]
+    assert nerves == ["second"]

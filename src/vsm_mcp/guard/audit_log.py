@@ -1,7 +1,7 @@
 """Audit: every call, installation and start leaves a record; what must be on record does not happen without one."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -98,6 +98,7 @@ class AuditTrail:
         self.now: Callable[[], datetime] = (clock or SystemClock()).now
         self._requests = requests
         self._numbers = count(1)
+        self._listeners: tuple[Callable[[AuditRecord], None], ...] = ()
 
     def __repr__(self) -> str:
         """Show where records go."""
@@ -106,6 +107,15 @@ class AuditTrail:
     def next_request(self) -> str:
         """Return a name for one more call."""
         return f"{self._requests}{next(self._numbers)}"
+
+    @contextmanager
+    def told_to(self, listener: Callable[[AuditRecord], None]) -> Generator[None]:
+        """Tell ``listener`` of every record that is taken within the context; it must be quick, and raise nothing."""
+        self._listeners += (listener,)
+        try:
+            yield
+        finally:
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
 
     def check(self) -> None:
         """Do nothing if records can be kept, as far as that is known.
@@ -118,7 +128,7 @@ class AuditTrail:
 
     def note(self, record: AuditRecord, /) -> None:
         """Take a record; when the log on disk cannot take it, `AuditFailed` says so and counts it."""
-        self.memory.note(record)
+        self._take(record)
         if self.file is not None:
             with suppress(AuditError):  # told as an event, and in the log as soon as it can be written
                 self.file.note(record)
@@ -129,7 +139,7 @@ class AuditTrail:
         Raises:
             AuditError: It cannot be written to disk.
         """
-        self.memory.note(record)
+        self._take(record)
         if self.file is not None:
             await self.file.append(record)
 
@@ -163,6 +173,11 @@ class AuditTrail:
         finally:
             ms = (anyio.current_time() - began) * 1_000
             self.note(self._about(undertaking, request, outcome)._replace(ms=round(ms, 3), error=kind))
+
+    def _take(self, record: AuditRecord) -> None:
+        self.memory.note(record)
+        for listener in self._listeners:
+            listener(record)
 
     def _about(self, undertaking: Undertaking, request: str, outcome: AuditOutcome) -> AuditRecord:
         return AuditRecord(

@@ -1,8 +1,9 @@
 """What happens in a living system, joined with the host's log."""
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from vsm_mcp.events import Event, Events
 from vsm_mcp.guard.audit_log import AuditTrail
@@ -29,25 +30,21 @@ def logged(settings: Settings, events: Events, trail: AuditTrail) -> Generator[N
         life.enter_context(log.at(settings.log_level))
         life.enter_context(events.attach(_NAME, Event, log.hear))
         if log.passes(logging.DEBUG):
-            trail.memory.note = _told(log, trail.memory.note)
+            life.enter_context(trail.told_to(partial(_write, log)))
         yield
 
 
-def _told(log: EventLog, note: Callable[[AuditRecord], None]) -> Callable[[AuditRecord], None]:
-    def take(record: AuditRecord) -> None:
-        note(record)
-        known: dict[str, object] = {
-            "request": record.request,
-            "kind": str(record.kind),
-            "outcome": str(record.outcome),
-            "agent": record.agent,
-            "server": record.server,
-            "tool": record.tool or None,
-            "ms": record.ms,
-            "sent": record.sent,
-            "received": record.received,
-            "error": record.error,
-        }
-        log.write(logging.DEBUG, "Recorded", known, of=record)
-
-    return take
+def _write(log: EventLog, record: AuditRecord) -> None:
+    known: dict[str, object] = {
+        "request": record.request,
+        "kind": str(record.kind),
+        "outcome": str(record.outcome),
+        "agent": record.agent,
+        "server": record.server,
+        "tool": record.tool or None,
+        "ms": record.ms,
+        "sent": record.sent,
+        "received": record.received,
+        "error": record.error,
+    }
+    log.write(logging.DEBUG, "Recorded", known, of=record)

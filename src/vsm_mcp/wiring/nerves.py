@@ -1,7 +1,8 @@
 """What happens in a living system, joined with the bus that tells others."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from vsm_mcp.events import Event, Events
 from vsm_mcp.guard.audit_log import AuditTrail
@@ -35,7 +36,7 @@ async def told(
         nerves = NervousSystem(bus, node=settings.node_id or f"vsm-{run}", run=run, clock=world.clock, emit=events)
         await life.enter_async_context(nerves.alive())
         life.enter_context(events.attach(_NAME, Event, nerves.hear))
-        trail.memory.note = _told(nerves, trail.memory.note)
+        life.enter_context(trail.told_to(partial(_say, nerves)))
         yield nerves
 
 
@@ -50,23 +51,18 @@ async def _broker(settings: Settings, world: World, life: AsyncExitStack) -> Bus
     )
 
 
-def _told(nerves: NervousSystem, note: Callable[[AuditRecord], None]) -> Callable[[AuditRecord], None]:
-    """Return what takes a record and tells of it, unless it is a call that went as calls should."""
-
-    def take(record: AuditRecord) -> None:
-        note(record)
-        if record.kind is AuditKind.CALL and record.outcome is AuditOutcome.OK:
-            return
-        body = {
-            "outcome": str(record.outcome),
-            "agent": record.agent,
-            "server": record.server,
-            "artefact": record.artefact,
-            "tool": record.tool,
-            "ms": record.ms,
-            "error": record.error,
-            "request": record.request,
-        }
-        nerves.say(Nerve.AUDIT, f"recorded.{record.kind}", body)
-
-    return take
+def _say(nerves: NervousSystem, record: AuditRecord) -> None:
+    """Tell of a record, unless it is of a call that went as calls should."""
+    if record.kind is AuditKind.CALL and record.outcome is AuditOutcome.OK:
+        return
+    body = {
+        "outcome": str(record.outcome),
+        "agent": record.agent,
+        "server": record.server,
+        "artefact": record.artefact,
+        "tool": record.tool,
+        "ms": record.ms,
+        "error": record.error,
+        "request": record.request,
+    }
+    nerves.say(Nerve.AUDIT, f"recorded.{record.kind}", body)

@@ -67,7 +67,7 @@ class Chain:
 
     def seal(self, fields: Mapping[str, object]) -> bytes:
         """Return the next line, with its line break."""
-        body = orjson.dumps({"seq": self.seq, "before": self.before, **fields})
+        body = b'{"seq":%d,"before":"%b",%b' % (self.seq, self.before.encode(), orjson.dumps(fields)[1:])
         digest = digest_of(body, self._key)
         self.seq += 1
         self.before = digest

@@ -1,10 +1,9 @@
 """Hides secrets in whatever is to be shown or kept: text, JSON, addresses, command lines."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 
 from vsm_mcp.guard.redacting.shapes import HIDDEN, names_secret, without_shapes
-from vsm_mcp.guard.redacting.writing import SHORTEST_SECRET, forms_of, readings
+from vsm_mcp.guard.redacting.writing import SHORTEST_SECRET, forms_of, readings, unescaped
 from vsm_mcp.model.json import JsonValue
 
 DEEPEST = 64
@@ -53,7 +52,7 @@ class Redactor:
             return text
         if self._forms:
             text = self._blotted(text)
-            for reading in islice(readings(text), 1, None):
+            for reading in unescaped(text):
                 told = self._blotted(reading)
                 if told is not reading:
                     text = told

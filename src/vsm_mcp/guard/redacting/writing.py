@@ -4,7 +4,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from vsm_mcp.errors import printable
@@ -35,13 +35,22 @@ def forms_of(secret: str) -> Iterator[str]:
 
 
 def readings(text: str) -> Iterator[str]:
-    r"""Yield ``text``, and how it reads when what is escaped in it is read once, and twice.
+    """Yield ``text``, and how it reads when what is escaped in it is read."""
+    yield text
+    yield from unescaped(text)
+
+
+def unescaped(text: str) -> Iterable[str]:
+    r"""Return how ``text`` reads when what is escaped in it is read once, and twice; nothing when nothing is.
 
     Read are ``\u0041``, ``\x41``, a backslash before a mark, ``%41`` and ``&#65;``; very long texts are not.
     """
-    yield text
+    return _unescaped(text) if "%" in text or "\\" in text or "&" in text else ()
+
+
+def _unescaped(text: str) -> Iterator[str]:
     for _ in range(_TIMES_ESCAPED):
-        if ("%" not in text and "\\" not in text and "&" not in text) or len(text) > LONGEST_UNESCAPED:
+        if len(text) > LONGEST_UNESCAPED:
             return
         before, text = text, _ESCAPES.sub(_read, text, count=MOST_ESCAPES)
         if text == before:
