@@ -253,7 +253,7 @@ async def test_input_from_a_file_is_read_to_its_end(tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_a_public_address_must_be_asked_for(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
-        for listen in (served.listen_tcp, served.listen_http, served.listen_websocket):
+        for listen in (served.listen_tcp, served.listen_http, served.listen_websocket, served.listen_sse):
             for host in ("0.0.0.0", "::", "example.com"):  # noqa: S104 - that is what is refused
                 with pytest.raises(ConfigurationError, match="could be reached from elsewhere"):
                     await listen(host).__aenter__()
@@ -430,7 +430,7 @@ def test_the_command_refuses_a_public_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("VSM_MCP_STATE", str(tmp_path))
-    for wire in ("--http", "--tcp", "--websocket"):
+    for wire in ("--http", "--tcp", "--websocket", "--sse"):
         assert main(["serve", wire, "0.0.0.0:0"]) == ExitCode.UNUSABLE
         captured = capsys.readouterr()
         assert captured.out == ""

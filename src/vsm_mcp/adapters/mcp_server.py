@@ -29,6 +29,7 @@ from vsm_mcp.adapters.serving.options import (
 )
 from vsm_mcp.adapters.serving.resources import ServedResources
 from vsm_mcp.adapters.serving.tools import ServedTools
+from vsm_mcp.adapters.serving.wires.sse import LISTEN_PATH, EventDoor, asks_for_tokens
 from vsm_mcp.adapters.serving.wires.streams import Bytes, Frames, Incoming, LineFrames, Outgoing, StandardStreams
 from vsm_mcp.adapters.serving.wires.web import SocketDoor, listening, protection, refuse_public, shown
 from vsm_mcp.errors import ConfigurationError
@@ -197,11 +198,34 @@ class McpServer:
         async with listening(app, host=host, port=port, limits=self.limits, websocket=True) as address:
             yield f"ws://{shown(*address)}{PATH}"
 
+    @asynccontextmanager
+    async def listen_sse(
+        self, host: str = "127.0.0.1", port: int = 0, *, public: bool = False, hosts: Sequence[str] = ()
+    ) -> AsyncGenerator[str]:
+        """Serve the older HTTP with SSE, and streamable HTTP beside it, while the body runs; yields the URL.
+
+        It is for clients that know nothing newer: the protocol gave it up in 2025. asyncio only.
+
+        Args:
+            host: Where to be reached.
+            port: The port; 0 for any.
+            public: Whether others than this machine may connect.
+            hosts: Under which names else clients know it, such as ``tools.example.com:*``.
+
+        Raises:
+            ConfigurationError: The address is public and nobody said so, or it cannot be had.
+        """
+        refuse_public(host, public=public)
+        app = self.streamable_http_app(hosts=hosts, sse=True)
+        async with listening(app, host=host, port=port, limits=self.limits, websocket=False) as address:
+            yield f"http://{shown(*address)}{LISTEN_PATH}"
+
     def streamable_http_app(
         self,
         *,
         hosts: Sequence[str] = (),
         websocket: bool = False,
+        sse: bool = False,
         auth: AuthSettings | None = None,
         token_verifier: TokenVerifier | None = None,
         event_store: EventStore | None = None,
@@ -214,6 +238,7 @@ class McpServer:
         Args:
             hosts: Under which names else clients know it.
             websocket: Whether it also takes WebSockets, with the subprotocol ``mcp``. These know no tokens.
+            sse: Whether it also serves the older transport of two addresses, ``/sse`` and ``/messages/``.
             auth: How clients get tokens, if they need some.
             token_verifier: Reads them; whom a token names becomes the agent.
             event_store: Keeps what was sent, for clients that come back.
@@ -240,6 +265,9 @@ class McpServer:
         if websocket:
             door = SocketDoor(self.serve_frames, security=security, limits=self.limits)
             app.router.routes.append(WebSocketRoute(PATH, door.serve))
+        if sse:
+            older = EventDoor(self.serve_frames, security=security, limits=self.limits)
+            app.router.routes.extend(older.routes(asks_for_tokens(auth) if token_verifier else ()))
         return app
 
 

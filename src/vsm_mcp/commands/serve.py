@@ -25,6 +25,7 @@ def _words(parser: ArgumentParser) -> None:
         ("http", "streamable HTTP at /mcp"),
         ("tcp", "TCP, one JSON message per line"),
         ("websocket", "WebSocket and streamable HTTP at /mcp"),
+        ("sse", "the older HTTP with SSE at /sse and streamable HTTP at /mcp"),
     ):
         wire.add_argument(f"--{name}", type=_address, metavar="HOST:PORT", help=f"serve {what}; port 0 for any")
     parser.add_argument(
@@ -104,6 +105,8 @@ def _listener(served: McpServer, options: Namespace) -> AbstractAsyncContextMana
         return served.listen_http(*options.http, public=options.public, hosts=options.host)
     if options.websocket is not None:
         return served.listen_websocket(*options.websocket, public=options.public, hosts=options.host)
+    if options.sse is not None:
+        return served.listen_sse(*options.sse, public=options.public, hosts=options.host)
     return None
 
 

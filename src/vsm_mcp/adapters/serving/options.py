@@ -11,6 +11,7 @@ from mcp.server import Server, ServerRequestContext
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from pydantic import BaseModel, Field
 from starlette.requests import Request
+from starlette.types import Scope
 
 from vsm_mcp.model.offer import OfferedTool
 
@@ -75,7 +76,7 @@ class ServeLimits(BaseModel, frozen=True, extra="forbid"):
     Attributes:
         request_bytes: Bytes of a message from a client.
         response_bytes: Bytes of what a tool or a resource gives to a client.
-        connections: Connections over TCP and WebSocket at once, and sessions over HTTP.
+        connections: Connections at once over TCP, over WebSocket and of the older HTTP, and sessions over HTTP.
         calls: Tool calls and reads under way at once, of all clients.
         page: Entries in one page of a list.
         bad_messages: Messages of a connection that cannot be read, before it is closed.
@@ -142,13 +143,16 @@ def principal_of(peer: Peer) -> str:
 def peer_of(ctx: Context) -> Peer:
     """Return who makes a request."""
     request = ctx.request
-    if not isinstance(request, Request):
-        return ctx.lifespan_context
-    user = request.scope.get("user")
+    return peer_at(request.scope) if isinstance(request, Request) else ctx.lifespan_context
+
+
+def peer_at(scope: Scope) -> Peer:
+    """Return who is at the other end of a request over HTTP."""
+    user, client = scope.get("user"), scope.get("client")
     subject = None
     if isinstance(user, AuthenticatedUser):
         subject = user.access_token.subject or user.access_token.client_id
-    return Peer(wire=Wire.HTTP, address=request.client.host if request.client else None, subject=subject)
+    return Peer(wire=Wire.HTTP, address=client[0] if client else None, subject=subject)
 
 
 def permissions_of(agent: str, permitted: Permitted) -> ServePermissions:

@@ -115,17 +115,13 @@ class Incoming(Reading):
             frame = await self._frames.receive()
         except _GONE as error:
             raise anyio.EndOfStream from error
-        if not crowded(frame):
-            try:
-                return SessionMessage(jsonrpc_message_adapter.validate_json(frame, by_name=False))
-            except ValueError as error:
-                wrong: Exception = error
-        else:
-            wrong = PayloadError("A message has more values than are read.")
-        self._left -= 1
-        if self._left < 0:
-            raise anyio.EndOfStream
-        return wrong
+        try:
+            return message_of(frame)
+        except (ValueError, PayloadError) as wrong:
+            self._left -= 1
+            if self._left < 0:
+                raise anyio.EndOfStream from wrong
+            return wrong
 
 
 class Outgoing(Writing):
@@ -209,6 +205,18 @@ class StandardStreams:
             os.dup2(taken, place)
             os.close(taken)
         await anyio.lowlevel.checkpoint()
+
+
+def message_of(frame: bytes) -> SessionMessage:
+    """Read a message.
+
+    Raises:
+        PayloadError: It has more values than are read.
+        ValueError: It is none.
+    """
+    if crowded(frame):
+        raise PayloadError("A message has more values than are read.")
+    return SessionMessage(jsonrpc_message_adapter.validate_json(frame, by_name=False))
 
 
 async def _ready(wait: Callable[[int], Awaitable[None]], descriptor: int) -> None:

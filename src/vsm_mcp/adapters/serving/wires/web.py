@@ -12,6 +12,7 @@ import uvicorn
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from vsm_mcp.adapters.serving.options import Peer, ServeLimits, Wire
@@ -147,8 +148,9 @@ async def listening(
             f"HTTP and WebSocket are served under asyncio only, and this is {backend}.",
             remedies=("Run it under asyncio.", "Give streamable_http_app() to an ASGI server for this event loop."),
         )
+    leaving = anyio.Event()
     with _bound(host, port) as bound:
-        server = uvicorn.Server(_config(app, limits, websocket=websocket))
+        server = uvicorn.Server(_config(_let_go(app, leaving), limits, websocket=websocket))
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup(sockets=[bound])
@@ -160,11 +162,35 @@ async def listening(
                     yield address
                     tasks.cancel_scope.cancel()
         finally:
+            leaving.set()
             with anyio.CancelScope(shield=True), anyio.move_on_after(2 * _DRAIN_SECONDS):
                 await server.shutdown(sockets=[bound])
 
 
-def _config(app: Starlette, limits: ServeLimits, *, websocket: bool) -> uvicorn.Config:
+def _let_go(app: ASGIApp, leaving: anyio.Event) -> ASGIApp:
+    """Return an application that takes clients who only listen for gone once we leave; calls have time to end."""
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        async def next_message() -> Message:
+            message: Message = {"type": "http.disconnect"}
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_cancel_after, leaving, tasks.cancel_scope)
+                message = await receive()
+                tasks.cancel_scope.cancel()
+            return message
+
+        listens = scope["type"] == "http" and scope["method"] == "GET"
+        await app(scope, next_message if listens else receive, send)
+
+    return served
+
+
+async def _cancel_after(event: anyio.Event, scope: anyio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+def _config(app: ASGIApp, limits: ServeLimits, *, websocket: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="on",
