@@ -414,7 +414,7 @@ SECONDS = (
 )  # fmt: skip
 WHOLE = (
     "run_as", "most_servers", "acquisitions_per_day", "store_mb", "package_mb", "package_files", "installs_at_once",
-    "max_concurrent_operations", "recursion_depth", "discovery_cache_size", "match_cache_size",
+    "max_concurrent_operations", "recursion_depth", "discovery_cache_size", "match_cache_size", "registry_tries",
     "variety_cache_size", "max_concurrent_sandboxes", "http_connections", "largest_request", "largest_answer",
 )  # fmt: skip
 SPANS = ("min_release_age", "registry_kept_for", "retry_failed_after")

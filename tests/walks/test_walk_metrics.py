@@ -204,6 +204,32 @@ class Keeping(Net):
         return Answer.of({"jsonrpc": "2.0", "id": asked["id"], "result": result})
 
 
+@pytest.mark.promise("A61", "A79", "B54", "B55", "B56", "E55")
+async def test_every_cache_is_as_large_and_keeps_for_as_long_as_the_settings_say(tmp_path: Path) -> None:
+    small = system(
+        tmp_path,
+        unit(),
+        discovery_cache_size=2,
+        discovery_cache_ttl=60.0,
+        match_cache_size=3,
+        match_cache_ttl=70.0,
+        variety_cache_size=4,
+    )
+    for vsm, expected in (
+        (system(tmp_path, unit()), {"discovery": (500, 300), "matches": (2000, 600), "kinds": (1000, None)}),
+        (small, {"discovery": (2, 60), "matches": (3, 70), "kinds": (4, None)}),
+    ):
+        async with vsm:
+            for number in range(9):
+                await vsm.execute(Operation(needs=f"pack box {number}"))
+                await vsm.discover_servers(f"box {number}")
+            caches = vsm.metrics().caches
+        assert {name: (stats.max_size, stats.ttl) for name, stats in caches.items()} == expected
+        for name in ("discovery", "kinds"):
+            assert caches[name].size == min(9, caches[name].max_size)
+            assert caches[name].hit_rate == 0
+
+
 async def test_calls_that_wait_for_a_server_to_come_up_are_counted(tmp_path: Path) -> None:
     shelf = Shelf()
     shelf.offer("text", lambda: memory_server({"count_words": count_words}), summary="Counts the words of a text.")
@@ -231,26 +257,49 @@ async def test_the_connections_to_a_server_over_http_are_bounded_and_counted(tmp
     peer, shelf = net.peer, Shelf()
     assert isinstance(peer, Slow)
     shelf.connect("slow", HttpLaunch(url=f"http://127.0.0.1:{net.port}/mcp"), summary="Says a text again.")
+    shelf.offer("text", lambda: memory_server({"count_words": count_words}), summary="Counts the words of a text.")
     peer.may_answer = True
+    policy = Policy(allow=("remote:*", "memory:*"))
     with anyio.fail_after(30):
-        async with system(tmp_path, shelf=shelf, policy=Policy(allow=("remote:*",)), http_connections=3) as vsm:
+        async with system(tmp_path, shelf=shelf, policy=policy, http_connections=3) as vsm:
+            await vsm.acquire_capability("count words", "text")
+            assert vsm.metrics().http == {}  # it is not reached over HTTP
             await vsm.acquire_capability("say a text again", "slow")
             await vsm.call_tool("slow__echo", {"text": "hello"})
-            assert vsm.metrics().http["slow"].most == 3
-            assert vsm.metrics().http["slow"].idle == 1
-            peer.may_answer, peer.most = False, 0
-            async with anyio.create_task_group() as tasks:
-                for _ in range(6):
-                    tasks.start_soon(vsm.call_tool, "slow__echo", {"text": "hello"})
-                while vsm.metrics().http["slow"].active < 3 or not peer.most:
-                    await anyio.wait_all_tasks_blocked()
-                    await anyio.sleep(0.01)
-                assert (vsm.metrics().http["slow"].active, vsm.metrics().http["slow"].idle) == (3, 0)
-                peer.may_answer = True
+            await become(vsm, active=0, idle=1)
+            await call_six_times(vsm, peer)
+            await become(vsm, active=0)
+            assert vsm.metrics().to_dict()["http.slow.most"] == 3
             await vsm.release_capability("slow")
-            assert "slow" not in vsm.metrics().http
-    assert 1 <= peer.most <= 3
+            assert vsm.metrics().http == {}
+    assert peer.most == 3
     assert Settings().http_connections == 50
+
+
+async def call_six_times(vsm: ViableSystem, peer: Slow) -> None:
+    """Call a server six times at once, which has three connections, and let it answer when nobody else gets one."""
+    peer.may_answer, peer.most = False, 0
+    async with anyio.create_task_group() as tasks:
+        for calls in range(1, 7):
+            tasks.start_soon(vsm.call_tool, "slow__echo", {"text": "hello"})
+            await become(vsm, active=min(calls, 3), idle=0)
+        while vsm.metrics().servers.calls < 6 or peer.under_way < 3:  # noqa: ASYNC110 - told by another thread
+            await anyio.sleep(0.01)
+        for _ in range(20):  # time enough for a fourth connection, were there no bound
+            await become(vsm, active=3, idle=0)
+            await anyio.sleep(0.01)
+        peer.may_answer = True
+    assert vsm.metrics().servers.calls == 0
+
+
+async def become(vsm: ViableSystem, **counts: int) -> None:
+    """Wait until the connections to the slow server are as many, and see that there are never more than may be."""
+    while True:
+        seen = vsm.metrics().http["slow"]
+        assert seen.active + seen.idle <= seen.most == 3
+        if counts.items() <= seen.model_dump().items():
+            return
+        await anyio.sleep(0.01)  # the server runs in a thread of its own
 
 
 @pytest.mark.parametrize("engine", Engine)

@@ -49,6 +49,20 @@ def refuse_workspace(workspace: Path, state: Path) -> None:
         )
 
 
+def refuse_among_work(places: Mapping[str, Path | None], work: Path) -> None:
+    """Refuse settings that name a place among what servers write.
+
+    Raises:
+        ConfigurationError: One does; the message names it.
+    """
+    for name, place in places.items():
+        if place is not None and place.is_relative_to(work):
+            raise ConfigurationError(
+                f"The setting {name} is {place}, which lies in {work}, where servers write.",
+                remedies=(f"Keep {name} elsewhere.",),
+            )
+
+
 def bound(secrets: Mapping[str, object]) -> Mapping[str, object]:
     """Refuse secrets that are bound to no server: whoever declares the name of a variable would get its value.
 

@@ -11,6 +11,7 @@ import platformdirs
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from vsm_mcp.acquisition.discovery.sources.fetching import TRIES
 from vsm_mcp.acquisition.discovery.sources.registry import KEPT_FOR
 from vsm_mcp.acquisition.vetting.patterns import Subject, allows
 from vsm_mcp.acquisition.vetting.policy import LONGEST_AGE, MOST_ACQUISITIONS, MOST_SERVERS, PRODUCTION, Policy
@@ -29,7 +30,7 @@ from vsm_mcp.settings.environment import (
     wants_audit,
     wrong,
 )
-from vsm_mcp.settings.refusals import bound, refuse_own_places, refuse_workspace
+from vsm_mcp.settings.refusals import bound, refuse_among_work, refuse_own_places, refuse_workspace
 from vsm_mcp.settings.registries import distinct, with_registries
 from vsm_mcp.systems.autonomy import Autonomy
 from vsm_mcp.variety.alarm import Thresholds
@@ -100,6 +101,8 @@ class Settings(BaseSettings):
             ``{"https://registry.example": {"Authorization": "env:REGISTRY_TOKEN"}}``.
         catalogues: Files or directories that describe servers as a registry does; they are read offline, too.
         registry_kept_for: How long what a registry answered is used before it is asked again.
+        registry_tries: How often a registry is asked for the same page while there is no answer, or one that may pass
+            (429, 5xx), before it counts as failed.
         sandbox: How servers are confined.
         run_as: User number that servers run under when this process is root; by default an unused one is chosen.
         limits: What one server may use.
@@ -136,7 +139,8 @@ class Settings(BaseSettings):
         servers: Whether MCP servers are used at all (``VSM_MCP_ENABLED``). Without them nothing is acquired, what is
             held stays where it is and is not started, and work is done by the host's own units.
         max_concurrent_sandboxes: How many confined processes there may be at once: servers, trials and package clients
-            together; a further one waits ``coordination_timeout``.
+            together; a further one waits ``coordination_timeout``. A server counts as long as it runs, called or not:
+            so there are places for pools of ``most_servers`` servers, not only for what is tried at the moment.
         http_connections: How many connections there may be to one server that is reached over HTTP; one of them may be
             taken by what the server announces.
         node_id: The name of this host in metrics, log records, and the names of calls in the audit log; by default it
@@ -178,6 +182,7 @@ class Settings(BaseSettings):
     registry_headers: Mapping[str, Mapping[str, str]] = Field(default_factory=dict[str, Mapping[str, str]])
     catalogues: tuple[Path, ...] = ()
     registry_kept_for: timedelta = Field(default=KEPT_FOR, ge=timedelta(seconds=1), le=timedelta(days=30))
+    registry_tries: int = Field(default=TRIES, ge=1, le=10)
     sandbox: Confinement = Confinement.BUBBLEWRAP
     run_as: int | None = Field(default=None, gt=0, lt=(1 << 32) - 1)
     limits: Limits = Field(default_factory=Limits)
@@ -271,17 +276,8 @@ class Settings(BaseSettings):
     def _servers_write_apart(self) -> Self:
         """Refuse places where servers could write what is not theirs."""
         refuse_workspace(self.work, self.state)
-        for name, place in (
-            ("lock", self.lock),
-            ("advisories", self.advisories),
-            ("audit", self.audit),
-            ("python", self.python),
-        ):
-            if place is not None and place.is_relative_to(self.work):
-                raise ConfigurationError(
-                    f"The setting {name} is {place}, which lies in {self.work}, where servers write.",
-                    remedies=(f"Keep {name} elsewhere.",),
-                )
+        trusted = {"lock": self.lock, "advisories": self.advisories, "audit": self.audit, "python": self.python}
+        refuse_among_work(trusted, self.work)
         return self
 
     @model_validator(mode="after")

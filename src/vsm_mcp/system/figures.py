@@ -83,7 +83,7 @@ def _stats(figures: CacheFigures) -> CacheStats:
     return CacheStats(
         size=figures.size,
         max_size=figures.most,
-        hits=figures.hits + figures.stale_hits,
+        hits=figures.hits,
         misses=figures.misses,
         hit_rate=figures.hit_rate,
         evictions=figures.evicted,

@@ -240,6 +240,7 @@ def _sources(
             headers=settings.registry_headers.get(base),
             secrets=world.secrets,
             fresh_for=settings.registry_kept_for,
+            tries=settings.registry_tries,
             emit=emit,
             random=world.random,
         )

@@ -165,9 +165,22 @@ def test_what_is_known_of_a_server_never_outweighs_a_clearly_better_fit(good: Re
 
 @pytest.mark.security
 async def test_what_is_wanted_must_be_said_and_bounded() -> None:
+    discovery = MCPDiscovery([Given([CLOCK])])
     for wanted in ("", "  \u200b", "x" * 4097):
-        with pytest.raises(PayloadError, match="1 to 4096 characters"):
-            await MCPDiscovery([Given([CLOCK])]).find(wanted)
+        with pytest.raises(PayloadError, match="1 to 4096 bytes"):
+            await discovery.find(wanted)
+    assert (await discovery.find("x" * 4096)).wanted == "x" * 4096
+
+
+@pytest.mark.security
+async def test_the_bytes_of_what_is_wanted_are_counted_not_its_characters() -> None:
+    discovery = MCPDiscovery([Given([CLOCK])])
+    long = "\u6642" * 2000
+    for asking in (discovery.find(long), discovery.named(long), discovery.cover([long])):
+        with pytest.raises(PayloadError, match="1 to 4096 bytes of visible text, not 6000"):
+            await asking
+    assert (await discovery.find("\u6642" * 1365)).wanted == "\u6642" * 1365
+    assert (await discovery.find("time \ud800")).wanted == "time"  # half a character, as in no text
 
 
 async def test_no_more_than_asked_for_and_never_a_flood() -> None:

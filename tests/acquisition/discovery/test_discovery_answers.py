@@ -92,12 +92,13 @@ async def test_where_all_is_blocked_nothing_is_found_and_the_best_are_named() ->
     assert (len(result), len(result.withheld)) == (0, MOST_WITHHELD)
 
 
-@pytest.mark.promise("A60")
-async def test_an_answer_is_given_again_for_five_minutes_and_not_a_second_longer() -> None:
+@pytest.mark.promise("A60", "B34")
+@pytest.mark.parametrize("fresh", [FRESH, 600.0])
+async def test_an_answer_is_given_again_for_five_or_ten_minutes_and_not_a_second_longer(fresh: float) -> None:
     time = Seconds()
-    discovery = MCPDiscovery([Saying(ALLOWED)], now=time)
+    discovery = MCPDiscovery([Saying(ALLOWED)], now=time, fresh=fresh)
     ranked = (await discovery.find("time")).ranked
-    for at, loads in ((0.0, 1), (299.0, 1), (300.0, 2), (599.0, 2), (600.0, 3)):
+    for at, loads in ((0.0, 1), (fresh - 1, 1), (fresh, 2), (2 * fresh - 1, 2), (2 * fresh, 3)):
         time.at = at
         assert (await discovery.find("time")).ranked == ranked
         assert discovery.figures().loads == loads

@@ -9,7 +9,7 @@ from vsm_mcp.world.caching.cache import Cache
 
 
 class Counted:
-    """Loads numbers, tells the time, and hears of failures."""
+    """Loads numbers and tells the time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -19,7 +19,6 @@ class Counted:
         self.cancelled = 0
         self.broken: Exception | None = None
         self.gate: anyio.Event | None = None
-        self.heard: list[str] = []
 
     async def load(self, key: str) -> int:
         self.asked.append(key)
@@ -42,22 +41,8 @@ class Counted:
         self.gate = anyio.Event()
         return self.gate
 
-    def hear(self, key: str, error: Exception) -> None:
-        self.heard.append(f"{key}: {error}")
-
-    def cache(
-        self, *, most: int = 10, fresh: float = 300.0, stale: float = 0.0, failing: float = 0.0
-    ) -> Cache[str, int]:
-        return Cache(
-            self.load,
-            most=most,
-            fresh=fresh,
-            stale=stale,
-            failing=failing,
-            pause=5.0,
-            now=lambda: self.now,
-            on_error=self.hear,
-        )
+    def cache(self, *, most: int = 10, fresh: float = 300.0) -> Cache[str, int]:
+        return Cache(self.load, most=most, fresh=fresh, now=lambda: self.now)
 
 
 async def eventually(so: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""What is kept is given while it is fresh, while it is replaced, and while it cannot be replaced."""
+"""What is kept is given while it is fresh, and loaded once for all who ask when it is not."""
 
 import math
 import time
@@ -6,15 +6,12 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import anyio
-import anyio.lowlevel
 import pytest
 from tests.world.caching.counted import Counted, eventually
 
 from vsm_mcp.errors import ConfigurationError, LinkError
 from vsm_mcp.world.caching.cache import Cache
 from vsm_mcp.world.caching.figures import CacheFigures
-
-AWAY = LinkError("Nobody answers.")
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ async def test_a_value_is_loaded_once_and_given_for_as_long_as_it_is_fresh(sourc
             given.append(await cache.get("a"))
     assert given == [1, 1, 1, 2, 2, 3]
     assert cache.figures() == CacheFigures(
-        hits=3, stale_hits=0, misses=3, loads=3, shared=0, failures=0, evicted=0, size=1, most=10, fresh=300
+        hits=3, misses=3, loads=3, shared=0, failures=0, evicted=0, size=1, most=10, fresh=300
     )
     assert cache.figures().hit_rate == 0.5
 
@@ -66,29 +63,6 @@ async def test_what_was_used_longest_ago_makes_room(source: Counted) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_stale_value_is_given_at_once_while_one_load_replaces_it(source: Counted) -> None:
-    async with source.cache(fresh=300, stale=3600) as cache:
-        await cache.get("a")
-        source.now = 3899.9
-        gate = source.close()
-        assert [await cache.get("a") for _ in range(50)] == [1] * 50
-        await eventually(lambda: source.under_way == 1)
-        gate.set()
-        await eventually(lambda: not source.under_way)
-        assert await cache.get("a") == 2
-        assert cache.figures() == replace(cache.figures(), hits=1, stale_hits=50, misses=1, loads=2, shared=0)
-
-
-@pytest.mark.anyio
-async def test_a_value_that_is_too_old_to_be_given_is_waited_for(source: Counted) -> None:
-    async with source.cache(fresh=300, stale=3600) as cache:
-        await cache.get("a")
-        source.now = 3900
-        assert await cache.get("a") == 2
-        assert cache.figures().stale_hits == 0
-
-
-@pytest.mark.anyio
 async def test_how_old_a_value_is_counts_from_when_its_load_began(source: Counted) -> None:
     gate = source.close()
     async with source.cache(fresh=300) as cache, anyio.create_task_group() as tasks:
@@ -100,51 +74,6 @@ async def test_how_old_a_value_is_counts_from_when_its_load_began(source: Counte
         assert await cache.get("a") == 1
         source.now = 300
         assert await cache.get("a") == 2
-
-
-@pytest.mark.anyio
-async def test_when_loading_fails_the_old_value_stands_in_and_the_error_is_told(source: Counted) -> None:
-    async with source.cache(fresh=300, failing=3600) as cache:
-        await cache.get("a")
-        source.broken, source.now = AWAY, 3899
-        assert await cache.get("a") == 1
-        assert source.heard == ["a: Nobody answers."]
-        assert (cache.figures().failures, cache.figures().loads) == (1, 2)
-        source.now = 3905
-        with pytest.raises(LinkError, match="Nobody answers"):
-            await cache.get("a")
-        source.broken = None
-        assert await cache.get("a") == 4
-
-
-@pytest.mark.anyio
-async def test_after_a_failure_the_old_value_is_given_at_once_for_a_pause_before_it_is_tried_again(
-    source: Counted,
-) -> None:
-    async with source.cache(fresh=300, stale=1000, failing=3600) as cache:
-        await cache.get("a")
-        source.broken = AWAY
-        for source.now in (300, 304, 1400, 1404):  # stale in the first two, standing in later
-            assert await cache.get("a") == 1
-            await anyio.wait_all_tasks_blocked()
-        assert len(source.asked) == 3
-        source.now = 1405
-        assert await cache.get("a") == 1
-        assert (len(source.asked), cache.figures().failures) == (4, 3)
-
-
-@pytest.mark.anyio
-async def test_a_reload_that_fails_in_the_background_disturbs_nobody(source: Counted) -> None:
-    async with source.cache(fresh=300, stale=3600) as cache:
-        await cache.get("a")
-        source.broken, source.now = AWAY, 301
-        assert await cache.get("a") == 1
-        await eventually(lambda: source.heard)
-        source.broken, source.now = None, 306
-        assert await cache.get("a") == 1
-        await eventually(lambda: len(source.asked) == 3 and not source.under_way)
-        assert await cache.get("a") == 3
-    assert source.heard == ["a: Nobody answers."]
 
 
 @pytest.mark.anyio
@@ -165,7 +94,7 @@ async def test_an_error_is_raised_to_all_who_wait_and_is_not_kept(source: Counte
         source.broken = None
         gate.set()
         await eventually(lambda: len(raised) == 50)
-        assert source.heard == ["a: Nobody answers."]
+        assert cache.figures().failures == 1
         assert await cache.get("a") == 2
 
 
@@ -225,82 +154,12 @@ async def test_what_was_forgotten_during_a_load_does_not_come_back_with_it(
     assert cache.figures().loads == 2
 
 
-@pytest.mark.anyio
-async def test_a_reload_of_what_was_forgotten_ends_at_once(source: Counted) -> None:
-    async with source.cache(fresh=300, stale=3600) as cache:
-        await cache.get("a")
-        source.now = 301
-        source.close()
-        await cache.get("a")
-        await eventually(lambda: source.under_way)
-        cache.forget("a")
-        await eventually(lambda: source.cancelled)
-        source.gate = None
-        assert await cache.get("a") == 3
-
-
-@pytest.mark.anyio
-async def test_a_failure_does_not_bring_back_what_was_forgotten(source: Counted) -> None:
-    async with source.cache(fresh=300, failing=3600) as cache, anyio.create_task_group() as tasks:
-        await cache.get("a")
-        source.now, source.broken = 301, AWAY
-        gate = source.close()
-
-        async def ask() -> None:
-            with pytest.raises(LinkError):
-                await cache.get("a")
-
-        tasks.start_soon(ask)
-        await eventually(lambda: source.under_way)
-        cache.forget("a")
-        gate.set()
-
-
-@pytest.mark.anyio
-async def test_who_owns_no_tasks_reloads_a_stale_value_in_that_of_the_first_who_asks(source: Counted) -> None:
-    cache, given = source.cache(fresh=300, stale=3600), list[int]()
-
-    async def ask() -> None:
-        given.append(await cache.get("a"))
-
-    await ask()
-    source.now = 301
-    gate = source.close()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ask)
-        await eventually(lambda: source.under_way)
-        await ask()
-        gate.set()
-    assert given == [1, 1, 2]
-
-
-@pytest.mark.anyio
-async def test_there_are_never_more_reloads_in_the_background_than_values(source: Counted) -> None:
-    async with source.cache(most=2, fresh=300, stale=3600) as cache:
-        for key in "ab":
-            await cache.get(key)
-        source.now = 301
-        source.close()
-        for key in "ab":
-            await cache.get(key)
-        await eventually(lambda: source.under_way == 2)
-        source.gate = None
-        await cache.get("c")  # takes the place of another one, whose reload goes on
-        source.now = 602
-        for _ in range(10):
-            assert await cache.get("c") == 5
-            await anyio.lowlevel.checkpoint()
-        assert (source.under_way, cache.figures().loads) == (2, 5)
-
-
 @pytest.mark.parametrize(
     ("option", "message"),
     [
         ({"most": 0}, "cannot keep 0 values"),
         ({"fresh": 0.0}, "fresh for 0.0 seconds"),
         ({"fresh": math.nan}, "fresh for nan seconds"),
-        ({"stale": -1.0}, "used for -1.0 seconds"),
-        ({"failing": math.nan}, "used for nan seconds"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(source: Counted, option: dict[str, int], message: str) -> None:

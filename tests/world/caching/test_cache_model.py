@@ -14,7 +14,7 @@ from tests.world.caching.counted import Counted
 from vsm_mcp.errors import LinkError
 from vsm_mcp.world.caching.cache import Cache
 
-MOST, FRESH, STALE, FAILING, PAUSE = 2, 10.0, 20.0, 40.0, 5.0
+MOST, FRESH = 2, 10.0
 KEYS = "abc"
 
 Deed = tuple[str, str, float]
@@ -23,7 +23,7 @@ DEEDS = st.lists(
         st.tuples(
             st.sampled_from(["get", "get", "get", "get and fail", "forget"]), st.sampled_from(KEYS), st.just(0.0)
         ),
-        st.tuples(st.just("wait"), st.just(""), st.sampled_from([1.0, 5.0, 9.0, 10.0, 11.0, 30.0, 31.0, 45.0])),
+        st.tuples(st.just("wait"), st.just(""), st.sampled_from([1.0, 5.0, 9.0, 10.0, 11.0])),
         st.tuples(st.just("clear"), st.just(""), st.just(0.0)),
     ),
     min_size=10,
@@ -35,18 +35,15 @@ DEEDS = st.lists(
 class Kept:
     value: int
     made: float
-    not_before: float = 0.0
 
 
 @dataclass
 class Rules:
-    """The rules, for loads that end at once; ``background`` says whether somebody owns the tasks."""
+    """The rules, for loads that end at once."""
 
-    background: bool
     now: float = 0.0
     loads: int = 0
     hits: int = 0
-    stale: int = 0
     misses: int = 0
     evicted: int = 0
     kept: OrderedDict[str, Kept] = field(default_factory=OrderedDict[str, Kept])
@@ -54,30 +51,17 @@ class Rules:
     def get(self, key: str, *, fails: bool) -> int | None:
         """Return the value, or ``None`` for an error."""
         kept = self.kept.get(key)
-        if kept is None:
-            self.misses += 1
-            return self.load(key, fails=fails)
-        self.kept.move_to_end(key)
-        age = self.now - kept.made
-        if age < FRESH:
-            self.hits += 1
-            return kept.value
-        paused = self.now < kept.not_before
-        if age < FRESH + (FAILING if paused else STALE) and (paused or self.background):
-            self.stale += 1
-            if not paused:
-                self.load(key, fails=fails)
-            return kept.value
+        if kept is not None:
+            self.kept.move_to_end(key)
+            if self.now - kept.made < FRESH:
+                self.hits += 1
+                return kept.value
         self.misses += 1
-        loaded = self.load(key, fails=fails)
-        return kept.value if loaded is None and age < FRESH + FAILING else loaded
+        return self.load(key, fails=fails)
 
     def load(self, key: str, *, fails: bool) -> int | None:
         self.loads += 1
         if fails:
-            if key in self.kept:
-                self.kept[key].not_before = self.now + PAUSE
-                self.kept.move_to_end(key)
             return None
         self.kept[key] = Kept(self.loads, self.now)
         self.kept.move_to_end(key)
@@ -116,15 +100,15 @@ async def follow(deeds: Sequence[Deed], source: Counted, *, cache: Cache[str, in
 @given(deeds=DEEDS)
 def test_a_cache_gives_what_the_rules_say(deeds: Sequence[Deed], *, backend: str, owned: bool) -> None:
     async def run() -> None:
-        source, rules = Counted(), Rules(background=owned)
-        cache = source.cache(most=MOST, fresh=FRESH, stale=STALE, failing=FAILING)
+        source, rules = Counted(), Rules()
+        cache = source.cache(most=MOST, fresh=FRESH)
         if owned:
             async with cache:
                 await follow(deeds, source, cache=cache, rules=rules)
         else:
             await follow(deeds, source, cache=cache, rules=rules)
         figures = cache.figures()
-        assert (figures.hits, figures.stale_hits, figures.misses) == (rules.hits, rules.stale, rules.misses)
+        assert (figures.hits, figures.misses) == (rules.hits, rules.misses)
         assert (figures.loads, figures.evicted, figures.size) == (rules.loads, rules.evicted, len(rules.kept))
         assert figures.size <= MOST
 
@@ -154,9 +138,7 @@ class Storm:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.cache = Cache(
-            self.load, most=2, fresh=3.0, stale=6.0, failing=9.0, now=lambda: self.now, on_error=self.hear
-        )
+        self.cache = Cache(self.load, most=2, fresh=3.0, now=lambda: self.now)
         self.owned: anyio.Event | None = None
         self.tasks = anyio.create_task_group()
         self.begun: list[Begun] = []
@@ -165,7 +147,6 @@ class Storm:
         self.allowed = {"a": 1, "b": 1}
         self.callers: list[anyio.CancelScope] = []
         self.answered = 0
-        self.heard = 0
         self.failed = 0
         self.calm = False
 
@@ -183,9 +164,6 @@ class Storm:
             self.failed += 1
             raise begun.error
         return key, begun.number
-
-    def hear(self, _key: str, _error: Exception) -> None:
-        self.heard += 1
 
     async def own(self, leave: anyio.Event) -> None:
         async with self.cache:
@@ -255,7 +233,7 @@ def test_whoever_comes_goes_or_breaks_everybody_is_answered_and_nothing_is_left(
         await storm.run(deeds)
         assert storm.answered == len(storm.callers)
         assert storm.under_way == {"a": 0, "b": 0}
-        assert storm.heard == storm.failed == storm.cache.figures().failures
+        assert storm.failed == storm.cache.figures().failures
         assert storm.cache.figures().size <= 2
         assert "loading=0" in repr(storm.cache)
 

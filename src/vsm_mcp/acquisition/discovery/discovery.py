@@ -1,12 +1,12 @@
 """MCPDiscovery: all that the sources know as one ranked whole, in memory; asked in words, it answers at once."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -24,6 +24,7 @@ from vsm_mcp.acquisition.discovery.mixing import mixed
 from vsm_mcp.acquisition.discovery.priors import prior
 from vsm_mcp.acquisition.discovery.reading import clean
 from vsm_mcp.acquisition.discovery.rediscovery import Rediscovery
+from vsm_mcp.acquisition.discovery.resolvers.resolver import Resolver
 from vsm_mcp.acquisition.discovery.result import Covering, DiscoveryResult, ServerCover
 from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder
 from vsm_mcp.acquisition.discovery.sifting import MOST_WITHHELD, Withholds, by_prior, sifted
@@ -58,29 +59,12 @@ def _nothing(_candidate: Candidate) -> str | None:
     return None
 
 
-class Resolver(Protocol):
-    """Confirms that an exact package of one ecosystem exists."""
-
-    @property
-    def name(self) -> str:
-        """The ecosystem."""
-        ...
-
-    async def candidate(self, package: PackageRef) -> Candidate:
-        """Return the package as a candidate.
-
-        Raises:
-            DiscoveryError: There is no such package or version.
-            VSMError: Nobody could be asked.
-        """
-        ...
-
-
 class MCPDiscovery:
     """Finds servers among all that the sources know, without asking anybody while what they said is fresh.
 
     Used as it is, a search reads sources whose listing has grown old, all at the same time, and waits for them. Within
-    ``async with discovery.background():`` they are read beside it: a search then answers with what is known.
+    ``async with discovery.background():`` they are read beside it: a search then answers with what is known, and what
+    was begun for one that is cancelled is there for the next.
 
     Args:
         sources: Who knows servers; where two know the same package, the earlier one's word counts.
@@ -147,16 +131,22 @@ class MCPDiscovery:
         """Show the names of the sources."""
         return f"MCPDiscovery(sources={[source.name for source in self._sources]})"
 
-    def background(self) -> AbstractAsyncContextManager[None]:
-        """Return what lets sources be read in the background while it is entered."""
-        return self._listings.background()
+    @asynccontextmanager
+    async def background(self) -> AsyncGenerator[None]:
+        """Let sources be read and answers be made in the background while this is entered.
+
+        Raises:
+            ConfigurationError: It is entered already.
+        """
+        async with self._listings.background(), self._answers:
+            yield
 
     async def find(self, wanted: str, *, limit: int = 10) -> DiscoveryResult:
         """Return the best ``limit`` servers for what is ``wanted``, or fewer; never more than 300.
 
         Raises:
             DiscoveryError: There are sources, and none of them could answer.
-            PayloadError: ``wanted`` is empty or longer than 4096 characters.
+            PayloadError: ``wanted`` is empty or longer than 4096 bytes (UTF-8).
         """
         asked = _checked(wanted)
         await self._follow()
@@ -374,9 +364,10 @@ async def _aside(work: Callable[[], _T]) -> _T:
 
 def _checked(wanted: str) -> str:
     asked = clean(wanted, LONGEST_QUERY)
-    if not asked or len(wanted) > LONGEST_QUERY:
+    size = len(wanted.encode(errors="replace"))
+    if not asked or size > LONGEST_QUERY:
         raise PayloadError(
-            f"What is wanted must have 1 to {LONGEST_QUERY} characters, not {len(wanted)}.",
+            f"What is wanted must have 1 to {LONGEST_QUERY} bytes of visible text, not {size}.",
             remedies=("Say in a short phrase what is needed, such as 'convert time zones'.",),
         )
     return asked

@@ -1,4 +1,4 @@
-"""A cache of what has to be waited for: fresh at once, stale at once while it is loaded anew, one load for all."""
+"""A cache of what has to be waited for: what is fresh is given at once, the rest is loaded once for all who ask."""
 
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -10,26 +10,21 @@ from anyio.abc import TaskGroup
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.world.caching.figures import CacheFigures
 from vsm_mcp.world.caching.load import Load
-from vsm_mcp.world.caching.table import Entry, K, Table
+from vsm_mcp.world.caching.table import K, Table
 
 V = TypeVar("V")
-
-
-def _unheard(_key: object, _error: Exception, /) -> None:
-    """Hear of failed loads and do nothing."""
 
 
 class Cache(Generic[K, V]):
     """Keeps values for a time, and loads each of them once for all who ask at the same time.
 
-    A value is *fresh* for some seconds and given at once. Then it is *stale*: still given at once, while one load in
-    the background replaces it. Older ones are loaded while those who ask wait; if that fails, the old value is given as
-    long as it may stand in. An error of a load is raised to all who wait for that load and is never kept.
+    A value is fresh for some seconds and given at once. Then it is loaded anew while those who ask wait. An error of a
+    load is raised to all who wait for that load and is never kept.
 
     Within ``async with cache:`` loads run in tasks of the cache: whoever asked for one may be cancelled, and it goes on
     for the others, or for those who come later. Leaving the context cancels the loads that are under way; enter and
-    leave it in the same task. Outside of it a load runs in the task of whoever asks first, stale values included; when
-    that one is cancelled, one of those who wait begins anew.
+    leave it in the same task. Outside of it a load runs in the task of whoever asks first; when that one is cancelled,
+    one of those who wait begins anew.
 
     A load should have a deadline of its own; it must not ask for what it loads itself, which is refused.
 
@@ -38,14 +33,10 @@ class Cache(Generic[K, V]):
         most: How many values are kept; the one used longest ago makes room. A load that nobody waits for any more goes
             on only while no more than as many are under way.
         fresh: Seconds for which a value is fresh, from when its load began; ``inf`` until it is forgotten.
-        stale: Seconds after that, for which it is given while it is loaded anew in the background.
-        failing: Seconds after being fresh, for which it is given when loading fails.
-        pause: Seconds after a failed load before the value that stands in is loaded anew.
         now: Tells the time in seconds; never runs back.
-        on_error: Hears of every load that failed, once; must neither block nor raise.
 
     Raises:
-        ConfigurationError: An option makes no sense.
+        ConfigurationError: There is no room for a single value, or no time for it.
     """
 
     def __init__(
@@ -54,29 +45,15 @@ class Cache(Generic[K, V]):
         *,
         most: int,
         fresh: float,
-        stale: float = 0.0,
-        failing: float = 0.0,
-        pause: float = 1.0,
         now: Callable[[], float] = anyio.current_time,
-        on_error: Callable[[K, Exception], None] = _unheard,
     ) -> None:
         """Start empty."""
-        for seconds in (stale, failing, pause):
-            if not seconds >= 0:
-                raise ConfigurationError(
-                    f"A stale value cannot be used for {seconds} seconds.", remedies=("Give 0 or more seconds.",)
-                )
         self._load = load
         self._table: Table[K, V] = Table(most=most, fresh=fresh)
-        self._stale = stale
-        self._failing = failing
-        self._pause = pause
         self._now = now
-        self._on_error = on_error
         self._loads: dict[K, Load[V]] = {}
         self._tasks: TaskGroup | None = None
         self._hits = 0
-        self._stale_hits = 0
         self._misses = 0
         self._begun = 0
         self._shared = 0
@@ -108,19 +85,15 @@ class Cache(Generic[K, V]):
         """Return the value of ``key``; one that is fresh without waiting and without giving way to other tasks.
 
         Raises:
-            Exception: What the load raised, when there is no old value that may stand in.
+            Exception: What the load raised.
             ConfigurationError: This is part of a load that the value itself waits for.
         """
         entry = self._table.find(key)
         if entry is not None and self._now() < entry.until:
             self._hits += 1
             return entry.value
-        if entry is not None and self._covered(key, entry):
-            self._stale_hits += 1
-            return entry.value
         self._misses += 1
-        load = await self._settled(key)
-        return load.value() if load.error is None else self._instead(key, load)
+        return (await self._settled(key)).value()
 
     def forget(self, key: K) -> None:
         """Drop the value of ``key``; a load of it that is under way serves those who wait for it and nobody else."""
@@ -139,7 +112,6 @@ class Cache(Generic[K, V]):
         """Return how it did since it was made."""
         return CacheFigures(
             hits=self._hits,
-            stale_hits=self._stale_hits,
             misses=self._misses,
             loads=self._begun,
             shared=self._shared,
@@ -149,29 +121,6 @@ class Cache(Generic[K, V]):
             most=self._table.most,
             fresh=self._table.fresh,
         )
-
-    def _covered(self, key: K, entry: Entry[V]) -> bool:
-        """Return whether an old value is given at once, and see to it that it is loaded anew if it is time."""
-        now = self._now()
-        age = now - entry.until
-        if now < entry.not_before:
-            return age < max(self._stale, self._failing)
-        if age >= self._stale:
-            return False
-        if key in self._loads:
-            return True
-        if self._tasks is None:
-            return False
-        if len(self._loads) < self._table.most:
-            self._tasks.start_soon(self._run, key, self._begin(key))
-        return True
-
-    def _instead(self, key: K, load: Load[V]) -> V:
-        """Return the old value instead of the error of a load, if there is one and it is young enough."""
-        entry = self._table.find(key)
-        if entry is not None and self._now() - entry.until < self._failing:
-            return entry.value
-        return load.value()
 
     async def _settled(self, key: K) -> Load[V]:
         """Return a load that ended well or badly: one that is under way, or a new one."""
@@ -221,7 +170,7 @@ class Cache(Generic[K, V]):
         load.scope.cancel()
 
     async def _run(self, key: K, load: Load[V]) -> None:
-        """Do a load to its end; what it raises is for those who wait, and for ``on_error``."""
+        """Do a load to its end; what it raises is for those who wait."""
         try:
             with load.scope, load.step.underway():
                 load.succeed(await self._load(key))
@@ -229,17 +178,12 @@ class Cache(Generic[K, V]):
             load.fail(error)
         finally:
             self._end(key, load)
-        if load.error is not None:
-            self._on_error(key, load.error)
 
     def _end(self, key: K, load: Load[V]) -> None:
         """Keep what came of a load, unless it was forgotten meanwhile, and wake those who wait."""
         self._failures += load.error is not None
         if self._loads.get(key) is load:
             del self._loads[key]
-            entry = self._table.find(key)
             if load.result is not None:
                 self._table.put(key, load.result[0], made=load.began)
-            elif load.error is not None and entry is not None:
-                entry.not_before = self._now() + self._pause
         load.ended.set()

@@ -9,7 +9,6 @@ class CacheFigures:
 
     Attributes:
         hits: Times a fresh value was given.
-        stale_hits: Times an old value was given at once.
         misses: Times somebody had to wait for a load, or to make the value.
         loads: Loads that were begun.
         shared: Times somebody waited for a load that another one had begun.
@@ -21,7 +20,6 @@ class CacheFigures:
     """
 
     hits: int
-    stale_hits: int
     misses: int
     loads: int
     shared: int
@@ -34,5 +32,5 @@ class CacheFigures:
     @property
     def hit_rate(self) -> float | None:
         """The share of the times in which nobody had to wait; ``None`` before the first time."""
-        given = self.hits + self.stale_hits
-        return given / (given + self.misses) if given + self.misses else None
+        asked = self.hits + self.misses
+        return self.hits / asked if asked else None

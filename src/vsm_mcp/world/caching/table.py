@@ -18,16 +18,14 @@ class Entry(Generic[V]):
     Attributes:
         value: The value.
         until: The moment until which it is fresh.
-        not_before: The moment before which it is not loaded anew, because that failed.
     """
 
-    __slots__ = ("not_before", "until", "value")
+    __slots__ = ("until", "value")
 
     def __init__(self, value: V, until: float) -> None:
         """Keep a value that is fresh until then."""
         self.value: V = value
         self.until: float = until
-        self.not_before: float = until
 
 
 class Table(Generic[K, V]):
@@ -128,7 +126,6 @@ class Memo(Generic[K, V]):
         """Return how it did since it was made."""
         return CacheFigures(
             hits=self._hits,
-            stale_hits=0,
             misses=self._misses,
             loads=self._misses,
             shared=0,

@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery.sources.fetching import (
-    ATTEMPTS,
     FIRST_PAUSE,
     LARGEST_REPLY,
-    LONGEST_PAUSE,
     LONGEST_REST,
+    TRIES,
     Fetching,
     seconds_of,
 )
@@ -35,7 +34,11 @@ def busy(status: int = 503, after: str = "") -> Reply:
 
 
 def fetching(
-    registry: FakeRegistry, clock: FakeClock | None = None, *, headers: Mapping[str, str] | None = None
+    registry: FakeRegistry,
+    clock: FakeClock | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    tries: int = TRIES,
 ) -> Fetching:
     return Fetching(
         "registry:test",
@@ -44,6 +47,7 @@ def fetching(
         headers=headers or {},
         secrets=MemorySecrets({"env:TOKEN": "t0", "env:TORN": "a\nb", "env:NONE": ""}),
         random=Random(1),  # noqa: S311 - it repeats itself on purpose
+        tries=tries,
     )
 
 
@@ -61,10 +65,12 @@ async def took(asking: Fetching) -> float:
 
 @pytest.mark.parametrize("trouble", [SILENT, busy(500), busy(502), busy(503), busy(429)])
 @pytest.mark.promise("B66", "E27")
-async def test_what_may_pass_is_asked_again_after_a_random_while(trouble: Answer) -> None:
-    registry = ready(trouble, trouble)
-    assert FIRST_PAUSE <= await took(fetching(registry)) <= 2 * LONGEST_PAUSE
-    assert len(registry.requests) == 3
+async def test_what_may_pass_is_asked_again_five_times_after_a_random_while_that_grows(trouble: Answer) -> None:
+    registry = ready(*[trouble] * 5)
+    assert 5 * FIRST_PAUSE / 2 <= await took(fetching(registry)) <= 6
+    assert len(registry.requests) == 6
+    first = [await took(fetching(ready(trouble))) for _ in range(3)]
+    assert max(first) <= FIRST_PAUSE * 1.5
 
 
 @pytest.mark.parametrize("status", [200, 304, 400, 401, 404, 501])
@@ -75,13 +81,19 @@ async def test_what_does_not_pass_is_answered_at_once(status: int) -> None:
 
 
 @pytest.mark.promise("B66")
-async def test_after_a_few_attempts_it_is_given_up() -> None:
-    registry = ready(*[busy(500)] * 10)
-    with pytest.raises(LinkError, match=rf"registry:test answered 500, {ATTEMPTS} times"):
-        await fetching(registry).get(PAGE)
-    assert len(registry.requests) == ATTEMPTS
-    with pytest.raises(LinkError, match="No answer came"):
-        await fetching(ready(*[SILENT] * 10)).get(PAGE)
+@pytest.mark.parametrize("tries", [1, 2, 6])
+async def test_after_as_many_tries_as_were_set_it_is_given_up(tries: int) -> None:
+    for trouble, said in ((busy(500), f"registry:test answered 500, {tries} times"), (SILENT, "No answer came")):
+        registry = ready(*[trouble] * 10)
+        with pytest.raises(LinkError, match=said):
+            await fetching(registry, tries=tries).get(PAGE)
+        assert len(registry.requests) == tries
+    assert TRIES == 6
+
+
+def test_a_registry_that_would_never_be_asked_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="registry:test would be asked 0 times"):
+        fetching(ready(), tries=0)
 
 
 async def test_what_is_too_large_is_not_asked_for_again() -> None:

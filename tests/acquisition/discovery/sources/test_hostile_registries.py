@@ -17,6 +17,7 @@ from vsm_mcp.acquisition.discovery.sources.registry import McpRegistrySource
 from vsm_mcp.acquisition.discovery.sources.shelf import Shelf
 from vsm_mcp.events import SourceFailed
 from vsm_mcp.model.json import JsonObject, JsonValue
+from vsm_mcp.settings.settings import Settings
 from vsm_mcp.testing.registry import FakeRegistry
 from vsm_mcp.testing.world import FakeClock, RecordingSink, Request
 from vsm_mcp.world.http import Http, HttpClient, Reply
@@ -53,6 +54,13 @@ class Hasty(Random):
         return 0.0
 
 
+class Slowest(Random):
+    """Waits as long as it may."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return max(a, b)
+
+
 class Hanging:
     """A registry that never answers."""
 
@@ -77,7 +85,7 @@ def answering(answer: Callable[[Request], Reply] | Reply) -> FakeRegistry:
 
 TROUBLES: Mapping[str, tuple[Http, str]] = {
     "it hangs": (Hanging(), "did not answer within 0.2 seconds"),
-    "it fails": (answering(Reply(status=500)), "answered 500, 3 times"),
+    "it fails": (answering(Reply(status=500)), "answered 500, 6 times"),
     "it refuses": (answering(Reply(status=404)), "answered 404"),
     "it rests": (answering(Reply(status=503, headers={"retry-after": "900"})), "wants to be left alone"),
     "it sends 50 MB": (answering(Reply(status=200, body=bytes(50_000_000))), "more than 5000000 bytes"),
@@ -116,10 +124,19 @@ async def test_what_it_listed_before_stays_in_use(trouble: str, after: timedelta
     http, said = TROUBLES[trouble]
     assert isinstance(http, FakeRegistry)
     reply = await http.send("GET", f"{BASE}/v0.1/servers?limit=1", limit=100_000_000)
-    registry.answer_next(*[reply] * 3)
+    registry.answer_next(*[reply] * 6)
     found = await discovery.find("the time")
     assert [entry.candidate.name for entry in found] == ["org.test/clock"]
     assert (found.sources[0].state, said in found.errors[NAME]) == (SourceState.KEPT, True)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.promise("B66")
+async def test_a_search_waits_long_enough_to_hear_why_a_registry_fails_however_often_it_is_asked() -> None:
+    bad = McpRegistrySource(BASE, answering(Reply(status=500)), FakeClock(), random=Slowest())
+    found = await MCPDiscovery((shelf(), bad)).find("time")
+    assert found.errors == {NAME: f"{NAME} answered 500, 6 times."}
+    assert Settings().discovery_timeout == 15
 
 
 @contextmanager

@@ -19,8 +19,11 @@ from vsm_mcp.world.clock import Clock
 from vsm_mcp.world.http import Http, Reply
 from vsm_mcp.world.secrets import Secrets
 
-ATTEMPTS = 3
-FIRST_PAUSE = 0.5
+TRIES = 6
+FIRST_PAUSE = 0.3
+PAUSES_GROW = 1.5
+"""So five pauses take six seconds at most: a search waits fifteen, and is told why the registry does not answer."""
+
 LONGEST_PAUSE = 8.0
 LONGEST_REST = timedelta(hours=1)
 """A registry that wants to be left alone for longer is asked again after this."""
@@ -42,6 +45,10 @@ class Fetching:
         headers: Headers of every request, each value a reference to a secret.
         secrets: Resolves the references, anew for every request.
         random: Spreads the pauses between attempts.
+        tries: How often it is asked for one thing, the first time included.
+
+    Raises:
+        ConfigurationError: It would never be asked.
     """
 
     def __init__(
@@ -53,14 +60,20 @@ class Fetching:
         headers: Mapping[str, str],
         secrets: Secrets | None,
         random: Random | None,
+        tries: int = TRIES,
     ) -> None:
         """Keep how to ask; nothing is sent yet."""
+        if tries < 1:
+            raise ConfigurationError(
+                f"{name} would be asked {tries} times.", remedies=("Let it be asked once at least.",)
+            )
         self._name = name
         self._http = http
         self._clock = clock
         self._headers = dict(headers)
         self._secrets = secrets
         self._random = random or Random()  # noqa: S311 - a pause is no secret
+        self._tries = tries
         self._rests_until: datetime | None = None
 
     async def get(self, url: str, *, etag: str = "") -> Reply:
@@ -71,7 +84,7 @@ class Fetching:
             etag: What was had before: the answer may be that it is still the same (304).
 
         Raises:
-            LinkError: There was no answer in a few attempts.
+            LinkError: There was no answer, however often it was asked.
             CircuitOpenError: The registry wants to be left alone for now.
             PayloadError: The answer is too large.
             ConfigurationError: A header's secret is not there.
@@ -82,7 +95,7 @@ class Fetching:
             headers["if-none-match"] = etag
         again = AsyncRetrying(
             sleep=anyio.sleep,
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=stop_after_attempt(self._tries),
             wait=self._pause,
             retry=retry_if_exception_type(LinkError) | retry_if_result(self._may_pass),
             retry_error_callback=_last_answer,
@@ -93,7 +106,7 @@ class Fetching:
         self._remember_rest(reply)
         self._insist_on_rest(f"answered {reply.status} and ")
         raise LinkError(
-            f"{self._name} answered {reply.status}, {ATTEMPTS} times.",
+            f"{self._name} answered {reply.status}, {self._tries} times.",
             remedies=("Check its address, or try again later.",),
         )
 
@@ -107,13 +120,13 @@ class Fetching:
         return seconds_of(reply.headers.get("retry-after", ""), self._clock.now())
 
     def _pause(self, state: RetryCallState) -> float:
-        """Return what the registry asked for, and a bit; else a random part of a time that doubles."""
+        """Return what the registry asked for, and a bit; else a random part of a time that grows."""
         wanted = None
         if state.outcome is not None and not state.outcome.failed:
             wanted = self._wanted_wait(state.outcome.result())
         if wanted is not None:
             return wanted + self._random.uniform(0, FIRST_PAUSE)
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**state.attempt_number)
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * PAUSES_GROW**state.attempt_number)
         return self._random.uniform(FIRST_PAUSE / 2, longest)
 
     def _remember_rest(self, reply: Reply) -> None:

@@ -17,7 +17,7 @@ import anyio.to_thread
 from vsm_mcp.acquisition.discovery.reading import mapping, moment, parse, text
 from vsm_mcp.acquisition.discovery.source import Description, Listing
 from vsm_mcp.acquisition.discovery.sources.entries import Entry
-from vsm_mcp.acquisition.discovery.sources.fetching import Fetching
+from vsm_mcp.acquisition.discovery.sources.fetching import TRIES, Fetching
 from vsm_mcp.acquisition.discovery.sources.pages import LONGEST_TAG, Reading
 from vsm_mcp.errors import ConfigurationError, PayloadError
 from vsm_mcp.events import EventSink, ignore
@@ -77,6 +77,7 @@ class McpRegistrySource:
             reference to a secret, read anew for each page. They are not sent unencrypted, except to this machine.
         secrets: Resolves the references.
         fresh_for: After how long it is asked again.
+        tries: How often it is asked for a page while what goes wrong may pass.
         emit: Hears of every page.
         random: Spreads the pauses between attempts.
 
@@ -87,6 +88,7 @@ class McpRegistrySource:
 
     Raises:
         PayloadError: The address or a header cannot be used.
+        ConfigurationError: It would never be asked.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class McpRegistrySource:
         headers: Mapping[str, str] | None = None,
         secrets: Secrets | None = None,
         fresh_for: timedelta = KEPT_FOR,
+        tries: int = TRIES,
         emit: EventSink = ignore,
         random: Random | None = None,
     ) -> None:
@@ -108,7 +111,9 @@ class McpRegistrySource:
         self.fresh_for: timedelta = fresh_for
         self._clock = clock
         self._emit = emit
-        self._fetching = Fetching(self.name, http, clock, headers=headers or {}, secrets=secrets, random=random)
+        self._fetching = Fetching(
+            self.name, http, clock, headers=headers or {}, secrets=secrets, random=random, tries=tries
+        )
         self._reading: Reading | None = None
         self._asking = anyio.Lock()
 
