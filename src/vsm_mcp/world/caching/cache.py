@@ -26,7 +26,7 @@ class Cache(Generic[K, V]):
     leave it in the same task. Outside of it a load runs in the task of whoever asks first; when that one is cancelled,
     one of those who wait begins anew.
 
-    A load should have a deadline of its own; it must not ask for what it loads itself, which is refused.
+    A load should have a deadline of its own; it must not ask for what it loads itself.
 
     Args:
         load: Gets the value of a key.
@@ -86,7 +86,6 @@ class Cache(Generic[K, V]):
 
         Raises:
             Exception: What the load raised.
-            ConfigurationError: This is part of a load that the value itself waits for.
         """
         entry = self._table.find(key)
         if entry is not None and self._now() < entry.until:
@@ -146,14 +145,12 @@ class Cache(Generic[K, V]):
 
     async def _lead(self, key: K, load: Load[V]) -> None:
         load.waiting += 1
-        with load.step.awaited():
-            await self._run(key, load)
+        await self._run(key, load)
 
     async def _follow(self, key: K, load: Load[V]) -> None:
         load.waiting += 1
         try:
-            with load.step.awaited():
-                await load.ended.wait()
+            await load.ended.wait()
         finally:
             load.waiting -= 1
             self._leave(key, load)
@@ -172,7 +169,7 @@ class Cache(Generic[K, V]):
     async def _run(self, key: K, load: Load[V]) -> None:
         """Do a load to its end; what it raises is for those who wait."""
         try:
-            with load.scope, load.step.underway():
+            with load.scope:
                 load.succeed(await self._load(key))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised to those who wait
             load.fail(error)
