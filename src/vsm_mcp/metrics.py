@@ -135,12 +135,13 @@ class HttpMetrics(Report, frozen=True):
     Attributes:
         active: Connections with a request under way, or being made.
         idle: Connections that are kept for the next one.
-        most: Connections that there may be: ``Settings(http_connections=...)``. A request that finds all of them
-            taken waits for one.
+        waiting: Requests that found all connections taken, and wait for one.
+        most: Connections that there may be: ``Settings(http_connections=...)``.
     """
 
     active: int = Field(ge=0)
     idle: int = Field(ge=0)
+    waiting: int = Field(ge=0)
     most: int = Field(ge=1)
 
 
@@ -234,7 +235,7 @@ def take_metrics(
         acquired=len(parts.system4.reports),
         servers=_servers(parts),
         http={
-            name: HttpMetrics(active=count.active, idle=count.idle, most=count.most)
+            name: HttpMetrics(active=count.active, idle=count.idle, waiting=count.waiting, most=count.most)
             for name, count in sorted(parts.spawner.connections().items())
         },
         sandboxes=_sandboxes(parts.sandbox),

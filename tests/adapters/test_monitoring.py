@@ -152,12 +152,13 @@ async def test_messages_to_other_systems_are_counted_where_there_is_a_bus(tmp_pa
 @pytest.mark.anyio
 async def test_connections_are_shown_by_server_and_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with system(tmp_path) as vsm:
-        real = vsm.metrics().model_copy(update={"http": {"far": HttpMetrics(active=2, idle=3, most=50)}})
+        real = vsm.metrics().model_copy(update={"http": {"far": HttpMetrics(active=2, idle=3, waiting=4, most=50)}})
         monkeypatch.setattr(vsm, "metrics", lambda: real)
         read = samples(figures_text(vsm))
     assert read["vsm_http_connections{'server': 'far', 'state': 'active'}"] == 2
     assert read["vsm_http_connections{'server': 'far', 'state': 'idle'}"] == 3
     assert read["vsm_http_connections_most{'server': 'far'}"] == 50
+    assert read["vsm_http_requests_waiting{'server': 'far'}"] == 4
 
 
 @pytest.mark.anyio

@@ -268,7 +268,7 @@ async def test_the_connections_to_a_server_over_http_are_bounded_and_counted(tmp
             await vsm.call_tool("slow__echo", {"text": "hello"})
             await become(vsm, active=0, idle=1)
             await call_six_times(vsm, peer)
-            await become(vsm, active=0)
+            await become(vsm, active=0, waiting=0)
             assert vsm.metrics().to_dict()["http.slow.most"] == 3
             await vsm.release_capability("slow")
             assert vsm.metrics().http == {}
@@ -282,11 +282,11 @@ async def call_six_times(vsm: ViableSystem, peer: Slow) -> None:
     async with anyio.create_task_group() as tasks:
         for calls in range(1, 7):
             tasks.start_soon(vsm.call_tool, "slow__echo", {"text": "hello"})
-            await become(vsm, active=min(calls, 3), idle=0)
+            await become(vsm, active=min(calls, 3), idle=0, waiting=max(0, calls - 3))
         while vsm.metrics().servers.calls < 6 or peer.under_way < 3:  # noqa: ASYNC110 - told by another thread
             await anyio.sleep(0.01)
         for _ in range(20):  # time enough for a fourth connection, were there no bound
-            await become(vsm, active=3, idle=0)
+            await become(vsm, active=3, idle=0, waiting=3)
             await anyio.sleep(0.01)
         peer.may_answer = True
     assert vsm.metrics().servers.calls == 0

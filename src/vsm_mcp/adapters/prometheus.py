@@ -128,6 +128,7 @@ def _of_each(metrics: Metrics) -> Iterator[Metric]:
     stages = CounterMetricFamily("vsm_operations", "Operations by the stage where they ended.", labels=("stage",))
     links = GaugeMetricFamily("vsm_http_connections", "HTTP connections to a server.", labels=("server", "state"))
     most = GaugeMetricFamily("vsm_http_connections_most", "How many there may be.", labels=("server",))
+    queue = GaugeMetricFamily("vsm_http_requests_waiting", "Requests without a connection.", labels=("server",))
     looked = CounterMetricFamily("vsm_cache_lookups", "Look-ups in what is kept.", labels=("cache", "found"))
     entries = GaugeMetricFamily("vsm_cache_entries", "Entries that are kept.", labels=("cache",))
     for stage, count in metrics.operations.by_stage.items():
@@ -136,8 +137,9 @@ def _of_each(metrics: Metrics) -> Iterator[Metric]:
         links.add_metric((server, "active"), pool.active)
         links.add_metric((server, "idle"), pool.idle)
         most.add_metric((server,), pool.most)
+        queue.add_metric((server,), pool.waiting)
     for cache, stats in metrics.caches.items():
         looked.add_metric((cache, "yes"), stats.hits)
         looked.add_metric((cache, "no"), stats.misses)
         entries.add_metric((cache,), stats.size)
-    yield from (stages, links, most, looked, entries)
+    yield from (stages, links, most, queue, looked, entries)

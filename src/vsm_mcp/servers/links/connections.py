@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 DEFAULT_CONNECTIONS = 50
 
-Count = Callable[[], tuple[int, int]]
-"""Counts the connections of one pool: those at work, and those that are kept for the next request."""
+Count = Callable[[], tuple[int, int, int]]
+"""Counts for one pool the connections at work, those that are kept for the next request, and requests without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +16,13 @@ class ConnectionCount:
     Attributes:
         active: With a request under way, or being made.
         idle: Kept for the next request.
-        most: How many there may be; a request that finds all of them taken waits for one.
+        waiting: Requests that found all of them taken, and wait for one.
+        most: How many there may be.
     """
 
     active: int
     idle: int
+    waiting: int
     most: int
 
 
@@ -55,6 +57,5 @@ class HttpConnections:
     def count(self) -> ConnectionCount:
         """Count the connections that there are now."""
         counted = [count() for count in self._counts]
-        return ConnectionCount(
-            active=sum(active for active, _ in counted), idle=sum(idle for _, idle in counted), most=self.most
-        )
+        active, idle, waiting = map(sum, zip(*counted, strict=True)) if counted else (0, 0, 0)
+        return ConnectionCount(active=active, idle=idle, waiting=waiting, most=self.most)

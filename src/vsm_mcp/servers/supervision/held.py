@@ -114,6 +114,7 @@ class Held:
         return ConnectionCount(
             active=sum(one.active for one in counted),
             idle=sum(one.idle for one in counted),
+            waiting=sum(one.waiting for one in counted),
             most=sum(one.most for one in counted),
         )
 

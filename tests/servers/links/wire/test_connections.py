@@ -16,19 +16,19 @@ from vsm_mcp.servers.links.wire.wire import Bounds
 def test_the_pools_of_a_server_are_counted_together_while_they_are_open() -> None:
     connections = HttpConnections(7)
 
-    def one() -> tuple[int, int]:
-        return 1, 2
+    def one() -> tuple[int, int, int]:
+        return 1, 2, 3
 
-    def other() -> tuple[int, int]:
-        return 10, 20
+    def other() -> tuple[int, int, int]:
+        return 10, 20, 30
 
-    assert connections.count() == ConnectionCount(active=0, idle=0, most=7)
+    assert connections.count() == ConnectionCount(active=0, idle=0, waiting=0, most=7)
     connections.opened(one)
     connections.opened(other)
-    assert connections.count() == ConnectionCount(active=11, idle=22, most=7)
+    assert connections.count() == ConnectionCount(active=11, idle=22, waiting=33, most=7)
     connections.closed(one)
     connections.closed(one)
-    assert connections.count() == ConnectionCount(active=10, idle=20, most=7)
+    assert connections.count() == ConnectionCount(active=10, idle=20, waiting=30, most=7)
 
 
 async def hear(_: bytes) -> None:

@@ -49,6 +49,9 @@ Hear = Callable[[bytes], Awaitable[None]]
 Send = Callable[[httpx2.Request], Awaitable[httpx2.Response]]
 """Sends a request as it is, to wherever it leads, and returns the beginning of its answer."""
 
+Begun = Callable[[str, Mapping[str, object]], Awaitable[None]]
+"""Hears of each step of a connection with a request."""
+
 
 class NotLetInError(Exception):
     """The server wants an authorization, and it could not be had."""
@@ -91,6 +94,7 @@ class PatientTransport(httpx2.AsyncBaseTransport):
             keepalive_expiry=KEEP_SECONDS,
             network_backend=DialedNetwork(remote.dial),
         )
+        self._waiting = set[httpx2.Request]()
         self._connections = remote.connections
         self._connections.opened(self._count)
 
@@ -109,11 +113,11 @@ class PatientTransport(httpx2.AsyncBaseTransport):
             return await self._sent(request)
         return httpx2.Response(_NOT_ALLOWED, request=request)  # the end of a session is a courtesy
 
-    def _count(self) -> tuple[int, int]:
-        """Count the connections at work and those that are kept."""
+    def _count(self) -> tuple[int, int, int]:
+        """Count the connections at work, those that are kept, and the requests that wait for one."""
         made = [one for one in self._pool.connections if not one.is_closed()]
         idle = [one for one in made if one.is_idle()]
-        return len(made) - len(idle), sum(not one.has_expired() for one in idle)
+        return len(made) - len(idle), sum(not one.has_expired() for one in idle), len(self._waiting)
 
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:
         number = _number_of(request)
@@ -135,7 +139,14 @@ class PatientTransport(httpx2.AsyncBaseTransport):
         return await self._authorizes.sent(request, self._raw)
 
     async def _raw(self, request: httpx2.Request) -> httpx2.Response:
-        answer = await self._pool.handle_async_request(_core(request))
+        async def begun(_step: str, _about: Mapping[str, object]) -> None:
+            self._waiting.discard(request)
+
+        self._waiting.add(request)
+        try:
+            answer = await self._pool.handle_async_request(_core(request, begun))
+        finally:
+            self._waiting.discard(request)
         return httpx2.Response(answer.status, headers=answer.headers, stream=Body(answer), request=request)
 
     async def _bounded(self, response: httpx2.Response, number: object) -> httpx2.Response:
@@ -209,7 +220,7 @@ class PatientTransport(httpx2.AsyncBaseTransport):
         )
 
 
-def _core(request: httpx2.Request) -> httpcore2.Request:
+def _core(request: httpx2.Request, begun: Begun) -> httpcore2.Request:
     url = httpcore2.URL(
         scheme=request.url.raw_scheme,
         host=request.url.raw_host,
@@ -221,7 +232,7 @@ def _core(request: httpx2.Request) -> httpcore2.Request:
         url=url,
         headers=request.headers.raw,
         content=request.content,
-        extensions=request.extensions,
+        extensions={**request.extensions, "trace": begun},
     )
 
 
