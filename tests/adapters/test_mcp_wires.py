@@ -302,6 +302,25 @@ async def test_http_refuses_other_hosts_other_pages_and_what_is_too_large(tmp_pa
 
 @pytest.mark.anyio
 @ONLY_ASYNCIO
+async def test_the_second_part_of_an_answer_does_not_wait_for_the_first_to_be_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening: list[socket.socket] = []
+
+    def kept(address: tuple[str, int], *, family: int) -> socket.socket:
+        listening.append(create_server(address, family=family))
+        return listening[-1]
+
+    create_server = socket.create_server
+    monkeypatch.setattr(socket, "create_server", kept)
+    async with serving(tmp_path) as served, served.listen_http() as url:
+        port = int(url.split(":")[2].split("/")[0])
+        assert [one.getsockname()[1] for one in listening] == [port]
+        assert listening[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "what is accepted inherits it"
+
+
+@pytest.mark.anyio
+@ONLY_ASYNCIO
 @pytest.mark.promise("C53")
 async def test_whom_a_token_names_is_the_agent(tmp_path: Path) -> None:
     class Verifier:

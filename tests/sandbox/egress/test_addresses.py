@@ -100,6 +100,7 @@ async def test_the_first_address_that_answers_is_taken(listening: socket.socket)
         connected = await reach("a.example", port, private=True, resolve=resolve)
         with connected:
             assert connected.getpeername() == ("127.0.0.1", port)
+            assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "its second message would wait 40 ms"
 
 
 @pytest.mark.anyio

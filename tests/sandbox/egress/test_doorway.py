@@ -43,7 +43,9 @@ def test_it_gives_up_everything_before_it_enters_and_hands_sockets_out_in_order(
     sockets = [socket.socket(fileno=descriptor) for descriptor in received]
     assert [one.type for one in sockets] == [socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_STREAM]
     assert [one.getsockname()[0] for one in sockets] == ["127.0.0.1", "127.0.0.1", "0.0.0.0"]  # noqa: S104 - seen, not bound
-    assert sockets[2].getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    for one in sockets[1:]:
+        assert one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "its second message would wait 40 ms"
     for one in sockets:
         one.close()
 

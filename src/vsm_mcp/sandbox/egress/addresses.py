@@ -183,6 +183,7 @@ async def _connect(address: str, port: int) -> socket.socket | None:
             one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
             failed.enter_context(one)
             one.settimeout(0)
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio sets it on sockets of its own only
             code = one.connect_ex((address, port))
         except OSError:
             return None  # this machine does not speak that protocol, or has too many open files

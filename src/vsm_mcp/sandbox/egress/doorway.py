@@ -55,6 +55,7 @@ def listener(address: str, port: int) -> socket.socket:
     """Return a socket that listens."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted here inherits it
     listening.bind((address, port))
     listening.listen(BACKLOG)
     return listening
