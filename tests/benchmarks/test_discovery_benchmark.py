@@ -21,10 +21,10 @@ SMALLEST = "metatool"
 SEMANTIC_FLOOR = 0.7463
 """With meaning, of every fourth query of the smallest set."""
 
-FLOORS = {"ndcg10_macro": 0.6297, "r5_macro": 0.7053, "mrr_macro": 0.5872}
+FLOORS = {"ndcg10_macro": 0.6447, "r5_macro": 0.7231, "mrr_macro": 0.6009}
 """Means over all queries of the four sets, as they were when this was recorded."""
 
-TOOL_FLOORS = {"mcpm-tools": 0.6373, "bigmcp-twins": 0.4430}
+TOOL_FLOORS = {"mcpm-tools": 0.6507, "bigmcp-twins": 0.4373}
 """The same for single tools, nDCG at 10 of each set."""
 
 SETS = {"bfcl", "mcpm", "metatool", "xreg"}
@@ -116,7 +116,7 @@ def test_on_published_requests_meaning_helps_as_much_as_it_did(published_data: P
     result = figures("--data", str(tmp_path))
     assert result["sets"][SMALLEST]["queries"] == len(queries[::4])
     assert result["semantic_ndcg10_macro"] > SEMANTIC_FLOOR - SLACK
-    assert result["semantic_ndcg10_macro"] > result["ndcg10_macro"] + 5 * SLACK
+    assert result["semantic_ndcg10_macro"] > result["ndcg10_macro"] + 3 * SLACK
 
 
 @pytest.mark.timeout(180)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery import ranking
+from vsm_mcp.acquisition.discovery.hit import MEANING
 from vsm_mcp.acquisition.discovery.index import tokens
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.expansion import Expansion
@@ -54,8 +55,9 @@ def test_a_hit_says_which_words_were_found_where_and_they_add_up() -> None:
         "present": ("title", "description"),
         "slide": ("description", "toolname", "tooldesc"),
         "powerpoint": ("name", "title"),
+        MEANING: (),
     }
-    assert {one.term: one.wanted for one in hit.why} == {"present": "", "slide": "", "powerpoint": "slide"}
+    assert {one.term: one.wanted for one in hit.why} == {"present": "", "slide": "", "powerpoint": "slide", MEANING: ""}
     assert sum(one.score for one in hit.why) == pytest.approx(hit.score)
     assert [one.score for one in hit.why] == sorted((one.score for one in hit.why), reverse=True)
     assert str(hit.why[0]) == f"{hit.why[0].term} {hit.why[0].score:.2f} ({', '.join(hit.why[0].fields)})"
@@ -68,6 +70,54 @@ def test_a_near_word_is_found_and_counts_less_than_the_word_itself() -> None:
     assert (first.key, second.key) == ("cars", "vehicles")
     assert second.score < 0.5 * first.score
     assert str(second.why[0]) == f"vehicl {second.score:.2f} (description) for car"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name", "texts"),
+    [
+        ("apple stock price", "apple", ("Fruit orchard, juice and garden.", "Finance, shares and market quotes.")),
+        ("python notebook", "python", ("Reptiles, snakes and zoo animals.", "Runs code, scripts and packages.")),
+        ("restaurant booking tonight", "booking", ("Hotel rooms.", "Dinner and menus.")),
+    ],
+)
+def test_of_two_that_have_the_same_word_that_is_first_whose_other_words_mean_the_like(
+    wanted: str, name: str, texts: tuple[str, str]
+) -> None:
+    documents = [Document(key=key, name=name, description=text) for key, text in zip("ab", texts, strict=True)]
+    first, second = Ranking([*documents, *ALL], expansion=Expansion({})).search(wanted, limit=2)
+    assert (first.key, second.key) == ("b", "a")
+    by_words, by_meaning = ([one.score for one in hit.why if one.term == MEANING] for hit in (second, first))
+    assert sum(by_words) < sum(by_meaning)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_what_means_the_like_is_first_however_few_are_wanted_and_far_behind_by_words(limit: int) -> None:
+    novels = Document(key="novels", name="book library", title="Book library", description="Novels and their authors.")
+    travel = Document(key="travel", name="holiday", description="Hotels, airlines and tickets; book them.")
+    ranking = Ranking([novels, travel, *ALL], expansion=Expansion({}))
+    by_words = {hit.key: hit.score for hit in ranking.found("book a flight to Lisbon").hits(2)}
+    assert by_words["travel"] < 0.73 * by_words["novels"]
+    assert keys(ranking.search("book a flight to Lisbon", limit=limit))[0] == "travel"
+
+
+def test_what_means_something_else_loses_nothing_of_what_its_words_count() -> None:
+    tool = ToolSummary(name="t", description="Weather forecast for the garden.")
+    tokens = Document(key="tokens", name="Ethereum token swap on chain", tools=(tool,))
+    ranking = Ranking([tokens, *ALL], expansion=Expansion({}))
+    assert ranking.search("weather forecast for the garden") == ranking.found("weather forecast for the garden").hits(1)
+
+
+def test_a_word_alone_is_found_by_itself_and_not_by_what_it_means() -> None:
+    assert all(one.term != MEANING for hit in Ranking(ALL).search("slides") for one in hit.why)
+    assert any(one.term == MEANING for hit in Ranking(ALL).search("time zones") for one in hit.why)
+
+
+def test_what_is_put_beside_an_index_means_the_same_as_in_it() -> None:
+    query = "convert between zones of time"
+    beside = Ranking([SLIDES, DATABASE, TIME]).beside([TIME])
+    assert [one for hit in beside.search(query, limit=1) for one in hit.why if one.term == MEANING] == [
+        one for hit in Ranking(ALL).search(query, limit=1) for one in hit.why if one.term == MEANING
+    ]
 
 
 def test_without_near_words_only_the_words_themselves_are_found() -> None:

@@ -4,13 +4,14 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsm_mcp.acquisition.discovery.hit import Hit
+from vsm_mcp.acquisition.discovery.hit import MEANING, Hit
 from vsm_mcp.acquisition.discovery.index.bm25f import MOST_TERMS, terms_of
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
@@ -73,11 +74,12 @@ def test_one_more_of_the_word_that_is_asked_for_never_lowers_a_document(
 
 
 @given(CORPORA, TEXTS)
-def test_the_words_that_were_found_add_up_to_the_score(corpus: list[Document], query: str) -> None:
+def test_the_words_that_were_found_and_their_meaning_add_up_to_the_score(corpus: list[Document], query: str) -> None:
     for hit in Ranking(corpus, tokenizer=TOKENIZER).search(query):
         assert sum(one.score for one in hit.why) == pytest.approx(hit.score)
         asked = TOKENIZER.query(query)
-        assert all((one.wanted or one.term) in asked for one in hit.why)
+        assert all((one.wanted or one.term) in asked for one in hit.why if one.term != MEANING)
+        assert all(one.score > 0 for one in hit.why)
 
 
 @given(CORPORA, TEXTS, FACTORS)
@@ -85,9 +87,9 @@ def test_what_is_known_besides_the_words_moves_a_score_by_15_percent_at_most(
     corpus: list[Document], query: str, factors: dict[str, float]
 ) -> None:
     ranking = Ranking(corpus, tokenizer=TOKENIZER)
-    plain = scores(ranking.search(query))
-    for hits in (ranking.search(query, prior=factors.__getitem__), ranking.found(query).hits(10, factors.__getitem__)):
-        moved = scores(hits)
+    found = ranking.found(query)
+    for search in (partial(ranking.search, query), partial(found.hits, 10)):
+        plain, moved = scores(search()), scores(search(prior=factors.__getitem__))
         assert moved.keys() == plain.keys()
         assert all(0.85 * plain[key] <= score <= 1.15 * plain[key] for key, score in moved.items())
 
@@ -116,7 +118,9 @@ def test_what_cannot_be_among_the_best_is_left_out_and_nothing_else(gone: int, l
     for ranking in (whole, recent):
         for query in ("time", "zone time database", "car slide time query", "presentation sql convert zone"):
             for prior in (None, priors.__getitem__):
-                assert ranking.search(query, limit=limit, prior=prior) == ranking.found(query).hits(limit, prior)
+                everything = ranking.search(query, limit=len(ranking), prior=prior)
+                assert ranking.search(query, limit=limit, prior=prior) == everything[:limit]
+                assert {hit.key for hit in everything} == {hit.key for hit in ranking.found(query).hits(len(ranking))}
 
 
 UNSEEN = (

@@ -346,14 +346,14 @@ class MCPDiscovery:
         def factor(key: str) -> float:
             return prior(known.servers[key])
 
+        search = partial(known.ranking.search, asked, limit=limit, prior=factor)
         if self._comparison is None:
-            search = partial(known.ranking.search, asked, limit=limit, prior=factor)
             return search() if limit <= MOST_RANKED else await _aside(search)  # a short one would take longer there
         found = known.ranking.found(asked)
         first = [found.index.key(number) for number, _ in found.best(MEANT_AT_ONCE)]
         alike = await self._comparison.alike(asked, first)
         if alike is None:
-            return found.hits(limit, factor)
+            return search()
         return mixed(found, alike.among(known.servers), limit=limit, prior=factor)
 
 

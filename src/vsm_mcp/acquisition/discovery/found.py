@@ -4,10 +4,10 @@ import heapq
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
-from vsm_mcp.acquisition.discovery.hit import LEAST_PRIOR, MOST_PRIOR, Hit, Matched, Prior, within
+from vsm_mcp.acquisition.discovery.hit import MEANING, REACH, Hit, Matched, Prior, within
 from vsm_mcp.acquisition.discovery.index.bm25f import fields_of
 from vsm_mcp.acquisition.discovery.index.expansion import WORTH, WORTH_UNFOUND
 from vsm_mcp.acquisition.discovery.index.index import Index
@@ -76,12 +76,14 @@ class Found:
         weighted: The terms, each with what it counts in the query.
         scores: What each document counts, by its number.
         asked: How rare all words of the query are together, those that no document has as well.
+        meant: What of its score a document has by meaning, where that was looked at.
     """
 
     index: Index
     weighted: Weighted
     scores: Mapping[int, float]
     asked: float
+    meant: Mapping[int, float] = field(default_factory=dict[int, float])
 
     @property
     def spread(self) -> float:
@@ -102,10 +104,21 @@ class Found:
                 rarities[number].append(term.rarity)
         return min(1.0, max(map(math.fsum, rarities.values()), default=0.0) / self.asked) if self.asked else 0.0
 
+    def able(self, limit: int) -> Self:
+        """Return the same with those documents only that can be among the best ``limit``, whatever is known besides."""
+        highest = heapq.nlargest(limit, self.scores.values())
+        least = REACH * highest[-1] if highest else 0.0
+        return replace(self, scores={number: score for number, score in self.scores.items() if score >= least})
+
+    def adding(self, meant: Mapping[int, float]) -> Self:
+        """Return the same with what some documents count by meaning added."""
+        scores = {number: score + meant.get(number, 0.0) for number, score in self.scores.items()}
+        return replace(self, scores=scores, meant=meant)
+
     def best(self, limit: int, prior: Prior | None = None) -> Sequence[tuple[int, float]]:
         """Return the numbers of at most so many documents and what they count, best first; equals by key."""
         highest = heapq.nlargest(limit, self.scores.values())
-        least = (highest[-1] if highest else 0.0) * (LEAST_PRIOR / MOST_PRIOR if prior else 1.0)
+        least = (highest[-1] if highest else 0.0) * (REACH if prior else 1.0)
         able = [(number, score) for number, score in self.scores.items() if score >= least]
         if prior is not None:
             able = [(number, score * within(prior(self.index.key(number)))) for number, score in able]
@@ -129,4 +142,6 @@ class Found:
                 fields = fields_of(mask)
                 one = Matched(term=term.text, score=weight * impact, fields=fields, wanted=term.wanted)
                 found[number].append(one)
+        for number in self.meant.keys() & found.keys():
+            found[number].append(Matched(term=MEANING, score=self.meant[number], fields=()))
         return {number: tuple(sorted(matched, key=lambda one: -one.score)) for number, matched in found.items()}

@@ -7,6 +7,9 @@ LEAST_PRIOR = 0.85
 MOST_PRIOR = 1.15
 """The bounds of all that is known of a document besides its words: one that fits better by 36 % stays ahead."""
 
+REACH = LEAST_PRIOR / MOST_PRIOR * (1 - 1e-9)
+"""A document with less than this share of another one's score stays behind it, whatever the priors of both."""
+
 MEANING = "(meaning)"
 
 Prior = Callable[[str], float]
@@ -18,7 +21,8 @@ class Matched:
 
     Attributes:
         term: What was found: a word, or ``MEANING`` for the likeness of query and document as a whole.
-        score: Its part of the score; ``MEANING`` takes away from it where a document is less like than most are.
+        score: Its part of the score; with an embedder ``MEANING`` takes away from it where a document is less like than
+            most are.
         fields: The fields it was found in; none for ``MEANING``.
         wanted: The word of the query that it was found for, when it is another one, near in meaning.
     """

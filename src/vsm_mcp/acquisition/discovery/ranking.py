@@ -1,4 +1,6 @@
-"""Ranking by BM25F over the fields of a server and of its tools, and of words near in meaning, in plain Python.
+"""Ranking in plain Python: BM25F over the fields of a server and of its tools, and of words near in meaning.
+
+The best are compared with the query by what their words mean together as well.
 
 Scores order candidates; they do not say whether any of them fits. That is decided by verification.
 """
@@ -9,12 +11,14 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from vsm_mcp.acquisition.discovery.found import Found, Term, Weighted
-from vsm_mcp.acquisition.discovery.hit import LEAST_PRIOR, MOST_PRIOR, Hit, Prior
+from vsm_mcp.acquisition.discovery.hit import REACH, Hit, Prior
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.expansion import Expansion, bundled
 from vsm_mcp.acquisition.discovery.index.index import Index
 from vsm_mcp.acquisition.discovery.index.segment import Segment
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
+from vsm_mcp.acquisition.discovery.index.vectors import alike
+from vsm_mcp.acquisition.discovery.index.vectors import bundled as word_vectors
 from vsm_mcp.acquisition.discovery.mixing import mixed
 from vsm_mcp.acquisition.discovery.semantic.embedding import Embedder, told
 from vsm_mcp.acquisition.discovery.semantic.meanings import Meanings
@@ -32,8 +36,15 @@ MOST_ENTRIES = 100_000
 MOST_COMPLETED = 500
 """In so many of the documents found so, those that are best by then, the words that are left are looked at as well."""
 
-_REACH = LEAST_PRIOR / MOST_PRIOR * (1 - 1e-9)
-"""A document with less than this share of another one's score stays behind it, whatever the priors of both."""
+MEANT_AMONG = 20
+"""So many of the best by words are compared with the query by what their words mean together as well."""
+
+LEAST_MEANT = 2
+"""A query of so many words means something that its words do not say one by one."""
+
+MEANT_WORTH = 0.4
+"""What that counts, compared with the geometric mean of what the best one counts by words and of all that is asked: the
+more, the less of the query is found in any document."""
 
 
 class Ranking:
@@ -57,6 +68,7 @@ class Ranking:
         """Count the words of all documents."""
         self._tokenizer = tokenizer or Tokenizer()
         self._expansion = bundled() if expansion is None else expansion
+        self._vectors = word_vectors()
         self._index = Index(base=Segment.of(documents, self._tokenizer)) if index is None else index
 
     def __repr__(self) -> str:
@@ -84,24 +96,36 @@ class Ranking:
     def search(self, query: str, *, limit: int = 10, prior: Prior | None = None) -> tuple[Hit, ...]:
         """Return at most ``limit`` documents that have words of ``query`` or near ones, best first; equals by key.
 
+        The best by words are compared with the query by what their words mean together as well.
+
         Args:
             query: What is wanted, in plain words.
             limit: How many hits at most.
             prior: What is known of a document besides its words, by its key: its score is multiplied with that, within
                 `LEAST_PRIOR` and `MOST_PRIOR`.
         """
-        return self._found(query, limit).hits(limit, prior)
+        asked, most = self._asked(query), max(limit, MEANT_AMONG)
+        return self._meant(asked, self._found(asked, most).able(most)).hits(limit, prior)
 
     def found(self, query: str) -> Found:
-        """Return all documents that have words of ``query`` or near ones."""
-        return self._found(query, None)
+        """Return all documents that have words of ``query`` or near ones, and what they count by words alone."""
+        return self._found(self._asked(query), None)
 
-    def _found(self, query: str, limit: int | None) -> Found:
+    def _found(self, asked: Sequence[Term], limit: int | None) -> Found:
         """Return all documents found, or at least those that can be among the best ``limit``."""
-        asked = self._asked(query)
         weighted = _weighted([*(term for term in asked if term.postings), *self._near(asked)])
         rarities = (term.rarity if term.postings else self._index.base.usual.rarity(0) for term in asked)
         return Found(self._index, weighted, self._scores(weighted, limit), math.fsum(rarities))
+
+    def _meant(self, asked: Sequence[Term], found: Found) -> Found:
+        """Add to what the best by words count how like the query they are in what their words mean together."""
+        if len(asked) < LEAST_MEANT or not found.scores:
+            return found
+        wanted = self._vectors.gist({term.text: term.weight for term in asked})
+        best = found.best(MEANT_AMONG)
+        unit = MEANT_WORTH * math.sqrt(best[0][1] * found.asked)
+        likeness = ((number, alike(wanted, self._index.gist(number))) for number, _ in best)
+        return found.adding({number: unit * like for number, like in likeness if like > 0})
 
     def _asked(self, query: str) -> list[Term]:
         counted = self._tokenizer.query(query)
@@ -148,7 +172,7 @@ class Ranking:
         """
         self._hide(scores)
         highest = heapq.nlargest(limit, scores.values())
-        least = _REACH * highest[-1] if len(highest) == limit else 0.0
+        least = REACH * highest[-1] if len(highest) == limit else 0.0
         gain = math.fsum(weight * term.rarity for term, weight in left)
         return {number: score for number, score in scores.items() if score + gain >= least} if gain < least else None
 

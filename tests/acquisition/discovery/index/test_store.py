@@ -20,6 +20,7 @@ from vsm_mcp.errors import PayloadError
 
 TEXTS = st.text(st.sampled_from("ab c时间\ud800\n\u200b"), max_size=12)
 DOCUMENTS = st.lists(st.builds(Document, key=TEXTS, name=TEXTS, description=TEXTS), max_size=6)
+SHAPING = ("reading.py", "index/tokens.py", "index/bm25f.py", "index/vectors.bin.gz")
 SOME = (Document(key="a", name="clock", title="Tells time"), Document(key="b", name="slides"))
 
 
@@ -49,7 +50,7 @@ def test_a_document_is_known_by_every_word_of_it() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"format":2', b'"format":9'),
+        (b'"format":3', b'"format":9'),
         (b'"order":"', b'"order":"x'),
         (b"clock", b"clack"),
         (b"{", b"["),
@@ -76,13 +77,13 @@ def worked_out() -> str:
     return store.rules()
 
 
-@pytest.mark.parametrize("file", ["reading.py", "index/tokens.py", "index/bm25f.py"])
+@pytest.mark.parametrize("file", SHAPING)
 def test_whatever_shapes_an_index_is_one_of_its_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     (tmp_path / "index").mkdir()
     rooms = files("vsm_mcp.acquisition.discovery")
-    for one in ("reading.py", "index/tokens.py", "index/bm25f.py"):
+    for one in SHAPING:
         (tmp_path / one).write_bytes(rooms.joinpath(one).read_bytes())
     with monkeypatch.context() as patch:
         patch.setattr(store, "files", {"vsm_mcp.acquisition.discovery": tmp_path}.__getitem__)
@@ -102,7 +103,7 @@ def test_another_unicode_is_another_rule(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.security
-@pytest.mark.parametrize("name", ["spread", "starts", "numbers", "impacts", "fields"])
+@pytest.mark.parametrize("name", ["spread", "starts", "numbers", "impacts", "fields", "gists"])
 def test_an_index_whose_parts_point_nowhere_is_refused(name: str) -> None:
     made = stored(*SOME)
     longer = getattr(made.segment, name) + getattr(made.segment, name)

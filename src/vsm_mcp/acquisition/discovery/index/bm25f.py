@@ -5,7 +5,7 @@ The length of a field is discounted together with the length of the whole docume
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -55,6 +55,7 @@ BROAD = 120
 """How many different terms a document may have before each counts less: who speaks of everything is about nothing."""
 
 _PRIOR_DOCUMENTS = 20
+_SAYING = sum(1 << bit for bit, name in enumerate(WEIGHTS) if name != "tooldesc")
 _FIELDS = tuple(tuple(name for bit, name in enumerate(WEIGHTS) if mask & 1 << bit) for mask in range(1 << len(WEIGHTS)))
 
 Told = Mapping[str, Sequence[str]]
@@ -117,6 +118,11 @@ class Usual:
         """
         everything = max(self.documents, documents)
         return math.log(1 + (everything - documents + 0.5) / (documents + 0.5))
+
+
+def meaningful(counted: Mapping[str, float], masks: Iterable[int]) -> Mapping[str, float]:
+    """Return of what the terms of a document count that which tells what it means: descriptions of tools go astray."""
+    return {term: count for (term, count), mask in zip(counted.items(), masks, strict=True) if mask & _SAYING}
 
 
 def fields_of(mask: int) -> tuple[str, ...]:

@@ -36,6 +36,11 @@ class Index:
         before = len(self.base.keys)
         return self.base.keys[number] if number < before or self.recent is None else self.recent.keys[number - before]
 
+    def gist(self, number: int) -> int:
+        """Return what a document means, as `alike` compares it."""
+        before = len(self.base.keys)
+        return self.base.gist(number) if number < before or self.recent is None else self.recent.gist(number - before)
+
     def beside(self, recent: Segment, *, without: Iterable[str] = ()) -> "Index":
         """Return the same base with ``recent`` beside it; what that has, and ``without``, is hidden in the base."""
         numbers = (self.base.number_of(key) for key in (*without, *recent.keys))

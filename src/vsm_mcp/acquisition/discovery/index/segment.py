@@ -9,9 +9,10 @@ from itertools import accumulate, chain, repeat
 from operator import mul
 from typing import NamedTuple
 
-from vsm_mcp.acquisition.discovery.index.bm25f import Usual, terms_of
+from vsm_mcp.acquisition.discovery.index.bm25f import Usual, meaningful, terms_of
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
+from vsm_mcp.acquisition.discovery.index.vectors import GIST_BYTES, bundled
 
 
 class Posting(NamedTuple):
@@ -39,6 +40,7 @@ class Segment:
         numbers: The documents of all terms, one term after the other.
         impacts: What the term counts there.
         fields: In which fields it is there.
+        gists: What each document means, in the order of the keys.
     """
 
     keys: Sequence[str]
@@ -49,6 +51,7 @@ class Segment:
     numbers: "array[int]"
     impacts: "array[float]"
     fields: "array[int]"
+    gists: bytes
 
     @classmethod
     def of(cls, documents: Iterable[Document], tokenizer: Tokenizer, *, beside: "Segment | None" = None) -> "Segment":
@@ -65,6 +68,7 @@ class Segment:
         usual = Usual.of(told) if beside is None else beside.usual
         places: defaultdict[str, list[int]] = defaultdict(list)
         numbers, counts, fields = array("I"), array("d"), array("B")
+        gists, vectors, read = bytearray(), bundled(), dict[int, int]()
         for number, one in enumerate(told):
             counted, masks = usual.counts(one)
             for place, term in enumerate(counted, len(numbers)):
@@ -72,6 +76,7 @@ class Segment:
             numbers.extend([number] * len(counted))
             counts.extend(counted.values())
             fields.extend(masks)
+            gists += vectors.gist(meaningful(counted, masks), read).to_bytes(GIST_BYTES, "little")
         known = (0 if beside is None else beside.spread_of(term) for term in places)
         spread = array("I", (one or len(entries) for one, entries in zip(known, places.values(), strict=True)))
         order = [*chain.from_iterable(places.values())]
@@ -87,6 +92,7 @@ class Segment:
             numbers=array("I", [numbers[place] for place in order]),
             impacts=array("f", map(mul, chain.from_iterable(rarities), [counts[place] for place in order])),
             fields=array("B", [fields[place] for place in order]),
+            gists=bytes(gists),
         )
 
     def __len__(self) -> int:
@@ -101,6 +107,10 @@ class Segment:
         first, end = self.starts[row], self.starts[row + 1]
         rarity = self.usual.rarity(self.spread[row])
         return Posting(rarity, self.numbers[first:end], self.impacts[first:end], self.fields[first:end])
+
+    def gist(self, number: int) -> int:
+        """Return what a document means, as `alike` compares it."""
+        return int.from_bytes(self.gists[number * GIST_BYTES : (number + 1) * GIST_BYTES], "little")
 
     def spread_of(self, term: str) -> int:
         """Return how many documents have a term."""

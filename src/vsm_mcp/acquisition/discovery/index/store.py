@@ -18,10 +18,13 @@ from pydantic import BaseModel, ValidationError
 from vsm_mcp.acquisition.discovery.index.bm25f import Usual
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.segment import Segment
+from vsm_mcp.acquisition.discovery.index.vectors import FILE_NAME as VECTORS
+from vsm_mcp.acquisition.discovery.index.vectors import GIST_BYTES
 from vsm_mcp.errors import PayloadError
 
-FORMAT = 2
-"""The version of the layout: a line of JSON, the keys as JSON, a term per line, the arrays, a digest per document."""
+FORMAT = 3
+"""The version of the layout: a line of JSON, the keys as JSON, a term per line, the arrays, the meanings, a digest per
+document."""
 
 DIGEST_BYTES = 12
 
@@ -54,13 +57,14 @@ def digest_of(document: Document) -> bytes:
 def rules() -> str:
     """Return the digest of all that shapes an index: this version, and the code that does, where it can be read.
 
-    That is the code of this room and what cleans a text before its words are cut, and the Unicode that it knows.
+    That is the code of this room and its vectors, what cleans a text before its words are cut, and the Unicode that
+    it knows.
     """
     digest = hashlib.sha256(version("vsm_mcp").encode())
     digest.update(version("snowballstemmer").encode())
     digest.update(unicodedata.unidata_version.encode())
     rooms = files("vsm_mcp.acquisition.discovery")
-    room = (one for one in (rooms / "index").iterdir() if one.name.endswith(".py"))
+    room = (one for one in (rooms / "index").iterdir() if one.name.endswith((".py", VECTORS)))
     for file in (rooms / "reading.py", *sorted(room, key=lambda one: one.name)):
         digest.update(file.read_bytes() if file.is_file() else b"")
     return digest.hexdigest()
@@ -74,6 +78,7 @@ def write(stored: Stored) -> bytes:
         json.dumps(index.keys).encode(),
         "\n".join(index.terms).encode(),
         *(one.tobytes() for one in arrays),
+        index.gists,
         b"".join(stored.digests),
     ]
     header = _Header(
@@ -116,7 +121,7 @@ def _stored(header: _Header, body: bytes) -> Stored:
         parts.append(view[at : at + size])
         at += size
     try:
-        keys, terms, spread, starts, numbers, impacts, fields, digests = parts
+        keys, terms, spread, starts, numbers, impacts, fields, gists, digests = parts
         read = Segment(
             keys=tuple(map(str, json.loads(bytes(keys)))),
             usual=header.usual,
@@ -126,6 +131,7 @@ def _stored(header: _Header, body: bytes) -> Stored:
             numbers=_array("I", numbers),
             impacts=_array("f", impacts),
             fields=_array("B", fields),
+            gists=bytes(gists),
         )
     except (ValueError, TypeError) as error:
         raise _unusable("its parts make no sense") from error
@@ -147,6 +153,7 @@ def _is_sound(index: Segment) -> bool:
         and len(index.starts) == rows + 1
         and index.starts[-1] == entries == len(index.impacts) == len(index.fields)
         and all(one <= other for one, other in pairwise(index.starts))
+        and len(index.gists) == GIST_BYTES * len(index.keys)
         and max(index.numbers, default=-1) < len(index.keys)
     )
 
