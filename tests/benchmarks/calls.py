@@ -23,7 +23,7 @@ from pathlib import Path
 import anyio
 from calls_guards import Cost, cost
 from calls_life import Leaks, Lives, leaks, lives
-from calls_ways import Measured, compare, shown, ways
+from calls_ways import Measured, Rounds, compare, medians, share, shown, ways
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +39,15 @@ class Extent:
     kills: int
 
 
-FULL = Extent(rounds=5, calls=6000, guard_calls=50_000, leak_calls=10_000, servers=50, failovers=10, kills=50)
+FULL = Extent(rounds=9, calls=4000, guard_calls=50_000, leak_calls=10_000, servers=50, failovers=10, kills=50)
 QUICK = Extent(rounds=5, calls=600, guard_calls=2000, leak_calls=10_000, servers=50, failovers=2, kills=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What was measured; the ratios are those of throughput at ten in flight, ``sdk_overhead`` that of CPU.
+
+    A ratio is the median of those of all rounds: what is compared is measured within a second or so.
 
     Attributes:
         lean_per_s: Calls per second on the raw path, all guards on, with ten in flight.
@@ -128,32 +130,31 @@ async def measure(extent: Extent, loop: str) -> Result:
     )
 
 
-def _summed(
-    compared: Mapping[str, Mapping[int, Measured]], guards: Cost, left: Leaks, *, lived: Lives, loop: str
-) -> Result:
-    lean, client, in_full = (compared[name][10] for name in ("lean", "client", "lean_full"))
+def _summed(compared: Rounds, guards: Cost, left: Leaks, *, lived: Lives, loop: str) -> Result:
+    found = medians(compared)
+    lean, raw, client, in_full = (found[name][10] for name in ("lean", "raw", "client", "lean_full"))
     return Result(
         lean_per_s=lean.per_s,
         lean_p99_ms=lean.p99_ms,
         lean_cpu_us=lean.cpu_us,
-        lean_vs_sdk=lean.per_s / client.per_s,
-        lean_vs_floor=lean.per_s / compared["floor"][10].per_s,
-        lean_vs_least=lean.per_s / compared["least"][10].per_s,
+        lean_vs_sdk=share(compared, "lean", of="client"),
+        lean_vs_floor=share(compared, "lean", of="floor"),
+        lean_vs_least=share(compared, "lean", of="least"),
         lean_full_per_s=in_full.per_s,
         lean_full_p99_ms=in_full.p99_ms,
-        lean_full_vs_floor=in_full.per_s / compared["floor"][10].per_s,
-        raw_per_s=compared["raw"][10].per_s,
-        raw_vs_floor=compared["raw"][10].per_s / compared["floor"][10].per_s,
+        lean_full_vs_floor=share(compared, "lean_full", of="floor"),
+        raw_per_s=raw.per_s,
+        raw_vs_floor=share(compared, "raw", of="floor"),
         guard_us=guards.guard_us,
-        guard_in_situ_us=lean.cpu_us - compared["raw"][10].cpu_us,
+        guard_in_situ_us=lean.cpu_us - raw.cpu_us,
         guards=guards.guards,
         inprocess_per_s=guards.inprocess_per_s,
-        sdk_overhead=compared["sdk"][10].cpu_us / client.cpu_us - 1,
+        sdk_overhead=found["sdk"][10].cpu_us / client.cpu_us - 1,
         failover_s=lived.failover_s,
         orphans=lived.orphans,
         seconds=_lived(),
         loop=loop,
-        ways=compared,
+        ways=found,
         leaks=left,
         lives=lived,
     )

@@ -78,10 +78,10 @@ async def ways() -> AsyncGenerator[Mapping[str, Way]]:
         least = await life.enter_async_context(_least())
         in_full, log = await life.enter_async_context(guarded_in_full(lean))
         found = {
-            "lean": Way(partial(guarded(lean).call, HELLO)),
             "lean_full": Way(partial(in_full.call, HELLO), log.flush),
-            "raw": Way(partial(lean.call, TIMED)),
+            "lean": Way(partial(guarded(lean).call, HELLO)),
             "floor": Way(floor),
+            "raw": Way(partial(lean.call, TIMED)),
             "least": Way(least),
             "sdk": Way(partial(sdk.call, TIMED)),
             "client": Way(partial(client.call_tool, "echo", TEXT)),
@@ -93,14 +93,18 @@ async def ways() -> AsyncGenerator[Mapping[str, Way]]:
         yield found
 
 
-async def compare(found: Mapping[str, Way], *, rounds: int, calls: int) -> dict[str, dict[int, Measured]]:
+Rounds = Mapping[str, Mapping[int, Sequence[Measured]]]
+"""What was measured, by way and calls in flight: once for each round."""
+
+
+async def compare(found: Mapping[str, Way], *, rounds: int, calls: int) -> Rounds:
     """Measure all ways in turn, round by round, so that what else the machine does meets all of them alike."""
-    seen: dict[tuple[str, int], list[Measured]] = {}
+    seen: dict[str, dict[int, list[Measured]]] = {name: {at_once: [] for at_once in IN_FLIGHT} for name in found}
     for _ in range(rounds):
-        for (name, way), at_once in itertools.product(found.items(), IN_FLIGHT):
+        for at_once, (name, way) in itertools.product(IN_FLIGHT, found.items()):
             count = calls if name in QUICK_ONES else calls // SLOW_SHARE
-            seen.setdefault((name, at_once), []).append(await in_flight(way, at_once, count))
-    return {name: {at_once: _median(seen[name, at_once]) for at_once in IN_FLIGHT} for name in found}
+            seen[name][at_once].append(await in_flight(way, at_once, count))
+    return seen
 
 
 async def in_flight(way: Way, at_once: int, calls: int) -> Measured:
@@ -128,6 +132,20 @@ async def in_flight(way: Way, at_once: int, calls: int) -> Measured:
         p99_ms=times[len(times) * 99 // 100] * 1000,
         cpu_us=spent / calls * 1_000_000,
     )
+
+
+def share(seen: Rounds, one: str, of: str) -> float:
+    """Return how many calls one way makes for each of another, with ten in flight: the median of what each round says.
+
+    Within a round the two are measured within a second or so: a machine that is slower for a while slows both.
+    """
+    pairs = zip(seen[one][10], seen[of][10], strict=True)
+    return statistics.median(mine.per_s / other.per_s for mine, other in pairs)
+
+
+def medians(seen: Rounds) -> dict[str, dict[int, Measured]]:
+    """Return for each way and number of calls in flight the medians of all rounds."""
+    return {name: {at_once: _median(rounds) for at_once, rounds in by.items()} for name, by in seen.items()}
 
 
 def _median(rounds: Sequence[Measured]) -> Measured:
