@@ -40,6 +40,7 @@ class Door:
         granted: How many tokens were granted.
         seen: The forms of requests for tokens, each with its header for credentials.
         good: The tokens that are accepted.
+        turned_away: How many requests had none of these.
     """
 
     said: Json = field(default_factory=dict[str, object])
@@ -52,6 +53,7 @@ class Door:
     granted: int = 0
     seen: list[tuple[dict[str, str], str]] = field(default_factory=list[tuple[dict[str, str], str]])
     good: set[str] = field(default_factory=set[str])
+    turned_away: int = 0
 
 
 class GuardedNet(Net):
@@ -122,6 +124,7 @@ class GuardedNet(Net):
     def refuse(self, request: Request) -> Answer | None:
         _, _, token = request.headers.get("authorization", "").partition(" ")
         if token not in self.door.good:
+            self.door.turned_away += 1
             how = f'Bearer resource_metadata="{self.base}{RESOURCE}"'
             return Answer(401, headers={"www-authenticate": how})
         if self.door.needs and b"tools/call" in request.body:

@@ -160,11 +160,22 @@ async def test_what_happens_beside_calls_asks_nobody(net: GuardedNet) -> None:
 
 
 async def test_calls_that_wait_together_ask_a_human_who_refuses_only_once(net: GuardedNet) -> None:
-    human = Human()
+    class Slow(Human):
+        """Says nothing before all calls wait."""
+
+        async def __call__(self, server: str, address: str) -> str | None:
+            if self.brings is None:
+                while net.door.turned_away < before + 10:  # noqa: ASYNC110 - told by another thread
+                    await anyio.sleep(0.01)
+                await anyio.wait_all_tasks_blocked()
+            return await super().__call__(server, address)
+
+    human = Slow()
     refused: list[str] = []
     with anyio.fail_after(20):
         async with Host(net, human).open() as link, anyio.create_task_group() as tasks:
             net.door.good, net.door.renews, human.brings = set(), False, None
+            before = net.door.turned_away
 
             async def call() -> None:
                 with pytest.raises(NeedsConfigurationError) as caught:
