@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from vsm_mcp.adapters.prometheus import CONTENT_TYPE, figures_text
 from vsm_mcp.adapters.serving.options import ServeLimits
-from vsm_mcp.adapters.serving.wires.web import listening, protection, refuse_public, shown
+from vsm_mcp.adapters.serving.wires.web import listening, protection
 from vsm_mcp.system.viable import ViableSystem
 
 _UNAVAILABLE = 503
@@ -61,10 +61,9 @@ async def listen_monitoring(
     Raises:
         ConfigurationError: The address is public and nobody said so, or it cannot be had.
     """
-    refuse_public(host, public=public)
     app = monitoring_app(vsm, hosts=None if public else hosts)
-    async with listening(app, host=host, port=port, limits=ServeLimits(), websocket=False) as address:
-        yield f"http://{shown(*address)}"
+    async with listening(app, host=host, port=port, public=public, limits=ServeLimits()) as address:
+        yield f"http://{address}"
 
 
 class _Watched:

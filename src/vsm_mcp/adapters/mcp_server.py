@@ -31,7 +31,7 @@ from vsm_mcp.adapters.serving.resources import ServedResources
 from vsm_mcp.adapters.serving.tools import ServedTools
 from vsm_mcp.adapters.serving.wires.sse import LISTEN_PATH, EventDoor, asks_for_tokens
 from vsm_mcp.adapters.serving.wires.streams import Bytes, Frames, Incoming, LineFrames, Outgoing, StandardStreams
-from vsm_mcp.adapters.serving.wires.web import SocketDoor, listening, protection, refuse_public, shown
+from vsm_mcp.adapters.serving.wires.web import SocketDoor, listening, protection, refuse_public
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.system.viable import ViableSystem
 from vsm_mcp.world.groups import first_error
@@ -172,10 +172,9 @@ class McpServer:
         Raises:
             ConfigurationError: The address is public and nobody said so, or it cannot be had.
         """
-        refuse_public(host, public=public)
         app = self.streamable_http_app(hosts=hosts)
-        async with listening(app, host=host, port=port, limits=self.limits, websocket=False) as address:
-            yield f"http://{shown(*address)}{PATH}"
+        async with listening(app, host=host, port=port, public=public, limits=self.limits) as address:
+            yield f"http://{address}{PATH}"
 
     @asynccontextmanager
     async def listen_websocket(
@@ -193,10 +192,9 @@ class McpServer:
             ConfigurationError: The address is public and nobody said so, or it cannot be had.
             ExtraMissingError: The extra ``ws`` is not installed.
         """
-        refuse_public(host, public=public)
         app = self.streamable_http_app(hosts=hosts, websocket=True)
-        async with listening(app, host=host, port=port, limits=self.limits, websocket=True) as address:
-            yield f"ws://{shown(*address)}{PATH}"
+        async with listening(app, host=host, port=port, public=public, limits=self.limits, websocket=True) as address:
+            yield f"ws://{address}{PATH}"
 
     @asynccontextmanager
     async def listen_sse(
@@ -215,10 +213,9 @@ class McpServer:
         Raises:
             ConfigurationError: The address is public and nobody said so, or it cannot be had.
         """
-        refuse_public(host, public=public)
         app = self.streamable_http_app(hosts=hosts, sse=True)
-        async with listening(app, host=host, port=port, limits=self.limits, websocket=False) as address:
-            yield f"http://{shown(*address)}{LISTEN_PATH}"
+        async with listening(app, host=host, port=port, public=public, limits=self.limits) as address:
+            yield f"http://{address}{LISTEN_PATH}"
 
     def streamable_http_app(
         self,

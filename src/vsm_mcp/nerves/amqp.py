@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import uuid4
 
 import anyio
-import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectSendStream
 from pydantic import SecretStr
 
@@ -21,6 +20,7 @@ from vsm_mcp.errors import BusError, ConfigurationError, ExtraMissingError, Payl
 from vsm_mcp.nerves.message import ALGEDONIC_SECONDS, Message, Nerve, fits, refuse_no_pattern
 from vsm_mcp.nerves.wire import Reader, Wire
 from vsm_mcp.world.clock import Clock, SystemClock
+from vsm_mcp.world.loops import refuse_other_loops
 
 try:
     from aio_pika import DeliveryMode, ExchangeType, RobustConnection
@@ -145,7 +145,7 @@ class AmqpBus:
         """
         if self._entered:
             raise ConfigurationError("This AmqpBus is entered already.", remedies=("Make another one.",))
-        _refuse_other_loops()
+        refuse_other_loops("AMQP is spoken", instead="Give ViableSystem a bus of your own.")
         self._entered = True
         async with AsyncExitStack() as stack:
             stack.callback(self._left)
@@ -371,15 +371,6 @@ def _place(url: SecretStr) -> str:
             "Write it as amqps://user:password@host:5671/vhost, with what is special in them as %40 and the like.",
         ),
     )
-
-
-def _refuse_other_loops() -> None:
-    backend = anyio.lowlevel.current_token().backend_class.__name__
-    if backend != "AsyncIOBackend":
-        raise ConfigurationError(
-            f"AMQP is spoken under asyncio only, and this is {backend}.",
-            remedies=("Run it under asyncio.", "Give ViableSystem a bus of your own."),
-        )
 
 
 def _cancelled() -> bool:

@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from typing import TypeAlias
 
 import anyio
-import anyio.lowlevel
 import uvicorn
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.applications import Starlette
@@ -20,6 +19,7 @@ from vsm_mcp.adapters.serving.wires.streams import Frames
 from vsm_mcp.errors import ConfigurationError, ExtraMissingError, PayloadError
 from vsm_mcp.model.addresses import is_here
 from vsm_mcp.world.groups import first_error
+from vsm_mcp.world.loops import refuse_other_loops
 
 SUBPROTOCOL = "mcp"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -132,22 +132,21 @@ def refuse_public(host: str, *, public: bool) -> None:
 
 @asynccontextmanager
 async def listening(
-    app: Starlette, *, host: str, port: int, limits: ServeLimits, websocket: bool
-) -> AsyncGenerator[tuple[str, int]]:
-    """Serve an application while the body runs; yields the address.
+    app: Starlette, *, host: str, port: int, public: bool, limits: ServeLimits, websocket: bool = False
+) -> AsyncGenerator[str]:
+    """Serve an application while the body runs; yields the address as it stands in a URL.
 
     Raises:
-        ConfigurationError: The address cannot be had, or the event loop is not asyncio's.
+        ConfigurationError: The address is public and nobody said so, or it cannot be had; or the event loop is not
+            asyncio's.
         ExtraMissingError: WebSocket is wanted, and its library is not installed.
     """
+    refuse_public(host, public=public)
     if websocket and find_spec("websockets") is None:
         raise ExtraMissingError("ws")
-    backend = anyio.lowlevel.current_token().backend_class.__name__
-    if backend != "AsyncIOBackend":
-        raise ConfigurationError(
-            f"HTTP and WebSocket are served under asyncio only, and this is {backend}.",
-            remedies=("Run it under asyncio.", "Give streamable_http_app() to an ASGI server for this event loop."),
-        )
+    refuse_other_loops(
+        "HTTP and WebSocket are served", instead="Give streamable_http_app() to an ASGI server for this event loop."
+    )
     leaving = anyio.Event()
     with _bound(host, port) as bound:
         server = uvicorn.Server(_config(_let_go(app, leaving), limits, websocket=websocket))
@@ -158,8 +157,7 @@ async def listening(
             with first_error():
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(server.main_loop)
-                    address: tuple[str, int] = bound.getsockname()[:2]
-                    yield address
+                    yield _shown(*bound.getsockname()[:2])
                     tasks.cancel_scope.cancel()
         finally:
             leaving.set()
@@ -219,6 +217,6 @@ def _bound(host: str, port: int) -> socket.socket:
     return bound
 
 
-def shown(host: str, port: int) -> str:
+def _shown(host: str, port: int) -> str:
     """Return an address as it stands in a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
