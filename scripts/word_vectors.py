@@ -3,9 +3,9 @@
 A word begins with the vector that the embedder of the extra ``semantic`` gives it alone, on fewer axes, the longer the
 rarer it is. Then the axes, the lengths and the vectors themselves are learnt from the requests that a large language
 model wrote for published servers and tools (see ``tune_meaning.py``): the vectors of the words of a request, added up,
-shall be near those of the words of what it was written for, among all others, beside what words count as they are. That
-is a softmax over likenesses, with Adam. The servers are read from the folder ``PUBLISHED_DATA``. The same data give the
-same file, but for the last digit of a number on another processor. Run
+shall be near those of the words of what it was written for, among all others. That is a softmax over likenesses, with
+Adam. The servers are read from the folder ``PUBLISHED_DATA``. The same data give the same file, but for the last digit
+of a number on another processor. Run
 
     pip install 'vsm_mcp[semantic]'
     PUBLISHED_DATA=<folder> python scripts/word_vectors.py
@@ -33,11 +33,10 @@ import numpy.typing as npt
 from expansion import forms_of, texts_of, vectors_of
 from tune_meaning import REQUESTS, published, requests
 from vsm_mcp.acquisition.discovery.index import vectors
-from vsm_mcp.acquisition.discovery.index.bm25f import meaningful, terms_of
+from vsm_mcp.acquisition.discovery.index.bm25f import WEIGHTS, meaningful, terms_of
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.segment import Segment
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
-from vsm_mcp.acquisition.discovery.ranking import Ranking
 from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM
 from vsm_mcp.acquisition.discovery.semantic.wordpiece import FILE_NAME as VOCABULARY
 
@@ -64,8 +63,6 @@ class Settings:
 
     Attributes:
         sharpness: How much a likeness counts in the softmax.
-        words: What the best by words counts there, before anything is learnt.
-        among: So many of the best by words count by their words.
         cost: What a large number costs in what is learnt for one word.
         rounds: How often all requests are looked at.
         batch: How many of them at once.
@@ -75,8 +72,6 @@ class Settings:
     """
 
     sharpness: float = 8.0
-    words: float = 3.0
-    among: int = 100
     cost: float = 0.001
     rounds: int = 3
     batch: int = 256
@@ -118,12 +113,11 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Documents, requests, the right document of each, and what the best by words count for each, the best one 1."""
+    """Documents, requests, and the right document of each."""
 
     documents: Texts
     asked: Texts
     right: Places
-    by_words: Sequence[tuple[Places, Numbers]]
 
 
 class Learnt:
@@ -177,7 +171,7 @@ def main() -> None:
     settings, tokenizer = Settings(), Tokenizer()
     terms, seen = look(Path(given), tokenizer)
     rows = {term: row for row, term in enumerate(terms)}
-    pools = list(pools_of(Path(given), rows, tokenizer=tokenizer, settings=settings))
+    pools = list(pools_of(Path(given), rows, tokenizer))
     table = learn(Words(seen, rarities(pools, len(terms))), pools, settings)
     OUTPUT.write_bytes(vectors.written(terms, *quantised(table), origin=origin(settings), sources=SOURCES))
     print(f"Wrote {OUTPUT.name}: {len(terms)} words, {OUTPUT.stat().st_size} bytes.")
@@ -186,7 +180,8 @@ def main() -> None:
 def origin(settings: Settings, folder: Path = REQUESTS) -> str:
     """Return the digest of all that is learnt from, published texts apart: so one sees if the file is old."""
     written = [place.read_text(encoding="utf-8") for place in sorted(folder.glob("*.jsonl"))]
-    return hashlib.sha256(json.dumps([written, asdict(settings)], sort_keys=True).encode()).hexdigest()
+    given = [written, asdict(settings), dict(WEIGHTS)]
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
 def look(folder: Path, tokenizer: Tokenizer) -> tuple[Sequence[str], Numbers]:
@@ -199,18 +194,15 @@ def look(folder: Path, tokenizer: Tokenizer) -> tuple[Sequence[str], Numbers]:
     return terms, vectors_of(forms, terms, MiniLM(threads=os.cpu_count() or 1).embed)
 
 
-def pools_of(folder: Path, rows: Mapping[str, int], *, tokenizer: Tokenizer, settings: Settings) -> Iterator[Pool]:
+def pools_of(folder: Path, rows: Mapping[str, int], tokenizer: Tokenizer) -> Iterator[Pool]:
     """Yield all servers and all tools, with what was asked for them."""
     for name, documents in published(folder).items():
-        ranking = Ranking(documents, tokenizer=tokenizer)
-        base = ranking.index.base
+        base = Segment.of(documents, tokenizer)
         asked = [one for one in requests() if one.pool == name]
-        found = [ranking.found(one.text).best(settings.among) for one in asked]
         yield Pool(
             documents=Texts([_known(one, rows) for one in _counted(documents, base, tokenizer)]),
             asked=Texts([_known(_asked(one.text, tokenizer), rows) for one in asked]),
             right=np.array([base.number_of(one.key) for one in asked]),
-            by_words=[_shares(best) for best in found],
         )
 
 
@@ -227,12 +219,6 @@ def _asked(text: str, tokenizer: Tokenizer) -> Mapping[str, float]:
 
 def _known(counted: Mapping[str, float], rows: Mapping[str, int]) -> Counted:
     return {rows[term]: count for term, count in counted.items() if term in rows}
-
-
-def _shares(best: Sequence[tuple[int, float]]) -> tuple[Places, Numbers]:
-    numbers = np.array([number for number, _ in best], dtype=np.int64)
-    scores = np.array([score for _, score in best], dtype=np.float32)
-    return numbers, scores / scores.max(initial=1e-9)
 
 
 def rarities(pools: Sequence[Pool], size: int) -> Numbers:
@@ -269,9 +255,6 @@ def _slope(table: Numbers, pool: Pool, batch: Places, *, settings: Settings) -> 
     asked, length = _of_length_one(requests.added(table))
     documents, lengths = _of_length_one(pool.documents.added(table))
     scores = settings.sharpness * (asked @ documents.T)
-    for row, one in enumerate(batch):
-        numbers, shares = pool.by_words[int(one)]
-        scores[row, numbers] += settings.words * shares
     scores = np.exp(scores - scores.max(axis=1, keepdims=True))
     scores /= scores.sum(axis=1, keepdims=True)
     scores[np.arange(len(batch)), pool.right[batch]] -= 1

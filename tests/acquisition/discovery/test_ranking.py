@@ -93,7 +93,7 @@ def test_of_two_that_have_the_same_word_that_is_first_whose_other_words_mean_the
 @pytest.mark.parametrize("limit", [1, 2, 10])
 def test_what_means_the_like_is_first_however_few_are_wanted_and_far_behind_by_words(limit: int) -> None:
     novels = Document(key="novels", name="book library", title="Book library", description="Novels and their authors.")
-    travel = Document(key="travel", name="holiday", description="Hotels, airlines and tickets; book them.")
+    travel = Document(key="travel", name="holiday", description="Hotels, airlines, trips and tickets; book them.")
     ranking = Ranking([novels, travel, *ALL], expansion=Expansion({}))
     by_words = {hit.key: hit.score for hit in ranking.found("book a flight to Lisbon").hits(2)}
     assert by_words["travel"] < 0.73 * by_words["novels"]

@@ -20,10 +20,10 @@ from vsm_mcp.acquisition.discovery.index.documents import (
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
 
 WEIGHTS: Mapping[str, float] = {
-    "name": 2.0,
-    "title": 2.0,
+    "name": 1.5,
+    "title": 1.75,
     "description": 1.0,
-    "category": 1.0,
+    "category": 1.5,
     "toolname": 0.6,
     "tooldesc": 0.25,
     "arguments": 0.5,
