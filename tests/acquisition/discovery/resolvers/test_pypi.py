@@ -148,6 +148,20 @@ async def test_further_indexes_are_asked_only_about_what_the_first_does_not_know
         await index(missing, processes).metadata("acme-clock")
 
 
+@pytest.mark.parametrize("told", ["UV_INDEX", "UV_EXTRA_INDEX_URL", "uv.extra"])
+async def test_indexes_that_uv_was_told_of_are_asked_first_because_uv_installs_from_them(
+    tmp_path: Path, told: str
+) -> None:
+    place = tmp_path / "simple" / "acme-clock"
+    place.mkdir(parents=True)
+    (place / "index.html").write_text(f'<a href="../../{WHEEL}#sha256={"01" * 32}">x</a>')
+    processes = told_by(**{told: f"file://{tmp_path}/simple"})
+    known = ScriptedHttp({JSON: answer(PROJECT)})
+    assert (await index(known, processes).metadata("acme-clock")).of()[0].sha256 == "01" * 32
+    (place / "index.html").unlink()
+    assert (await index(known, processes).metadata("acme-clock")).described
+
+
 async def test_an_index_that_is_silent_is_not_an_unknown_project() -> None:
     processes = told_by(**{"pip.global.cert": "/etc/ca.pem"})
     with pytest.raises(LinkError) as caught:

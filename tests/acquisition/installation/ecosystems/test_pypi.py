@@ -45,9 +45,12 @@ def processes() -> Recording:
     return Recording()
 
 
-def ecosystem(index: Path, processes: LocalProcesses, extra: tuple[str, ...] = ()) -> PyPIEcosystem:
+def ecosystem(
+    index: Path, processes: LocalProcesses, extra: tuple[str, ...] = (), *, main_last: bool = False
+) -> PyPIEcosystem:
     async def indexes() -> PyPIIndexes:
-        return PyPIIndexes(default=f"{index.as_uri()}/", extra=extra, cafile="/nowhere/certificates.pem")
+        cafile = "/nowhere/certificates.pem"
+        return PyPIIndexes(default=f"{index.as_uri()}/", extra=extra, main_last=main_last, cafile=cafile)
 
     return PyPIEcosystem(
         processes, LocalFiles(), uv=Path(uv.find_uv_bin()), python=Path(sys.executable), indexes=indexes
@@ -257,6 +260,18 @@ async def test_addresses_of_indexes_are_not_among_the_words_that_others_can_see(
     assert "unsafe-best-match" in command.argv
     monkeypatch.setenv("UV_INDEX_STRATEGY", "first-index")
     await pypi.resolve(PACKAGE, rung=Rung())
+    assert "unsafe-best-match" not in processes.commands[-1].argv
+
+
+@pytest.mark.anyio
+@pytest.mark.security
+async def test_a_better_version_elsewhere_does_not_outdo_an_index_that_uv_was_told_of(
+    index: Path, processes: Recording, slides: Path, *, tmp_path: Path
+) -> None:
+    assert slides.exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    await ecosystem(index, processes, (f"{other.as_uri()}/",), main_last=True).resolve(PACKAGE, rung=Rung())
     assert "unsafe-best-match" not in processes.commands[-1].argv
 
 

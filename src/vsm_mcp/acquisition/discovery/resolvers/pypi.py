@@ -90,7 +90,7 @@ class PyPIIndex:
     """Asks the package index that the user's uv and pip are configured for.
 
     The addresses come from uv's and pip's own configuration, once. The index's JSON interface is asked first, its
-    simple pages where there is none; further indexes only about what the first does not know.
+    simple pages where there is none; each index only about what those before it do not know.
 
     Args:
         http: Sends the requests.
@@ -133,7 +133,7 @@ class PyPIIndex:
         PackageRef(ecosystem="pypi", name=name, version=version)
         indexes = await self.indexes()
         silent: LinkError | None = None
-        for index in (indexes.default, *indexes.extra):
+        for index in indexes.in_order:
             try:
                 project = await self._ask(index, canonicalize_name(name), version)
             except LinkError as error:
@@ -159,7 +159,7 @@ class PyPIIndex:
         """
         indexes = await self.indexes()
         silent: LinkError | None = None
-        for index in (indexes.default, *indexes.extra):
+        for index in indexes.in_order:
             try:
                 told = await self._json(index, f"{canonicalize_name(name)}/{quote(version)}/json")
             except LinkError as error:
@@ -180,7 +180,7 @@ class PyPIIndex:
             ConfigurationError: The address of the index cannot be found out.
         """
         indexes = await self.indexes()
-        for index in (indexes.default, *indexes.extra):
+        for index in indexes.in_order:
             listed = await self._listed(index, canonicalize_name(name))
             if listed:
                 return listed

@@ -66,14 +66,22 @@ class PyPIIndexes:
     Attributes:
         default: The base address of the main index's simple pages, ending in a slash.
         extra: Those of further indexes; ``file:`` addresses are possible.
+        main_last: Whether uv was told of the further indexes: it takes a package from the first one that has it, and
+            asks the main one last. Of those that pip was told of the best version of all is taken.
         cafile: The certificates that pip trusts, if the user named a file.
         options: What else is set for uv.
     """
 
     default: str
     extra: tuple[str, ...] = ()
+    main_last: bool = False
     cafile: str | None = None
     options: UvOptions = field(default_factory=UvOptions)
+
+    @property
+    def in_order(self) -> tuple[str, ...]:
+        """All addresses in the order in which they are asked for a package."""
+        return (*self.extra, self.default) if self.main_last else (self.default, *self.extra)
 
     def __repr__(self) -> str:
         """Show the addresses without user and password."""
@@ -96,10 +104,12 @@ async def ask_indexes(processes: Processes) -> PyPIIndexes:
     default = _first(told, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "uv.default", *_pip("index-url"), "pip.built-in")
     if not default:
         default = await _built_in(processes)
-    extra = _first(told, "UV_INDEX", "UV_EXTRA_INDEX_URL", "uv.extra", *_pip("extra-index-url"))
+    for_uv = _first(told, "UV_INDEX", "UV_EXTRA_INDEX_URL", "uv.extra")
+    extra = for_uv or _first(told, *_pip("extra-index-url"))
     return PyPIIndexes(
         default=_based(default, told),
         extra=tuple(_based(word, told) for word in re.split(r"\s+|\\n", extra) if word)[:20],
+        main_last=bool(for_uv),
         cafile=_first(told, *_pip("cert")) or None,
         options=read_options(told),
     )
