@@ -251,6 +251,16 @@ async def test_the_indexes_are_asked_for_once_and_shown_without_passwords() -> N
     assert repr(resolver) == "PyPIIndex()"
 
 
+async def test_further_indexes_are_in_uvs_order_each_once_and_those_of_pip_count_where_uv_has_none() -> None:
+    pip = {"pip.global.extra-index-url": "http://pip.test/s"}
+    first, second, third = (f"http://{name}.test/s" for name in ("first", "second", "third"))
+    told = {"uv.extra": f"{third} {second}", "UV_EXTRA_INDEX_URL": second, "UV_INDEX": first}
+    of_uv = await ask_indexes(told_by(**pip, **told))
+    assert of_uv.in_order == (f"{first}/", f"{second}/", f"{third}/", of_uv.default)
+    of_pip = await ask_indexes(told_by(**pip))
+    assert of_pip.in_order == (of_pip.default, "http://pip.test/s/")
+
+
 async def test_without_pip_uv_tells_its_own_default() -> None:
     processes = told_by(**{"pip.built-in": ""})
     told = b"  --default-index\n   The default package index (by default:\n   <http://uv.test/simple>) [env: X]"

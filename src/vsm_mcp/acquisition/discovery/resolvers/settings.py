@@ -21,6 +21,9 @@ _PATIENCE = 60.0
 _LONGEST_WORD = 4096
 _BUILT_IN = re.compile(r"by default:\s*<(https?://[^>\s]+)>")
 
+_FOR_UV = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "uv.extra")
+"""Where uv is told of further indexes, in the order in which it asks those that they name."""
+
 _OPTIONS = (
     "find-links", "index-strategy", "system-certs", "native-tls", "allow-insecure-host", "http-proxy", "https-proxy",
     "no-proxy",
@@ -104,11 +107,11 @@ async def ask_indexes(processes: Processes) -> PyPIIndexes:
     default = _first(told, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "uv.default", *_pip("index-url"), "pip.built-in")
     if not default:
         default = await _built_in(processes)
-    for_uv = _first(told, "UV_INDEX", "UV_EXTRA_INDEX_URL", "uv.extra")
+    for_uv = " ".join(told[key] for key in _FOR_UV if told.get(key))
     extra = for_uv or _first(told, *_pip("extra-index-url"))
     return PyPIIndexes(
         default=_based(default, told),
-        extra=tuple(_based(word, told) for word in re.split(r"\s+|\\n", extra) if word)[:20],
+        extra=tuple(dict.fromkeys(_based(word, told) for word in re.split(r"\s+|\\n", extra) if word))[:20],
         main_last=bool(for_uv),
         cafile=_first(told, *_pip("cert")) or None,
         options=read_options(told),
