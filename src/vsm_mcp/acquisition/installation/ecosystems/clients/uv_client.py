@@ -18,7 +18,7 @@ Listed = Callable[[str], Awaitable[Mapping[str, tuple[PyPIFile, ...]]]]
 """What the indexes list of a project: its files, by version."""
 
 MOST_KNOWN = 64
-_CHOOSES = "UV_INDEX_STRATEGY"
+_CHOOSES = ("UV_INDEX_STRATEGY", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 _BEST = "unsafe-best-match"
 
 
@@ -100,7 +100,7 @@ class UvClient:
 
         Those that uv itself was told of it reads in its own way: who is first has the last word.
         """
-        theirs = indexes.main_last or indexes.options.strategy or self._client.knows(_CHOOSES)
+        theirs = indexes.main_last or indexes.options.strategy or self._client.knows(*_CHOOSES)
         return ["--index-strategy", _BEST] if indexes.extra and not theirs else []
 
     async def _addresses(self, name: str) -> tuple[str, ...]:
