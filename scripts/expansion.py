@@ -30,6 +30,7 @@ from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.expansion import FILE_NAME as TABLE
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer, words
 from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM
+from vsm_mcp.acquisition.discovery.semantic.tuning import tuning
 from vsm_mcp.acquisition.discovery.semantic.wordpiece import FILE_NAME as VOCABULARY
 
 CORPUS = "corpus.jsonl"
@@ -111,7 +112,7 @@ def main() -> int:
     packed = files("vsm_mcp.acquisition.discovery.semantic").joinpath(VOCABULARY).read_bytes()
     vocabulary = gzip.decompress(packed).decode().split("\n")
     texts = [text for folder in folders for text in texts_of(folder)]
-    lines = list(lines_of(forms_of(texts, vocabulary, Tokenizer()), MiniLM(threads=2).embed))
+    lines = list(lines_of(forms_of(texts, vocabulary, Tokenizer()), MiniLM(threads=2, learnt=tuning().plain).embed))
     OUTPUT.write_bytes(gzip.compress((HEADER + "\n".join(lines) + "\n").encode(), 9, mtime=0))
     sys.stdout.write(f"{len(lines)} stems from {len(texts)} texts, {OUTPUT.stat().st_size} bytes: {OUTPUT}\n")
     return 0

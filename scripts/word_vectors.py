@@ -38,6 +38,7 @@ from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.segment import Segment
 from vsm_mcp.acquisition.discovery.index.tokens import Tokenizer
 from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM
+from vsm_mcp.acquisition.discovery.semantic.tuning import tuning
 from vsm_mcp.acquisition.discovery.semantic.wordpiece import FILE_NAME as VOCABULARY
 
 OUTPUT = Path(vectors.__file__).with_name(vectors.FILE_NAME)
@@ -191,7 +192,7 @@ def look(folder: Path, tokenizer: Tokenizer) -> tuple[Sequence[str], Numbers]:
     forms = forms_of(texts, gzip.decompress(packed).decode().split("\n"), tokenizer)
     terms = sorted(forms)
     print(f"Looking at {len(terms)} words.", file=sys.stderr)
-    return terms, vectors_of(forms, terms, MiniLM(threads=os.cpu_count() or 1).embed)
+    return terms, vectors_of(forms, terms, MiniLM(threads=os.cpu_count() or 1, learnt=tuning().plain).embed)
 
 
 def pools_of(folder: Path, rows: Mapping[str, int], tokenizer: Tokenizer) -> Iterator[Pool]:

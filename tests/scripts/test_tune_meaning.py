@@ -1,15 +1,18 @@
-"""What tunes the extra semantic: what it reads, that it always learns the same, and from whom it does not learn."""
+"""What tunes the extra semantic: what it reads, what it keeps, and from whom it does not learn.
+
+How it learns is tested in ``learning``.
+"""
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from tests.loading import loaded
 
-from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.semantic.tuning import read, written
 from vsm_mcp.acquisition.discovery.semantic.wordpiece import WordPiece
 
@@ -26,20 +29,13 @@ def tune() -> ModuleType:
     return loaded(SCRIPT)
 
 
-@pytest.fixture
-def seen(tune: ModuleType) -> object:
-    """Requests that have nothing in common with their servers, nor with one another."""
-    size = len(THINGS)
-    documents = [Document(key=thing, name=thing) for thing in THINGS]
-    every = np.eye(2 * size, dtype=np.float32)
-    pool = tune.Pool(documents, {thing: row for row, thing in enumerate(THINGS)}, every[size:])
-    asked = [tune.Request(thing, thing, "servers", "say", f"writer-{thing}") for thing in THINGS]
-    return tune.Seen(asked, every[:size], {"servers": pool}, b"")
-
-
-def write(place: Path, *rows: dict[str, object]) -> None:
+def write(place: Path, *rows: Mapping[str, object]) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+
+
+def published_as(key: str, name: str) -> dict[str, object]:
+    return {"id": key, "name": name, "tools": list[object]()}
 
 
 def asked_for(server: str, **more: str) -> dict[str, object]:
@@ -78,7 +74,7 @@ def test_what_was_learnt_is_old_as_soon_as_a_request_or_a_setting_is_another_one
     settings = tune.Settings()
     before = tune.origin(settings, tmp_path)
     assert tune.origin(settings, tmp_path) == before
-    assert tune.origin(replace(settings, rounds=1), tmp_path) != before
+    assert tune.origin(replace(settings, rounds=2), tmp_path) != before
     write(tmp_path / "clerk.jsonl", asked_for("maps", say="another"))
     assert tune.origin(settings, tmp_path) != before
 
@@ -104,36 +100,46 @@ def test_what_is_asked_for_and_not_published_is_named_before_anything_is_looked_
         tune.look(tmp_path, asked)
 
 
-def test_requests_are_turned_towards_their_servers_always_alike(tune: ModuleType, seen: object) -> None:
-    every, settings = range(len(THINGS)), tune.Settings(batch=3)
-    turn = tune.learn(seen, every, settings)
-    asked = getattr(seen, "vectors")  # noqa: B009 - of a type that the script has
-    likeness = (asked + asked @ turn) @ getattr(seen, "pools")["servers"].vectors.T  # noqa: B009 - as above
-    assert likeness.argmax(axis=1).tolist() == list(every)
-    assert (turn == tune.learn(seen, every, settings)).all()
-
-
 def test_nothing_is_learnt_from_those_who_are_left_out(
-    tune: ModuleType, seen: object, capsys: pytest.CaptureFixture[str]
+    *, tune: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of requests that have nothing in common, who is left out can find a server no better for what others wrote."""
-    tune.measure(seen, replace(tune.Settings(), step=0.1))
+    """A quarter of those who wrote; what is learnt is nothing here, so nothing is found better for it."""
+    write(tmp_path / "bigmcp" / "corpus.jsonl", *(published_as(thing, thing) for thing in THINGS))
+    asked = [tune.Request(thing, thing, "servers", kind, f"writer-{thing}") for thing in THINGS for kind in tune.KINDS]
+    seen, learnt_from = tune.look(tmp_path, asked), set[str]()
+
+    def learn(_: object, which: Sequence[int], **_others: object) -> object:
+        learnt_from.update(asked[one].writer for one in which)
+        return np.zeros(0, dtype=np.float32)
+
+    monkeypatch.setattr(tune, "learn", learn)
+    tune.measure(seen, SimpleNamespace(sizes={}), tune.Settings())
     said = capsys.readouterr()
-    left_out = [line.removeprefix("left out: ").split(", ") for line in said.err.splitlines()]
-    assert len(left_out) == tune.PARTS
-    assert sorted(name for names in left_out for name in names) == sorted(f"writer-{thing}" for thing in THINGS)
-    _, number, words, meaning, turned, both, both_turned = said.out.splitlines()[-1].split()
-    assert (int(number), float(words)) == (len(THINGS), 1.0)
-    assert 0.0 < float(meaning) == float(turned) < 1.0
-    assert both == both_turned
+    left_out = set(said.err.splitlines()[-1].removeprefix("left out: ").split(", "))
+    assert len(left_out) * tune.PARTS == len(THINGS)
+    assert left_out | learnt_from == {f"writer-{thing}" for thing in THINGS}
+    assert not left_out & learnt_from
+    lines = [line.split() for line in said.out.splitlines()[1:]]
+    assert [line[:3] for line in lines] == [["servers", kind, str(len(left_out))] for kind in tune.KINDS]
+    assert all(line[3:] == ["1.000"] * 5 for line in lines)
 
 
-@pytest.mark.parametrize("largest", [0.0, 3.0])
-def test_a_byte_is_kept_of_each_number_and_what_is_written_is_what_is_read(tune: ModuleType, largest: float) -> None:
-    turn = np.array([[largest, -largest], [0.0, largest / 2]], dtype=np.float32)
-    learnt = tune.quantised(b"\x01\x02", turn, "these")
+def test_documents_with_the_same_words_are_told_apart_but_never_from_what_serves_the_request(
+    tune: ModuleType, tmp_path: Path
+) -> None:
+    write(tmp_path / "bigmcp" / "corpus.jsonl", *(published_as(f"{n}", "same") for n in range(9)))
+    seen = tune.look(tmp_path, [tune.Request("same", f"{n}", "servers", "say", "clerk") for n in range(9)])
+    first, _ = tune.ALIKE
+    for row, alike in enumerate(seen.alike):
+        assert row not in alike
+        assert set(alike) <= set(range(first, 9))
+
+
+def test_two_bytes_are_kept_of_each_number_and_what_is_written_is_what_is_read(tune: ModuleType) -> None:
+    numbers = np.array([0.0, -1.5, 0.123], dtype=np.float32)
+    learnt = tune.kept(b"\x01\x02", {"one": 1, "other": 2}, numbers, made_from="these")
     assert read(written(learnt)) == learnt
-    assert [number * learnt.scale for number in learnt.turn] == pytest.approx(turn.ravel().tolist(), abs=largest / 100)
+    assert np.frombuffer(learnt.numbers, "<f2").tolist() == pytest.approx(numbers.tolist(), rel=0.001)
 
 
 def test_what_fewer_texts_have_is_rarer(tune: ModuleType) -> None:

@@ -95,7 +95,8 @@ def test_what_means_the_like_is_first_however_few_are_wanted_and_far_behind_by_w
     novels = Document(key="novels", name="book library", title="Book library", description="Novels and their authors.")
     travel = Document(key="travel", name="holiday", description="Hotels, airlines, trips and tickets; book them.")
     ranking = Ranking([novels, travel, *ALL], expansion=Expansion({}))
-    by_words = {hit.key: hit.score for hit in ranking.found("book a flight to Lisbon").hits(2)}
+    hits = ranking.search("book a flight to Lisbon", limit=2)
+    by_words = {hit.key: sum(one.score for one in hit.why if one.term != MEANING) for hit in hits}
     assert by_words["travel"] < 0.73 * by_words["novels"]
     assert keys(ranking.search("book a flight to Lisbon", limit=limit))[0] == "travel"
 
@@ -104,7 +105,9 @@ def test_what_means_something_else_loses_nothing_of_what_its_words_count() -> No
     tool = ToolSummary(name="t", description="Weather forecast for the garden.")
     tokens = Document(key="tokens", name="Ethereum token swap on chain", tools=(tool,))
     ranking = Ranking([tokens, *ALL], expansion=Expansion({}))
-    assert ranking.search("weather forecast for the garden") == ranking.found("weather forecast for the garden").hits(1)
+    (hit,) = ranking.search("weather forecast for the garden")
+    assert hit.key == "tokens"
+    assert all(one.term != MEANING for one in hit.why)
 
 
 def test_a_word_alone_is_found_by_itself_and_not_by_what_it_means() -> None:

@@ -3,6 +3,7 @@
 Words count the more, the more of the query one document has.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -67,7 +68,7 @@ def _unit(found: Found) -> float:
 
 
 def _why(found: Found, numbers: Mapping[str, int], key: str, *, alike: float, scale: float) -> tuple[Matched, ...]:
-    words = found.why(numbers[key]) if key in numbers else ()
-    meant = Matched(term=MEANING, score=alike, fields=())
-    scaled = (replace(one, score=one.score * scale) for one in words)
-    return tuple(sorted((*scaled, meant), key=lambda one: -one.score))
+    words = [replace(one, score=one.score * scale) for one in (found.why(numbers[key]) if key in numbers else ())]
+    together = math.fsum(one.score for one in words if one.term == MEANING)
+    meant = Matched(term=MEANING, score=alike + together, fields=())
+    return tuple(sorted((*(one for one in words if one.term != MEANING), meant), key=lambda one: -one.score))

@@ -36,13 +36,13 @@ MOST_ENTRIES = 100_000
 MOST_COMPLETED = 500
 """In so many of the documents found so, those that are best by then, the words that are left are looked at as well."""
 
-MEANT_AMONG = 20
+MEANT_AMONG = 25
 """So many of the best by words are compared with the query by what their words mean together as well."""
 
 LEAST_MEANT = 2
 """A query of so many words means something that its words do not say one by one."""
 
-MEANT_WORTH = 0.4
+MEANT_WORTH = 0.45
 """What that counts, compared with the geometric mean of what the best one counts by words and of all that is asked: the
 more, the less of the query is found in any document."""
 
@@ -108,8 +108,9 @@ class Ranking:
         return self._meant(asked, self._found(asked, most).able(most)).hits(limit, prior)
 
     def found(self, query: str) -> Found:
-        """Return all documents that have words of ``query`` or near ones, and what they count by words alone."""
-        return self._found(self._asked(query), None)
+        """Return all documents that have words of ``query`` or near ones, and what they count."""
+        asked = self._asked(query)
+        return self._meant(asked, self._found(asked, None))
 
     def _found(self, asked: Sequence[Term], limit: int | None) -> Found:
         """Return all documents found, or at least those that can be among the best ``limit``."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vsm_mcp.errors import ConfigurationError, ExtraMissingError
+from vsm_mcp.acquisition.discovery.semantic.meanings import Meanings
+from vsm_mcp.errors import ConfigurationError, ExtraMissingError, PayloadError
 
 MODULE = "vsm_mcp.acquisition.discovery.semantic.minilm"
 
@@ -42,8 +43,9 @@ def test_a_text_has_the_same_vector_alone_and_among_others() -> None:
 
 
 @installed
-def test_a_request_is_turned_towards_servers_that_serve_it() -> None:
+def test_what_was_learnt_brings_requests_near_to_servers_that_serve_them() -> None:
     from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - the extra may be missing
+    from vsm_mcp.acquisition.discovery.semantic.tuning import tuning  # noqa: PLC0415 - as above
 
     served = {
         "I keep forgetting which day the rubbish goes out": "todo Todo lists: manages reminders and recurring tasks",
@@ -53,16 +55,24 @@ def test_a_request_is_turned_towards_servers_that_serve_it() -> None:
         "the film I want to see tonight": "cinema Movies: showtimes and reviews of films in theatres",
         "what did we decide about the roof last spring": "minutes Notes: searches meeting notes and documents",
     }
-    model = MiniLM()
-    servers = model.embed(list(served.values()))
 
-    def outstanding(requests: Sequence[Sequence[float]]) -> float:
+    def outstanding(model: MiniLM) -> float:
+        requests, servers = model.embed(list(served)), model.embed(list(served.values()))
         likeness = [[dot(request, server) for server in servers] for request in requests]
         return sum(row[place] - sum(row) / len(row) for place, row in enumerate(likeness)) / len(likeness)
 
-    plain, turned = model.embed(list(served)), model.embed_queries(list(served))
-    assert outstanding(turned) > outstanding(plain) > 0
-    assert all(dot(one, one) == pytest.approx(1, abs=1e-5) for one in turned)
+    assert outstanding(MiniLM()) > 1.1 * outstanding(MiniLM(learnt=tuning().plain)) > 0
+
+
+@installed
+def test_what_it_saw_before_it_was_tuned_is_not_used_afterwards() -> None:
+    from vsm_mcp.acquisition.discovery.semantic.minilm import MiniLM  # noqa: PLC0415 - the extra may be missing
+    from vsm_mcp.acquisition.discovery.semantic.tuning import tuning  # noqa: PLC0415 - as above
+
+    before = Meanings.of(MiniLM(learnt=tuning().plain), {"slides": "create powerpoint slides"}).stored()
+    with pytest.raises(PayloadError, match="another embedder"):
+        Meanings(MiniLM()).recall(before)
+    Meanings(MiniLM()).recall(Meanings.of(MiniLM(), {"slides": "create powerpoint slides"}).stored())
 
 
 @installed

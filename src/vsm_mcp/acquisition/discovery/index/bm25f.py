@@ -23,7 +23,7 @@ WEIGHTS: Mapping[str, float] = {
     "name": 1.5,
     "title": 1.75,
     "description": 1.0,
-    "category": 1.5,
+    "category": 2.0,
     "toolname": 0.6,
     "tooldesc": 0.25,
     "arguments": 0.5,
@@ -51,7 +51,7 @@ in one of 380 servers with all arguments of their tools), rounded."""
 MOST_TERMS: Mapping[str, int] = {"name": 12, "title": 12, "description": 64, "category": 24}
 """How many terms of a field count, the first ones: more than 999 of 1,000 servers have."""
 
-BROAD = 120
+BROAD = 140
 """How many different terms a document may have before each counts less: who speaks of everything is about nothing."""
 
 _PRIOR_DOCUMENTS = 20

