@@ -18,13 +18,13 @@ PRINTED = {
 }  # fmt: skip
 SLACK = 0.01
 SMALLEST = "metatool"
-SEMANTIC_FLOOR = 0.7452
+SEMANTIC_FLOOR = 0.7558
 """With meaning, of every fourth query of the smallest set."""
 
-FLOORS = {"ndcg10_macro": 0.6481, "r5_macro": 0.7269, "mrr_macro": 0.6047}
+FLOORS = {"ndcg10_macro": 0.6506, "r5_macro": 0.7313, "mrr_macro": 0.6061}
 """Means over all queries of the four sets, as they were when this was recorded."""
 
-TOOL_FLOORS = {"mcpm-tools": 0.6443, "bigmcp-twins": 0.4132}
+TOOL_FLOORS = {"mcpm-tools": 0.64, "bigmcp-twins": 0.4057}
 """The same for single tools, nDCG at 10 of each set."""
 
 SETS = {"bfcl", "mcpm", "metatool", "xreg"}

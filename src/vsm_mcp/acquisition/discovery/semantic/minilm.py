@@ -62,7 +62,7 @@ class MiniLM:
         options = SessionOptions()  # pyright: ignore[reportUnknownVariableType]
         options.intra_op_num_threads = threads
         self._tuned = {name: OrtValue.ortvalue_from_numpy(numbers) for name, numbers in _parts(known)}
-        for name, numbers in self._tuned.items():
+        for name, numbers in self._tuned.items():  # kept: the session reads them where they are
             options.add_initializer(name, numbers)  # pyright: ignore[reportUnknownMemberType]
         self._session: _Session = InferenceSession(weights(model), options)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportAttributeAccessIssue]
         self._pieces = WordPiece.bundled()
