@@ -15,13 +15,13 @@ from tests.loading import loaded
 
 from vsm_mcp.acquisition.discovery.index.documents import Document
 
-WHY = "what tunes the extra semantic is not installed: pip install 'vsm_mcp[semantic]' jax onnx"
+WHY = "the extra semantic is not installed: pip install 'vsm_mcp[semantic]'"
 Thing: TypeAlias = Any  # of a type that one of the scripts has, or that is not installed
 
 np: Thing = pytest.importorskip("numpy", reason=WHY)
 pytest.importorskip("onnxruntime", reason=WHY)
-pytest.importorskip("onnx", reason=WHY)
-pytest.importorskip("jax", reason=WHY)
+for package in ("onnx", "jax"):
+    pytest.importorskip(package, reason=f"allowed: needs {package}: pip install {package}")
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 WIDTH = 24
