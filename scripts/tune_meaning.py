@@ -281,7 +281,7 @@ def _padded(texts: Sequence[Sequence[int]]) -> npt.NDArray[np.int32]:
 
 def kept(rarity: bytes, sizes: Mapping[str, int], tuned: Numbers, *, made_from: str) -> Tuning:
     """Return what is kept of what was learnt: two bytes for each number."""
-    return Tuning(made_from, rarity, sizes, tuned.astype("<f2").tobytes())
+    return Tuning(made_from, rarity, sizes, tuned.astype(tuning.NUMBER).tobytes())
 
 
 def measure(seen: Seen, network: "Network", settings: Settings) -> None:

@@ -45,8 +45,7 @@ def test_what_is_tuned_is_what_the_embedder_runs(net: ModuleType, tune: ModuleTy
     texts = ["convert time zones", "make a presentation", "play the violin"]
     network, rarity = net.read(tune.weights()), tune.rarities(texts)
     fixed = {**network.fixed, "rarity": np.frombuffer(rarity, np.uint8).astype(np.float32)}
-    pieces = [*tune.pieces_of(texts)]
-    numbers = np.array([one + [0] * (MOST - len(one)) for one in pieces], dtype=np.int32)
+    numbers = tune._padded(tune.pieces_of(texts))
     chance = np.random.default_rng(0)
     for tuned in (network.tuned, network.tuned + chance.normal(0, 0.02, network.tuned.shape).astype(np.float32)):
         ours = np.asarray(net.vectors(tuned, as_jax(fixed), numbers, sizes=network.sizes))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.loading import loaded
 
-from vsm_mcp.acquisition.discovery.semantic.tuning import FILE_NAME, NUMBER_BYTES, Tuning, read, tuning, written
+from vsm_mcp.acquisition.discovery.semantic.tuning import FILE_NAME, Tuning, read, tuning, written
 from vsm_mcp.acquisition.discovery.semantic.wordpiece import WordPiece
 
 SCRIPT = Path(__file__).parents[4] / "scripts" / "tune_meaning.py"
@@ -43,7 +43,7 @@ def test_rare_pieces_of_words_count_more_than_common_ones() -> None:
         return known.rarity[number]
 
     assert len(known.rarity) == pieces.size
-    assert len(known.numbers) == NUMBER_BYTES * sum(known.sizes.values()) == NUMBER_BYTES * 30_720
+    assert len(known.numbers) == 2 * sum(known.sizes.values()) == 2 * 30_720
     assert rarity("violin") > rarity("weather") > rarity("data") > rarity("the") > 0
     kept = Path(str(sys.modules[Tuning.__module__].__file__)).with_name(FILE_NAME)
     assert kept.stat().st_size < 100_000

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from vsm_mcp.acquisition.discovery.semantic.tuning import Tuning, tuning
+from vsm_mcp.acquisition.discovery.semantic.tuning import NUMBER, Tuning, tuning
 from vsm_mcp.acquisition.discovery.semantic.wordpiece import WordPiece
 from vsm_mcp.errors import ConfigurationError, ExtraMissingError
 
@@ -102,7 +102,7 @@ def _of_length_one(rows: Numbers) -> Numbers:
 
 def _parts(learnt: Tuning) -> Iterator[tuple[str, Numbers]]:
     """Yield what takes the place of the network's own, by its name there."""
-    numbers, start = np.frombuffer(learnt.numbers, "<f2").astype(np.float32), 0
+    numbers, start = np.frombuffer(learnt.numbers, NUMBER).astype(np.float32), 0
     for name, size in learnt.sizes.items():
         yield name, numbers[start : start + size]
         start += size

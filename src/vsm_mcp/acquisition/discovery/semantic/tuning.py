@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 FILE_NAME = "tuning.bin.gz"
 
-NUMBER_BYTES = 2
+NUMBER = "<f2"
+"""How each number is kept: a floating point number of two bytes, the low one first."""
 
 
 class Tuning(NamedTuple):
@@ -26,7 +27,7 @@ class Tuning(NamedTuple):
         rarity: How rare each piece of the vocabulary is in servers and requests, by its number: twenty times the
             logarithm of one more than how many texts there are for one that has it.
         sizes: How many numbers each part of the network has that is tuned, by its name in the file of weights.
-        numbers: All of them, one part after the other, as floating point numbers of two bytes, the low one first.
+        numbers: All of them, one part after the other.
     """
 
     origin: str = ""
