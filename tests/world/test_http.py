@@ -1,6 +1,7 @@
 """HTTP: bounded in size, time and redirects, against a real server on this machine."""
 
 import gzip
+import os
 import ssl
 import threading
 import tracemalloc
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -165,6 +167,30 @@ async def test_a_redirect_never_leads_from_encryption_to_none(encrypted: str, se
     with pytest.raises(LinkError, match="redirected to an address without encryption"):
         await get(f"{encrypted}/to?{server}/hello")
     assert (await get(f"{server}/to?{encrypted}/hello")).body == b"hello"
+
+
+@pytest.mark.security
+async def test_a_file_of_certificates_is_trusted_instead_of_the_usual_ones(
+    encrypted: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = os.environ["SSL_CERT_FILE"]
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with anyio.fail_after(20):
+        reply = await HttpClient().send("GET", f"{encrypted}/hello", cafile=authority)
+        assert reply.body == b"hello"
+        with pytest.raises(LinkError, match="certificate verify failed"):
+            await HttpClient().send("GET", f"{encrypted}/hello")
+        monkeypatch.setenv("SSL_CERT_FILE", authority)
+        with pytest.raises(LinkError, match="certificate verify failed"):
+            await HttpClient().send("GET", f"{encrypted}/hello", cafile=str(tmp_path / "other.pem"))
+
+
+async def test_certificates_that_cannot_be_read_are_named(server: str, tmp_path: Path) -> None:
+    for cafile, reason in ((tmp_path / "missing.pem", "No such file"), (Path(__file__), ".*")):
+        with pytest.raises(LinkError, match=f"{cafile.name} cannot be read: {reason}") as caught:
+            await HttpClient().send("GET", f"{server}/hello", cafile=str(cafile))
+        assert caught.value.remedies == ("Name a file of certificates in PEM.",)
 
 
 @pytest.mark.security

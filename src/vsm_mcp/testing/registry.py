@@ -98,6 +98,7 @@ class FakeRegistry:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         limit: int = DEFAULT_LIMIT,
+        cafile: str | None = None,
     ) -> Reply:
         """Answer a request.
 
@@ -106,7 +107,7 @@ class FakeRegistry:
             VSMError: The error that was ordered.
         """
         await anyio.lowlevel.checkpoint()
-        request = Request(method=method, url=url, headers=dict(headers or {}), body=body)
+        request = Request(method=method, url=url, headers=dict(headers or {}), body=body, cafile=cafile)
         self.requests.append(request)
         reply = self._answer(request)
         if len(reply.body) > limit:

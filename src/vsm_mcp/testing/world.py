@@ -67,6 +67,7 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
+    cafile: str | None = None
 
 
 Answer = Reply | VSMError | Callable[[Request], Reply]
@@ -101,6 +102,7 @@ class ScriptedHttp:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         limit: int = DEFAULT_LIMIT,
+        cafile: str | None = None,
     ) -> Reply:
         """Answer from the table.
 
@@ -110,7 +112,7 @@ class ScriptedHttp:
             VSMError: The scripted error.
         """
         await anyio.lowlevel.checkpoint()
-        request = Request(method=method, url=url, headers=dict(headers or {}), body=body)
+        request = Request(method=method, url=url, headers=dict(headers or {}), body=body, cafile=cafile)
         self.requests.append(request)
         answer = self._find(request)
         if isinstance(answer, VSMError):

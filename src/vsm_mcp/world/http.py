@@ -1,5 +1,6 @@
 """HTTP, bounded: one method, one reply, never more bytes than asked for."""
 
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import suppress
@@ -8,6 +9,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 import httpx2
 
 from vsm_mcp.errors import LinkError, PayloadError
@@ -43,11 +45,20 @@ class Http(Protocol):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         limit: int = DEFAULT_LIMIT,
+        cafile: str | None = None,
     ) -> Reply:
         """Send a request.
 
+        Args:
+            method: Such as ``GET``.
+            url: Where to.
+            headers: What goes along; one's own headers go to this server only, wherever it redirects to.
+            body: What is sent.
+            limit: How many bytes the answer may have.
+            cafile: The file of certificates, in PEM, that are trusted for this instead of the usual ones.
+
         Raises:
-            LinkError: No answer came.
+            LinkError: No answer came, or the certificates cannot be read.
             PayloadError: The answer is larger than ``limit`` bytes.
         """
         ...
@@ -76,22 +87,36 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         limit: int = DEFAULT_LIMIT,
+        cafile: str | None = None,
     ) -> Reply:
         """Send a request and read at most ``limit`` bytes of the answer."""
+        trusted = True if cafile is None else await anyio.to_thread.run_sync(_trusted, cafile)
+        own = frozenset(map(str.lower, headers or ())) - _HARMLESS
         try:
             with anyio.fail_after(self._timeout):
                 async with (
-                    _client(url, self._timeout, own=frozenset(map(str.lower, headers or ())) - _HARMLESS) as client,
+                    _client(url, self._timeout, own=own, trusted=trusted) as client,
                     client.stream(method, url, headers=headers, content=body) as response,
                 ):
                     return await _receive(response, limit)
         except TimeoutError as error:
             raise _no_answer(method, url, f"it took more than {self._timeout:g} seconds") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-            raise _no_answer(method, url, str(error) or type(error).__name__) from error
+            raise _no_answer(method, url, _reason(error)) from error
 
 
-def _client(url: str, timeout: float, *, own: Collection[str]) -> httpx2.AsyncClient:
+def _trusted(cafile: str) -> ssl.SSLContext:
+    """Return what trusts nothing but the certificates of a file. Blocking."""
+    try:
+        return ssl.create_default_context(cafile=cafile)
+    except OSError as error:
+        raise LinkError(
+            f"The certificates of {cafile} cannot be read: {error.strerror or error}.",
+            remedies=("Name a file of certificates in PEM.",),
+        ) from error
+
+
+def _client(url: str, timeout: float, *, own: Collection[str], trusted: ssl.SSLContext | bool) -> httpx2.AsyncClient:
     """Return a client that follows redirects, with the headers ``own`` only to where they were meant for."""
     first = httpx2.URL(url)
 
@@ -107,6 +132,7 @@ def _client(url: str, timeout: float, *, own: Collection[str]) -> httpx2.AsyncCl
         max_redirects=MOST_REDIRECTS,
         headers={"accept-encoding": "gzip"},
         timeout=timeout,
+        verify=trusted,
         event_hooks={"request": [follow_safely]},
     )
 
@@ -119,10 +145,18 @@ def _is_meant_for(first: httpx2.URL, later: httpx2.URL) -> bool:
     return later.port == first.port and (upgraded or first.scheme == later.scheme)
 
 
+def _reason(error: BaseException) -> str:
+    """Return what an error says, or else what led to it: under trio only that says what is wrong with a certificate."""
+    said, cause = "", error
+    while cause is not None and not said:
+        said, cause = str(cause), cause.__cause__ or cause.__context__
+    return said or type(error).__name__
+
+
 def _no_answer(method: str, url: str, reason: str) -> LinkError:
     return LinkError(
         f"{method} {_shown(url)} got no answer: {reason}.",
-        remedies=("Check the network, the proxy and the address.",),
+        remedies=("Check the network, the proxy, the address and the certificates.",),
     )
 
 

@@ -163,12 +163,22 @@ async def test_indexes_that_uv_was_told_of_are_asked_first_because_uv_installs_f
 
 
 async def test_an_index_that_is_silent_is_not_an_unknown_project() -> None:
-    processes = told_by(**{"pip.global.cert": "/etc/ca.pem"})
-    with pytest.raises(LinkError) as caught:
-        await index(ScriptedHttp({INDEX + "*": LinkError("no certificate")}), processes).metadata("acme-clock")
-    assert "SSL_CERT_FILE=/etc/ca.pem" in str(caught.value)
+    with pytest.raises(LinkError, match="nobody there"):
+        await index(ScriptedHttp({INDEX + "*": LinkError("nobody there")})).metadata("acme-clock")
     with pytest.raises(LinkError, match="answered 503"):
         await index(ScriptedHttp({INDEX + "*": Reply(status=503)})).metadata("acme-clock")
+
+
+async def test_the_certificates_of_pip_are_trusted_unless_the_environment_names_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    http = ScriptedHttp({JSON: answer(PROJECT)})
+    resolver = index(http, told_by(**{"pip.global.cert": "/etc/ca.pem"}))
+    await resolver.metadata("acme-clock")
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/others.pem")
+    await resolver.metadata("acme-clock")
+    assert [request.cafile for request in http.requests] == ["/etc/ca.pem", None]
 
 
 async def test_unknown_versions_are_told_and_equal_ones_are_recognised() -> None:

@@ -1,5 +1,6 @@
 """PyPI as a resolver: what the user's own package index says about a project. It never searches."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -90,7 +91,8 @@ class PyPIIndex:
     """Asks the package index that the user's uv and pip are configured for.
 
     The addresses come from uv's and pip's own configuration, once. The index's JSON interface is asked first, its
-    simple pages where there is none; each index only about what those before it do not know.
+    simple pages where there is none; each index only about what those before it do not know. The certificates that pip
+    is configured for (``cert``) are trusted, unless ``SSL_CERT_FILE`` names others.
 
     Args:
         http: Sends the requests.
@@ -142,7 +144,7 @@ class PyPIIndex:
             if project is not None:
                 return project
         if silent is not None:
-            raise _with_certificates(silent, indexes)
+            raise silent
         raise DiscoveryError(
             f"There is no PyPI project {name}, or this index does not show it.",
             stage="discover",
@@ -168,7 +170,7 @@ class PyPIIndex:
             if told is not None:
                 return told
         if silent is not None:
-            raise _with_certificates(silent, indexes)
+            raise silent
         return None
 
     async def files(self, name: str) -> Mapping[str, tuple[PyPIFile, ...]]:
@@ -244,7 +246,9 @@ class PyPIIndex:
         return await anyio.to_thread.run_sync(_read_page, Path(unquote(urlsplit(address).path)) / "index.html")
 
     async def _get(self, address: str, headers: Mapping[str, str]) -> Reply | None:
-        reply = await self._http.send("GET", address, headers=headers, limit=LARGEST_METADATA)
+        usual = bool(os.environ.get("SSL_CERT_FILE"))  # as for uv, which installs: its variable wins over pip's setting
+        cafile = None if usual else (await self.indexes()).cafile
+        reply = await self._http.send("GET", address, headers=headers, limit=LARGEST_METADATA, cafile=cafile)
         if reply.status in _NOT_THERE:
             return None
         if not reply.ok:
@@ -344,8 +348,3 @@ def _order(version: str) -> Version:
         return Version(version)
     except InvalidVersion:
         return Version("0.dev0")
-
-
-def _with_certificates(error: LinkError, indexes: PyPIIndexes) -> LinkError:
-    remedy = f"If the certificate is the problem: set SSL_CERT_FILE={indexes.cafile}, which pip uses."
-    return LinkError(error.message, remedies=(*error.remedies, *((remedy,) if indexes.cafile else ())))
