@@ -149,6 +149,7 @@ class Candidate:
         egress: Hosts it talks to, as ``host`` or ``host:port``; empty when none are declared.
         repository: Where its source is, as published.
         readiness: What is known about starting it.
+        deprecated: Whether a source advises against using it.
         make: For ``memory`` packages: returns a fresh in-process server.
         remote: For ``remote`` packages: where the server runs.
     """
@@ -167,6 +168,7 @@ class Candidate:
     egress: tuple[str, ...] = ()
     repository: str = ""
     readiness: Readiness = Readiness.UNTRIED
+    deprecated: bool = False
     make: Callable[[], object] | None = None
     remote: RemoteLaunch | None = None
 

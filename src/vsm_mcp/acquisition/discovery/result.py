@@ -78,6 +78,7 @@ class RankedServer(BaseModel, frozen=True, extra="forbid"):
             "summary": candidate.summary,
             "publisher": candidate.publisher,
             "readiness": candidate.readiness.value,
+            "deprecated": candidate.deprecated,
             "environment": [variable.name for variable in candidate.environment],
             "tools": [tool.name for tool in candidate.tools],
             "egress": list(candidate.egress),

@@ -10,7 +10,7 @@ from vsm_mcp.acquisition.discovery.memory import merging
 from vsm_mcp.acquisition.discovery.memory.merging import merge, repository_of
 from vsm_mcp.acquisition.discovery.priors import prior, reasons
 from vsm_mcp.acquisition.discovery.source import Description, Listing
-from vsm_mcp.model.server import Candidate, PackageRef, ToolSummary
+from vsm_mcp.model.server import Candidate, PackageRef, Readiness, ToolSummary
 
 
 def candidate(package: str, source: str = "one", **texts: str) -> Candidate:
@@ -153,6 +153,28 @@ def test_only_what_was_learnt_here_replaces_published_tools_and_counts_as_proven
     (bare,) = merge([Listing(candidates=(CLOCK,), descriptions=(told,))]).values()
     assert [tool.name for tool in bare.document("k").tools] == ["convert"]
     assert bare.said_by == {"tools": source}
+
+
+def test_what_any_source_advises_against_stands_a_little_lower_and_it_is_said_why_and_by_whom() -> None:
+    advised = replace(CLOCK, source="second", deprecated=True)
+    (known,) = merge([Listing(candidates=(CLOCK,)), Listing(candidates=(advised,))]).values()
+    assert (known.candidate.source, known.candidate.deprecated) == (CLOCK.source, True)
+    assert known.said_by == {"deprecated": "second"}
+    assert (prior(known), reasons(known)) == (0.95, ("deprecated x0.95",))
+    (other,) = merge([Listing(candidates=(CLOCK,))]).values()
+    assert (prior(other), reasons(other)) == (1, ())
+
+
+@pytest.mark.parametrize("readiness", Readiness)
+@pytest.mark.parametrize("deprecated", [True, False])
+@pytest.mark.parametrize("learnt", [True, False])
+def test_all_that_is_known_besides_moves_a_server_by_15_percent_at_most(
+    readiness: Readiness, *, deprecated: bool, learnt: bool
+) -> None:
+    listed = Description(name="c", source="learned", package=CLOCK.package, tools=(ToolSummary(name="now"),))
+    one = replace(CLOCK, readiness=readiness, deprecated=deprecated)
+    (known,) = merge([Listing(candidates=(one,), descriptions=(listed,) if learnt else ())]).values()
+    assert 0.85 <= prior(known) <= 1.15
 
 
 def test_a_package_with_several_names_is_known_under_all_of_them() -> None:

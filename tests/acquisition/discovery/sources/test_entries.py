@@ -140,6 +140,7 @@ def test_what_is_not_deleted_stays_whatever_else_is_said_of_it(status: JsonValue
         read = read_entry({"server": CLOCK, "_meta": meta}, "test")
         assert read is not None
         assert (read.deleted, read.latest, len(read.candidates)) == (False, None, 1)
+        assert read.candidates[0].deprecated == (status == "deprecated")
 
 
 @pytest.mark.parametrize("raw", [None, 5, [], {}, {"server": {"name": "no slash"}}, {"name": 5}, {"server": []}])

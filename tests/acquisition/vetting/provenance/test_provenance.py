@@ -165,6 +165,33 @@ async def test_a_manifest_that_lies_refuses(make_artefact: Make, *, lie: str) ->
     assert (one.code, one.severity) == ("manifest-differs", Severity.HIGH)
 
 
+async def test_a_version_that_its_publisher_advises_against_or_withdrew_is_a_signal(make_artefact: Make) -> None:
+    told = Told(Release(version="1.0", attested=True, deprecated="no longer\x1b kept" + "!" * 500, yanked="broken"))
+    advised, withdrawn = await found(make_artefact(FILES), told)
+    assert (advised.code, advised.severity) == ("deprecated", Severity.LOW)
+    assert advised.message.startswith(
+        "The publisher of pypi:example-server@1.0 advises against using it: 'no longer\\x1b kept!!!"
+    )
+    assert len(advised.message) < 300
+    assert (withdrawn.code, withdrawn.severity) == ("yanked", Severity.MEDIUM)
+    assert withdrawn.message == "The publisher of pypi:example-server@1.0 withdrew it: 'broken'."
+    codes = [one.code for one in await found(make_artefact(FILES), Told(Release(version="1.0", yanked="broken")))]
+    assert codes == ["yanked", NO_DATA]
+
+
+async def test_registries_tell_what_their_publishers_advise_against() -> None:
+    times: JsonValue = {"1.1.0": "2024-02-01T00:00:00Z", "1.2.0": "2024-03-01T00:00:00Z"}
+    old: JsonValue = {"1.1.0": {}, "1.2.0": {"deprecated": "use clock-2"}}
+    assert [one.deprecated for one in await npm_releases(old, times)] == ["", "use clock-2"]
+    files: JsonValue = [
+        {"filename": "clock-1.0-py3-none-any.whl", "upload-time": "2024-01-01T00:00:00Z", "yanked": True},
+        {"filename": "clock-1.0.tar.gz", "upload-time": "2024-01-01T00:00:00Z", "yanked": False},
+        {"filename": "clock-1.1-py3-none-any.whl", "upload-time": "2024-02-01T00:00:00Z", "yanked": "loses data"},
+    ]
+    releases = await pypi_releases({f"{INDEX}clock/": answer({"files": files}, PAGE)})
+    assert [(one.version, one.yanked) for one in releases] == [("1.0", ""), ("1.1", "loses data")]
+
+
 async def test_a_manifest_that_cannot_be_read_is_unknown(make_artefact: Make) -> None:
     (one,) = await found(make_artefact({}), Told(known()))
     assert (one.code, one.unknown) == ("manifest-unreadable", True)

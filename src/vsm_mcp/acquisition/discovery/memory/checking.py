@@ -29,6 +29,7 @@ _PARTS: Mapping[type, Mapping[str, type | UnionType]] = {
         "publisher": str,
         "repository": str,
         "readiness": Readiness,
+        "deprecated": bool,
         "make": None | _Makes,
         "remote": None | RemoteLaunch,
     },

@@ -31,7 +31,7 @@ LEARNED = "learned"
 """The source of what was learnt here: what servers that proved themselves have listed."""
 
 _NOTHING = Description(name="", source="")
-_COMPLETED = ("title", "summary", "keywords", "publisher", "repository", "tools")
+_COMPLETED = ("title", "summary", "keywords", "publisher", "repository", "tools", "deprecated")
 _MOST_DESCRIPTIONS = 8
 _MOST_KEYWORDS = 32
 _SCP_LIKE = re.compile(r"[\w.-]+@([\w.-]+):(?!/)")
@@ -153,6 +153,7 @@ def _completed(known: Merged, other: Candidate) -> Merged:
         publisher=one.publisher or other.publisher,
         repository=one.repository or other.repository,
         tools=one.tools or other.tools,
+        deprecated=one.deprecated or other.deprecated,
     )
     return replace(known, candidate=candidate, said_by={**known.said_by, **dict.fromkeys(taken, other.source)})
 

@@ -16,7 +16,7 @@ from vsm_mcp.acquisition.discovery.source import Listing
 from vsm_mcp.errors import PayloadError
 from vsm_mcp.world.files import Files
 
-FORMAT = 1
+FORMAT = 2
 LARGEST = 256_000_000
 
 _LONGEST_HEADER = 10_000

@@ -6,7 +6,7 @@ make no sense are passed over; only an entry without a name that can be one is n
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
 from vsm_mcp.acquisition.discovery.index.documents import (
@@ -71,14 +71,15 @@ def read_entry(raw: JsonValue, source: str) -> Entry | None:
     facts = _facts(outer, server)
     packages = (mapping(package) for package in items(server.get("packages"), _MOST_PACKAGES))
     candidates = tuple(one for package in packages for one in _candidate(server, package, name=name, source=source))
+    status = (facts.get("status"), server.get("status"))
     latest = _either(facts, "isLatest", "is_latest")
     if latest is None:
         latest = mapping(server.get("version_detail")).get("is_latest")
     return Entry(
         name=name,
-        candidates=candidates,
+        candidates=tuple(replace(one, deprecated=True) for one in candidates) if "deprecated" in status else candidates,
         description=None if candidates else _description(server, name=name, source=source),
-        deleted="deleted" in (facts.get("status"), server.get("status")),
+        deleted="deleted" in status,
         latest=latest if isinstance(latest, bool) else None,
     )
 

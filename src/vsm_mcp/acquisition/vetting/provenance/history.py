@@ -22,6 +22,8 @@ class Release:
         maintainers: The accounts that could publish then.
         attested: Whether the registry serves an attestation of how it was built; ``None`` when it tells nothing of it.
         repository: Where its source is, as stated.
+        deprecated: Why its publisher advises against using it; empty when they do not.
+        yanked: Why its publisher withdrew it, so that nobody gets it who does not name it; empty when they did not.
     """
 
     version: str
@@ -30,6 +32,8 @@ class Release:
     maintainers: frozenset[str] = frozenset()
     attested: bool | None = None
     repository: str = ""
+    deprecated: str = ""
+    yanked: str = ""
 
 
 class Histories(Protocol):
@@ -100,6 +104,7 @@ def _npm_release(known: NpmVersion) -> Release:
         maintainers=known.maintainers,
         attested=known.attested,
         repository=known.repository,
+        deprecated=known.deprecated,
     )
 
 
@@ -109,6 +114,7 @@ def _pypi_release(version: str, files: Sequence[PyPIFile]) -> Release:
         version=version,
         released=min((file.released for file in files if file.released), default=None),
         attested=all(told) if told else None,
+        yanked=files[0].yanked if files and all(file.yanked for file in files) else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Provenance: who published a package, whether that changed, and whether all who speak of it agree."""
+"""Provenance: who published a package, whether that changed or they advise against it, and whether all agree on it."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import anyio.to_thread
 from vsm_mcp.acquisition.vetting.metadata.manifest import read_manifest
 from vsm_mcp.acquisition.vetting.provenance.agreement import judge_agreement
 from vsm_mcp.acquisition.vetting.provenance.history import Histories, Release
-from vsm_mcp.acquisition.vetting.provenance.publisher import CHECK, finding, judge_history
+from vsm_mcp.acquisition.vetting.provenance.publisher import CHECK, finding, judge_advice, judge_history
 from vsm_mcp.errors import VSMError
 from vsm_mcp.model.server import Artefact, PackageRef
 from vsm_mcp.model.verdict import Finding, Severity
@@ -44,6 +44,7 @@ class Provenance:
         manifest = await anyio.to_thread.run_sync(read_manifest, artefact.root, package)
         registered = releases[-1].repository if releases else ""
         found = tuple(judge_agreement(artefact, manifest, registered=registered))
+        found += tuple(advice for latest in releases[-1:] for advice in judge_advice(package, latest))
         if not releases or not _tells(releases[-1]):
             return (*found, _unknown(package, reason))
         return (*found, *judge_history(package, releases))

@@ -1,4 +1,4 @@
-"""Publisher: whether a version comes from those whom earlier versions came from. Pure."""
+"""Publisher: whether a version comes from those whom earlier versions came from, and they stand by it. Pure."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -9,6 +9,7 @@ from vsm_mcp.model.verdict import Finding, Severity
 
 CHECK = "provenance"
 LONG_SILENCE = timedelta(days=180)
+_LONGEST_REASON = 200
 
 
 def judge_history(package: PackageRef, releases: Sequence[Release]) -> Iterator[Finding]:
@@ -20,6 +21,16 @@ def judge_history(package: PackageRef, releases: Sequence[Release]) -> Iterator[
     yield from _uploader(package, latest, earlier)
     yield from _attestation(package, latest, earlier)
     yield from _moved(package, latest, earlier)
+
+
+def judge_advice(package: PackageRef, latest: Release) -> Iterator[Finding]:
+    """Yield that the publisher advises against a version, or withdrew it. Neither refuses under the usual policy."""
+    if latest.deprecated:
+        message = f"The publisher of {package} advises against using it: {latest.deprecated[:_LONGEST_REASON]!r}."
+        yield finding("deprecated", Severity.LOW, message, remedy="Look for what they recommend instead.")
+    if latest.yanked:
+        message = f"The publisher of {package} withdrew it: {latest.yanked[:_LONGEST_REASON]!r}."
+        yield finding("yanked", Severity.MEDIUM, message, remedy="Take another version.")
 
 
 def finding(code: str, severity: Severity, message: str, *, remedy: str = "", unknown: bool = False) -> Finding:
