@@ -10,7 +10,7 @@ has the same words. That is a softmax over their likenesses, with Adam. The serv
     pip install 'vsm_mcp[semantic]' jax onnx
     PUBLISHED_DATA=<folder> python scripts/tune_meaning.py [--measure]
 
-which takes about half an hour with two processors. ``--measure`` writes nothing: it leaves out a quarter of the
+which takes about forty minutes with two processors. ``--measure`` writes nothing: it leaves out a quarter of the
 writers, learns from all others, and says how well servers are found for the requests of those who were left out, among
 all, by words, by meaning, and by both, before and after tuning. No two writers wrote for the same server or tool.
 """
@@ -23,14 +23,13 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from vsm_mcp.acquisition.discovery.found import Found
 from vsm_mcp.acquisition.discovery.index.documents import Document
 from vsm_mcp.acquisition.discovery.index.tokens import LONGEST_QUERY
 from vsm_mcp.acquisition.discovery.mixing import mixed
@@ -76,7 +75,7 @@ class Settings:
 
     sharpness: float = 20.0
     cost: float = 0.5
-    rounds: int = 1
+    rounds: int = 2
     batch: int = 48
     step: float = 0.002
     slow: int = 30
@@ -301,12 +300,15 @@ def measure(seen: Seen, network: "Network", settings: Settings) -> None:
 
 
 def _judged(pool: Pool, asked: Sequence[Request], learnt: Sequence[Tuning]) -> list[tuple[float, ...]]:
-    """Return the gain of each request by words, by meaning with all that was learnt in turn, and by both likewise."""
+    """Return the gain of each request by words, by meaning with all that was learnt in turn, and by both likewise.
+
+    The table of word vectors does not count: it was learnt from those who are left out, too.
+    """
     ranking, texts = Ranking(pool.documents), [told(document) for document in pool.documents]
     likeness = [vectors_of([one.text for one in asked], some) @ vectors_of(texts, some).T for some in learnt]
     known, judged = bytes([1]) * len(texts), list[tuple[float, ...]]()
     for row, one in enumerate(asked):
-        found, likes = _by_words(ranking.found(one.text)), [some[row].tolist() for some in likeness]
+        found, likes = ranking.found(one.text).meaning(0), [some[row].tolist() for some in likeness]
         hits = [[hit.key for hit in found.hits(10)]]
         hits += [
             [pool.documents[int(best)].key for best in np.argsort(-np.array(like), kind="stable")[:10]]
@@ -315,11 +317,6 @@ def _judged(pool: Pool, asked: Sequence[Request], learnt: Sequence[Tuning]) -> l
         hits += [[hit.key for hit in mixed(found, compared(pool.rows, like, known))] for like in likes]
         judged.append(tuple(1 / math.log2(2 + keys.index(one.key)) if one.key in keys else 0.0 for keys in hits))
     return judged
-
-
-def _by_words(found: Found) -> Found:
-    """Return the same by words alone: the vectors of words were learnt from those who are left out, too."""
-    return replace(found.adding({number: -score for number, score in found.meant.items()}), meant={})
 
 
 def _line(name: str, some: Sequence[tuple[float, ...]]) -> str:

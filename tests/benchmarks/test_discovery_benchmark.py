@@ -18,7 +18,7 @@ PRINTED = {
 }  # fmt: skip
 SLACK = 0.01
 SMALLEST = "metatool"
-SEMANTIC_FLOOR = 0.7558
+SEMANTIC_FLOOR = 0.7583
 """With meaning, of every fourth query of the smallest set."""
 
 FLOORS = {"ndcg10_macro": 0.6506, "r5_macro": 0.7313, "mrr_macro": 0.6061}

@@ -74,7 +74,7 @@ def test_what_was_learnt_is_old_as_soon_as_a_request_or_a_setting_is_another_one
     settings = tune.Settings()
     before = tune.origin(settings, tmp_path)
     assert tune.origin(settings, tmp_path) == before
-    assert tune.origin(replace(settings, rounds=2), tmp_path) != before
+    assert tune.origin(replace(settings, rounds=3), tmp_path) != before
     write(tmp_path / "clerk.jsonl", asked_for("maps", say="another"))
     assert tune.origin(settings, tmp_path) != before
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vsm_mcp.acquisition.discovery.hit import LEAST_PRIOR, MEANING, MOST_PRIOR
 from vsm_mcp.acquisition.discovery.index.documents import Document
-from vsm_mcp.acquisition.discovery.mixing import COVERED_SHARE, MEANT_SHARE, MOST_STANDING_OUT, mixed
+from vsm_mcp.acquisition.discovery.mixing import COVERED_SHARE, MEANT_BY_WORDS, MEANT_SHARE, MOST_STANDING_OUT, mixed
 from vsm_mcp.acquisition.discovery.ranking import Ranking, rank
 from vsm_mcp.acquisition.discovery.semantic.meanings import Alike
 
@@ -65,6 +65,16 @@ def test_words_and_meaning_count_in_standard_deviations() -> None:
     assert found.index.key(number) == "weather"
     assert [hit.key for hit in hits] == ["weather", "bank"]
     assert hits[1].score == pytest.approx(WHOLE * 3 / (words + WHOLE * 2))
+
+
+def test_what_words_mean_together_counts_less_beside_what_knows_more_of_it() -> None:
+    found = Ranking([WEATHER, BANK, *OTHERS]).found("rain")
+    ((number, _),) = found.best(9)
+    less = found.adding({number: MEANT_BY_WORDS * 2})
+    words, together = ((1 - WHOLE) * score / less.spread for score in (less.scores[number], MEANT_BY_WORDS * 2))
+    hit = mixed(found.adding({number: 2.0}), alike({"weather": 0.3, "bank": 0.2}))[0]
+    meant = next(one.score for one in hit.why if one.term == MEANING)
+    assert meant == pytest.approx((together + WHOLE * 2) / (words + WHOLE * 2))
 
 
 def test_the_more_of_a_query_one_document_has_the_more_words_count() -> None:

@@ -115,6 +115,12 @@ class Found:
         scores = {number: score + meant.get(number, 0.0) for number, score in self.scores.items()}
         return replace(self, scores=scores, meant=meant)
 
+    def meaning(self, share: float) -> Self:
+        """Return the same where only a share counts of what documents count by meaning."""
+        meant = {number: share * score for number, score in self.meant.items()}
+        less = {number: self.scores[number] - score + meant[number] for number, score in self.meant.items()}
+        return replace(self, scores={**self.scores, **less}, meant=meant)
+
     def best(self, limit: int, prior: Prior | None = None) -> Sequence[tuple[int, float]]:
         """Return the numbers of at most so many documents and what they count, best first; equals by key."""
         highest = heapq.nlargest(limit, self.scores.values())

@@ -11,14 +11,17 @@ from vsm_mcp.acquisition.discovery.found import Found
 from vsm_mcp.acquisition.discovery.hit import MEANING, Hit, Matched, Prior, within
 from vsm_mcp.acquisition.discovery.semantic.meanings import Alike
 
-MEANT_SHARE = 0.8
+MEANT_SHARE = 0.85
 """How much of a score is meaning where no document has any word of the query; the rest is words."""
 
-COVERED_SHARE = 0.4
+COVERED_SHARE = 0.45
 """How much less that is where one document has all words of the query: who says the same means it."""
 
 COVERED_AMONG = 100
 """That document is looked for among so many of the best by words."""
+
+MEANT_BY_WORDS = 0.4
+"""How much of what words mean together, by their own table, counts beside what knows more of meaning."""
 
 MEANT_AMONG = 300
 """So many of the best by words, and so many of those that stand out by meaning, are compared by both."""
@@ -39,7 +42,7 @@ def mixed(found: Found, alike: Alike, *, limit: int = 10, prior: Prior | None = 
         limit: How many hits at most.
         prior: As in `Ranking.search`.
     """
-    among = max(limit, MEANT_AMONG)
+    among, found = max(limit, MEANT_AMONG), found.meaning(MEANT_BY_WORDS)
     numbers = {found.index.key(number): number for number in found.scores}
     best_by_words = [number for number, _ in found.best(among)]
     able = {*(found.index.key(number) for number in best_by_words), *alike.outstanding(among)}
