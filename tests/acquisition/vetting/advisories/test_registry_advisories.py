@@ -44,7 +44,7 @@ def answer(value: JsonValue, status: int = 200) -> Reply:
 
 def npm(http: Http, *, patience: float = 30.0) -> NpmAdvisories:
     processes = FakeProcesses()
-    told = json.dumps({"registry": REGISTRY, "@acme:registry": ACME}).encode()
+    told = json.dumps({"registry": REGISTRY, "@acme:registry": ACME, "cafile": "/etc/ca.pem"}).encode()
     processes.on_run(lambda argv: "config" in argv, Completed(returncode=0, stdout=told, stderr=b""))
     return NpmAdvisories(NpmRegistry(http, processes, npm=Path("/usr/bin/npm")), http, patience=patience)
 
@@ -72,7 +72,7 @@ async def test_the_users_registry_is_asked_about_all_packages_at_once_and_each_s
     assert (told[other], told[OURS]) == (Answer(), Answer())
     sent = {request.url: json.loads(request.body or b"") for request in http.requests}
     assert sent[REGISTRY + ENDPOINT] == {"lodash": ["4.17.20", "4.17.21"]}
-    assert {request.method for request in http.requests} == {"POST"}
+    assert {(request.method, request.cafile) for request in http.requests} == {("POST", "/etc/ca.pem")}
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ class NpmRegistry:
     """Asks the registry that the user's npm is configured for.
 
     The address comes from ``npm config list`` once; metadata is then read over HTTP. Where that is not answered (a
-    registry that wants the credentials or the certificates that only npm knows) ``npm view`` asks instead.
+    registry that wants credentials that only npm knows) ``npm view`` asks instead.
 
     Args:
         http: Sends the requests.
@@ -196,9 +196,9 @@ class NpmRegistry:
             ConfigurationError: npm is missing or its configuration cannot be read.
         """
         PackageRef(ecosystem="npm", name=name, version=version)
-        address = (await self.settings()).address(name)
+        settings = await self.settings()
         try:
-            reply = await self._http.send("GET", address, limit=LARGEST_METADATA)
+            reply = await self._http.send("GET", settings.address(name), limit=LARGEST_METADATA, cafile=settings.cafile)
         except LinkError:
             return await self._view(name, version)
         if reply.status in _NOT_ALLOWED:

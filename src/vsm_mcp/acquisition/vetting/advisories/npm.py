@@ -61,17 +61,17 @@ class NpmAdvisories:
         answers: dict[Pinned, Answer] = {}
 
         async def ask(base: str, group: Sequence[Pinned]) -> None:
-            answers.update(await self._ask(base, group))
+            answers.update(await self._ask(base, group, cafile=settings.cafile))
 
         async with anyio.create_task_group() as tasks:
             for base, group in groups.items():
                 tasks.start_soon(ask, base, group)
         return answers
 
-    async def _ask(self, base: str, packages: Sequence[Pinned]) -> Mapping[Pinned, Answer]:
+    async def _ask(self, base: str, packages: Sequence[Pinned], *, cafile: str | None) -> Mapping[Pinned, Answer]:
         try:
             with anyio.fail_after(self._patience):
-                told = await self._post(base, packages)
+                told = await self._post(base, packages, cafile=cafile)
         except TimeoutError:
             reason = f"it did not answer within {self._patience:g} seconds"
         except (LinkError, PayloadError) as error:
@@ -80,12 +80,14 @@ class NpmAdvisories:
             return {package: _answer(told, package) for package in packages}
         return dict.fromkeys(packages, Answer(unknown=reason))
 
-    async def _post(self, base: str, packages: Sequence[Pinned]) -> JsonObject:
+    async def _post(self, base: str, packages: Sequence[Pinned], *, cafile: str | None) -> JsonObject:
         wanted: dict[str, list[str]] = {}
         for package in packages:
             wanted.setdefault(package.name, []).append(package.version)
         body = json.dumps(wanted).encode()
-        reply = await self._http.send("POST", base + ENDPOINT, headers=_HEADERS, body=body, limit=LARGEST_ANSWER)
+        reply = await self._http.send(
+            "POST", base + ENDPOINT, headers=_HEADERS, body=body, limit=LARGEST_ANSWER, cafile=cafile
+        )
         if not reply.ok:
             raise LinkError(f"it answers {reply.status} when asked for advisories")
         told = parse(reply.body, what="its answer about advisories")
