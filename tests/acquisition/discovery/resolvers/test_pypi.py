@@ -169,16 +169,13 @@ async def test_an_index_that_is_silent_is_not_an_unknown_project() -> None:
         await index(ScriptedHttp({INDEX + "*": Reply(status=503)})).metadata("acme-clock")
 
 
+@pytest.mark.parametrize(("told", "cafile"), [({}, "/etc/ca.pem"), ({"SSL_CERT_FILE": "/etc/others.pem"}, None)])
 async def test_the_certificates_of_pip_are_trusted_unless_the_environment_names_others(
-    monkeypatch: pytest.MonkeyPatch,
+    told: Mapping[str, str], cafile: str | None
 ) -> None:
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     http = ScriptedHttp({JSON: answer(PROJECT)})
-    resolver = index(http, told_by(**{"pip.global.cert": "/etc/ca.pem"}))
-    await resolver.metadata("acme-clock")
-    monkeypatch.setenv("SSL_CERT_FILE", "/etc/others.pem")
-    await resolver.metadata("acme-clock")
-    assert [request.cafile for request in http.requests] == ["/etc/ca.pem", None]
+    await index(http, told_by(**{"pip.global.cert": "/etc/ca.pem", **told})).metadata("acme-clock")
+    assert {request.cafile for request in http.requests} == {cafile}
 
 
 async def test_unknown_versions_are_told_and_equal_ones_are_recognised() -> None:
@@ -285,12 +282,17 @@ async def test_this_machines_clients_are_really_asked(monkeypatch: pytest.Monkey
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://mirror.test/simple")
     assert (await ask_indexes(LocalProcesses())).default == "http://mirror.test/simple/"
     monkeypatch.delenv("UV_DEFAULT_INDEX")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("PIP_CERT", "/etc/ca.pem")
     monkeypatch.setenv("PIP_INDEX_URL", "http://pip.test/simple")
-    assert (await ask_indexes(LocalProcesses())).default == "http://pip.test/simple/"
+    of_pip = await ask_indexes(LocalProcesses())
+    assert (of_pip.default, of_pip.cafile) == ("http://pip.test/simple/", "/etc/ca.pem")
     config = tmp_path / "uv.toml"
     config.write_text(
         '[[index]]\nurl = "http://toml.test/simple"\ndefault = true\n[[index]]\nurl = "http://b.test/s"\n'
     )
     monkeypatch.setenv("UV_CONFIG_FILE", str(config))
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/others.pem")
     indexes = await ask_indexes(LocalProcesses())
     assert (indexes.default, indexes.extra) == ("http://toml.test/simple/", ("http://b.test/s/",))
+    assert indexes.cafile is None

@@ -1,6 +1,5 @@
 """PyPI as a resolver: what the user's own package index says about a project. It never searches."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -246,8 +245,7 @@ class PyPIIndex:
         return await anyio.to_thread.run_sync(_read_page, Path(unquote(urlsplit(address).path)) / "index.html")
 
     async def _get(self, address: str, headers: Mapping[str, str]) -> Reply | None:
-        usual = bool(os.environ.get("SSL_CERT_FILE"))  # as for uv, which installs: its variable wins over pip's setting
-        cafile = None if usual else (await self.indexes()).cafile
+        cafile = (await self.indexes()).cafile
         reply = await self._http.send("GET", address, headers=headers, limit=LARGEST_METADATA, cafile=cafile)
         if reply.status in _NOT_THERE:
             return None

@@ -14,8 +14,8 @@ from vsm_mcp.acquisition.discovery.resolvers.options import UvOptions, logged_in
 from vsm_mcp.errors import ConfigurationError
 from vsm_mcp.world.processes import Command, Processes
 
-PYTHON_INHERITS = ("PATH", "HOME", "XDG_CONFIG_*", "PIP_*", "UV_*", "LANG", "LC_*")
-"""What pip and uv read of the environment to know the user's indexes."""
+PYTHON_INHERITS = ("PATH", "HOME", "XDG_CONFIG_*", "PIP_*", "UV_*", "SSL_CERT_FILE", "LANG", "LC_*")
+"""What pip and uv read of the environment to know the user's indexes, and how these are trusted."""
 
 _PATIENCE = 60.0
 _LONGEST_WORD = 4096
@@ -31,7 +31,7 @@ _OPTIONS = (
 # Runs in a process of its own: pip and the environment are read there and not in the host's process.
 _SCRIPT = """
 import contextlib, io, json, os, tomllib
-told = {name: value for name, value in os.environ.items() if name.startswith("UV_")}
+told = {name: value for name, value in os.environ.items() if name.startswith("UV_") or name == "SSL_CERT_FILE"}
 home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
 for place in (os.environ.get("UV_CONFIG_FILE"), home + "/uv/uv.toml", "/etc/uv/uv.toml"):
     with contextlib.suppress(OSError, ValueError, TypeError):
@@ -71,7 +71,7 @@ class PyPIIndexes:
         extra: Those of further indexes; ``file:`` addresses are possible.
         main_last: Whether uv was told of the further indexes: it takes a package from the first one that has it, and
             asks the main one last. Of those that pip was told of the best version of all is taken.
-        cafile: The certificates that pip trusts, if the user named a file.
+        cafile: The certificates that pip trusts, if the user named a file; ``SSL_CERT_FILE``, which uv reads, wins.
         options: What else is set for uv.
     """
 
@@ -113,7 +113,7 @@ async def ask_indexes(processes: Processes) -> PyPIIndexes:
         default=_based(default, told),
         extra=tuple(dict.fromkeys(_based(word, told) for word in re.split(r"\s+|\\n", extra) if word))[:20],
         main_last=bool(for_uv),
-        cafile=_first(told, *_pip("cert")) or None,
+        cafile=None if told.get("SSL_CERT_FILE") else _first(told, *_pip("cert")) or None,
         options=read_options(told),
     )
 
