@@ -83,11 +83,12 @@ class Gated(ScriptedHttp):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         limit: int = DEFAULT_LIMIT,
+        cafile: str | None = None,
     ) -> Reply:
         self.waiting += 1
         await self.gate.wait()
         self.waiting -= 1
-        return await super().send(method, url, headers=headers, body=body, limit=limit)
+        return await super().send(method, url, headers=headers, body=body, limit=limit, cafile=cafile)
 
 
 def listing(*names: str) -> Reply:

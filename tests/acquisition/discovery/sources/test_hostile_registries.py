@@ -72,6 +72,7 @@ class Hanging:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         limit: int = 0,
+        cafile: str | None = None,
     ) -> Reply:
         await anyio.sleep_forever()
         return Reply(status=200)

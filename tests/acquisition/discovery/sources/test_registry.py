@@ -324,6 +324,7 @@ class Slow:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         limit: int = 0,
+        cafile: str | None = None,
     ) -> Reply:
         if self._left == 0:
             self._left = -1
