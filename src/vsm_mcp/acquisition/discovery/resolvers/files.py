@@ -1,6 +1,6 @@
 """The files of a project's releases, as an index's JSON interface or its simple pages list them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
@@ -50,6 +50,11 @@ class PyPIFile:
     yanked: str = ""
     size: int | None = None
     attested: bool | None = None
+
+
+def yanked(files: Sequence[PyPIFile]) -> str:
+    """Return why a version of these files was withdrawn; empty when it was not, or has no files."""
+    return files[0].yanked if files and all(file.yanked for file in files) else ""
 
 
 def by_version(files: Iterable[PyPIFile], name: str) -> dict[str, tuple[PyPIFile, ...]]:

@@ -20,6 +20,7 @@ from vsm_mcp.acquisition.discovery.resolvers.files import (
     files_of_page,
     json_file,
     simple_file,
+    yanked,
 )
 from vsm_mcp.acquisition.discovery.resolvers.settings import PyPIIndexes, ask_indexes
 from vsm_mcp.errors import DiscoveryError, LinkError, PayloadError
@@ -77,8 +78,7 @@ class PyPIProject:
 
     def yanked(self, version: str | None = None) -> str:
         """Return why ``version`` was withdrawn; empty when it was not."""
-        files = self.of(version)
-        return files[0].yanked if files and all(file.yanked for file in files) else ""
+        return yanked(self.of(version))
 
     @property
     def requires_python(self) -> str:

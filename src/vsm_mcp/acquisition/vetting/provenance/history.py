@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from vsm_mcp.acquisition.discovery.resolvers.files import PyPIFile
+from vsm_mcp.acquisition.discovery.resolvers.files import PyPIFile, yanked
 from vsm_mcp.acquisition.discovery.resolvers.npm import NpmRegistry, NpmVersion
 from vsm_mcp.acquisition.discovery.resolvers.pypi import PyPIIndex
 from vsm_mcp.model.server import PackageRef
@@ -114,7 +114,7 @@ def _pypi_release(version: str, files: Sequence[PyPIFile]) -> Release:
         version=version,
         released=min((file.released for file in files if file.released), default=None),
         attested=all(told) if told else None,
-        yanked=files[0].yanked if files and all(file.yanked for file in files) else "",
+        yanked=yanked(files),
     )
 
 
